@@ -1,0 +1,276 @@
+#include "ra_config.h"
+
+#include <string.h>
+
+#include "ra_key.h"
+
+#define KEYS "like-old|rsa2048|rsa3072|rsa4096|p256|p384"
+#define AT(field) (uint16_t) offsetof(struct ra_config, field)
+
+/* clang-format off */
+static const struct ra_setting settings[] = {
+    {"ca-url", "", NULL, "where the CA's web enrollment is, ending in /certsrv/", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
+    {"ca-user", "", NULL, "account that may enrol for both templates", AT(ca_user), 0, RA_USER_MAX, RA_SETTING_TEXT},
+    {"ca-password", "", NULL, "its password; never shown", AT(ca_password), 0, RA_USER_MAX, RA_SETTING_SECRET},
+    {"allow-plaintext-password", "off", NULL, "send the password over http, readable by anybody", AT(allow_plaintext_password), 0, 0, RA_SETTING_SWITCH},
+    {"poll-minutes", "60", NULL, "how often to ask for a pending certificate", AT(poll_minutes), 1, 1440, RA_SETTING_NUMBER},
+    {"renew-days", "42", NULL, "renew this many days before expiry", AT(renew_days), 1, 720, RA_SETTING_NUMBER},
+    {"renew-percent", "0", NULL, "or at this part of the life; 0: renew-days decides", AT(renew_percent), 0, 95, RA_SETTING_NUMBER},
+    {"jitter-hours", "24", NULL, "spread of the start between appliances", AT(jitter_hours), 0, 240, RA_SETTING_NUMBER},
+    {"split-days", "7", NULL, "stop waiting for the partner this long before expiry", AT(split_days), 1, 60, RA_SETTING_NUMBER},
+    {"probation-hours", "24", NULL, "how long the old pair stays ready to come back", AT(probation_hours), 1, 720, RA_SETTING_NUMBER},
+    {"retention-days", "0", NULL, "keep the old decryption key; 0: till its certificate ends", AT(retention_days), 0, 3650, RA_SETTING_NUMBER},
+    {"minimum-life-days", "90", NULL, "refuse a certificate that lasts less", AT(minimum_life_days), 1, 3650, RA_SETTING_NUMBER},
+    {"attempts-per-day", "8", NULL, "requests sent to the CA in one day at most, per role", AT(attempts_per_day), 1, 100, RA_SETTING_NUMBER},
+    {"boot-budget-seconds", "10", NULL, "how long the boot may wait for us", AT(boot_budget_s), 0, 600, RA_SETTING_NUMBER},
+    {"agent-key", "like-old", KEYS, "new key of the Enrollment Agent", AT(agent_key), 0, 0, RA_SETTING_CHOICE},
+    {"encryption-key", "like-old", KEYS, "new key of CEP Encryption, RSA only", AT(encryption_key), 0, 0, RA_SETTING_CHOICE},
+    {"key-policy", "new", "new|same", "make a new key at each renewal, or keep it", AT(key_policy), 0, 0, RA_SETTING_CHOICE},
+    {"hold", "off", NULL, "on: renew nothing until switched off", AT(hold), 0, 0, RA_SETTING_SWITCH},
+    {"ip-address", "dhcp", NULL, "own address, or dhcp", AT(ip_address), 0, 0, RA_SETTING_IPV4},
+    {"netmask", "255.255.255.0", NULL, "with a static address", AT(netmask), 0, 0, RA_SETTING_IPV4},
+    {"gateway", "none", NULL, "with a static address", AT(gateway), 0, 0, RA_SETTING_IPV4},
+    {"dns-server", "dhcp", NULL, "name server, or dhcp", AT(dns_server), 0, 0, RA_SETTING_IPV4},
+    {"sntp-server", "", NULL, "time server, name or address", AT(sntp_server), 0, RA_HOST_MAX, RA_SETTING_TEXT},
+    {"host-name", "ra-appliance", NULL, "this appliance's name", AT(host_name), 0, 32, RA_SETTING_TEXT},
+};
+/* clang-format on */
+
+#define COUNT (sizeof settings / sizeof settings[0])
+
+_Static_assert(RA_KEY_NONE == 0 && RA_KEY_RSA_2048 == 1 && RA_KEY_RSA_4096 == 3 &&
+                   RA_KEY_EC_P256 == 4 && RA_KEY_EC_P384 == 5,
+               "KEYS lists the algorithms in the order of enum ra_key_alg");
+
+size_t ra_setting_count(void)
+{
+    return COUNT;
+}
+
+const struct ra_setting *ra_setting_at(size_t i)
+{
+    return &settings[i];
+}
+
+const struct ra_setting *ra_setting_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        if (ra_text_equal_nocase(settings[i].name, name)) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+static bool parse_ipv4(const char *s, uint32_t *out)
+{
+    uint32_t address = 0;
+    for (unsigned part = 0; part < 4; part++) {
+        size_t n = strspn(s, "0123456789");
+        uint32_t octet;
+        if (n > 3 || !ra_text_parse_u32(s, n, 255, &octet)) {
+            return false;
+        }
+        address = address << 8 | octet;
+        s += n;
+        if (*s++ != (part < 3 ? '.' : '\0')) {
+            return false;
+        }
+    }
+    *out = address;
+    return true;
+}
+
+/* The index of `value` among words parted by '|', or -1. */
+static int choice_index(const char *choices, const char *value)
+{
+    int index = 0;
+    size_t size = strlen(value);
+    for (;; index++) {
+        size_t n = strcspn(choices, "|");
+        if (n == size && memcmp(choices, value, n) == 0) {
+            return index;
+        }
+        if (choices[n] == '\0') {
+            return -1;
+        }
+        choices += n + 1;
+    }
+}
+
+static bool printable(const char *s, size_t max)
+{
+    size_t n = 0;
+    for (; s[n] != '\0'; n++) {
+        if (s[n] <= ' ' || s[n] > '~') {
+            return false;
+        }
+    }
+    return n <= max;
+}
+
+static ra_err set(struct ra_config *c, const struct ra_setting *s, const char *value)
+{
+    void *field = (uint8_t *)c + s->offset;
+    uint32_t number;
+    int index;
+    switch (s->kind) {
+    case RA_SETTING_TEXT:
+    case RA_SETTING_SECRET:
+        if (!printable(value, s->max)) {
+            return RA_E_CONFIG_VALUE;
+        }
+        /* Zero the rest too: no tail of an older secret stays behind. */
+        memset(field, 0, (size_t)s->max + 1u);
+        memcpy(field, value, strlen(value));
+        return RA_OK;
+    case RA_SETTING_NUMBER:
+        if (!ra_text_parse_u32(value, strlen(value), s->max, &number) || number < s->min) {
+            return RA_E_CONFIG_VALUE;
+        }
+        *(uint16_t *)field = (uint16_t)number;
+        return RA_OK;
+    case RA_SETTING_SWITCH:
+        index = choice_index("off|on", value);
+        if (index < 0) {
+            return RA_E_CONFIG_VALUE;
+        }
+        *(bool *)field = index == 1;
+        return RA_OK;
+    case RA_SETTING_CHOICE:
+        index = choice_index(s->choices, value);
+        if (index < 0) {
+            return RA_E_CONFIG_VALUE;
+        }
+        if (s->offset == offsetof(struct ra_config, encryption_key) && index >= RA_KEY_EC_P256) {
+            return RA_E_ENCRYPTION_EC;
+        }
+        *(uint8_t *)field = (uint8_t)index;
+        return RA_OK;
+    default: /* RA_SETTING_IPV4 */
+        if (strcmp(value, "dhcp") == 0 || strcmp(value, "none") == 0) {
+            number = 0;
+        } else if (!parse_ipv4(value, &number)) {
+            return RA_E_CONFIG_VALUE;
+        }
+        memcpy(field, &number, sizeof number);
+        return RA_OK;
+    }
+}
+
+void ra_config_defaults(struct ra_config *c)
+{
+    memset(c, 0, sizeof *c);
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)set(c, &settings[i], settings[i].initial);
+    }
+}
+
+ra_err ra_config_set(struct ra_config *c, const char *name, const char *value)
+{
+    const struct ra_setting *s = ra_setting_find(name);
+    return s == NULL ? RA_E_CONFIG_NAME : set(c, s, value);
+}
+
+static void print_choice(const char *choices, unsigned index, struct ra_text *to)
+{
+    while (index-- != 0) {
+        choices += strcspn(choices, "|") + 1;
+    }
+    ra_text_add_bytes(to, choices, strcspn(choices, "|"));
+}
+
+void ra_config_print(const struct ra_config *c, const struct ra_setting *s, bool reveal,
+                     struct ra_text *to)
+{
+    const void *field = (const uint8_t *)c + s->offset;
+    uint32_t address;
+    switch (s->kind) {
+    case RA_SETTING_SECRET:
+        if (!reveal) {
+            ra_text_add(to, *(const char *)field != '\0' ? "(set)" : "(not set)");
+            break;
+        }
+        ra_text_add(to, field);
+        break;
+    case RA_SETTING_TEXT:
+        ra_text_add(to, field);
+        break;
+    case RA_SETTING_NUMBER:
+        ra_text_add_u32(to, *(const uint16_t *)field);
+        break;
+    case RA_SETTING_SWITCH:
+        ra_text_add(to, *(const bool *)field ? "on" : "off");
+        break;
+    case RA_SETTING_CHOICE:
+        print_choice(s->choices, *(const uint8_t *)field, to);
+        break;
+    default:
+        memcpy(&address, field, sizeof address);
+        if (address == 0) {
+            ra_text_add(to, s->initial[0] == 'd' ? "dhcp" : "none");
+            break;
+        }
+        for (unsigned shift = 32; shift != 0; shift -= 8) {
+            ra_text_add_u32(to, address >> (shift - 8) & 255u);
+            ra_text_add(to, shift > 8 ? "." : "");
+        }
+        break;
+    }
+}
+
+bool ra_config_is_default(const struct ra_config *c, const struct ra_setting *s)
+{
+    char value[RA_URL_MAX + 1];
+    struct ra_text text;
+    ra_text_init(&text, value, sizeof value);
+    ra_config_print(c, s, true, &text);
+    return strcmp(value, s->initial) == 0;
+}
+
+ra_err ra_config_write(const struct ra_config *c, char *to, size_t cap, size_t *size)
+{
+    struct ra_text text;
+    ra_text_init(&text, to, cap);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (ra_config_is_default(c, &settings[i])) {
+            continue;
+        }
+        ra_text_add(&text, settings[i].name);
+        ra_text_add_char(&text, ' ');
+        ra_config_print(c, &settings[i], true, &text);
+        ra_text_add_char(&text, '\n');
+    }
+    *size = text.size;
+    return text.cut ? RA_E_SPACE : RA_OK;
+}
+
+unsigned ra_config_read(struct ra_config *c, const char *text, size_t size)
+{
+    char line[RA_URL_MAX + 40];
+    unsigned bad = 0;
+    ra_config_defaults(c);
+    while (size != 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t n = end != NULL ? (size_t)(end - text) : size;
+        size_t step = end != NULL ? n + 1 : n;
+        char *space = NULL;
+        if (n < sizeof line) {
+            memcpy(line, text, n);
+            line[n] = '\0';
+            space = strchr(line, ' ');
+        }
+        if (space == NULL) {
+            bad += n != 0;
+        } else {
+            *space = '\0';
+            if (ra_config_set(c, line, space + 1) != RA_OK) {
+                bad++;
+            }
+        }
+        text += step;
+        size -= step;
+    }
+    memset(line, 0, sizeof line);
+    return bad;
+}

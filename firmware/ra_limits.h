@@ -1,0 +1,55 @@
+/* ra_limits.h - the fixed sizes of this build, in one place.
+ *
+ * All state is static, so every limit is a number here. Larger input is
+ * refused with RA_E_LIMIT, RA_E_HTTP_TOO_LARGE or the like, never cut short.
+ * An integrator may define any of them on the compiler's command line; the
+ * asserts below say what must hold.
+ */
+#ifndef RA_LIMITS_H
+#define RA_LIMITS_H
+
+#ifndef RA_RSA_BITS_MAX
+#define RA_RSA_BITS_MAX 4096 /* 2048, 3072 or 4096: the largest RSA key, ours or a CA's */
+#endif
+
+#define RA_ROLES_MAX 4 /* credentials the store has room for; two are used by the RA roles */
+
+#ifndef RA_CERT_MAX
+#define RA_CERT_MAX 2560 /* bytes of one DER certificate (AD CS with LDAP AIA/CDP: 1.4 to 1.9 KB) */
+#endif
+#ifndef RA_CHAIN_MAX
+#define RA_CHAIN_MAX 6144 /* bytes of a stored chain: issuers' DER certificates, one after the other */
+#endif
+#define RA_CHAIN_CERTS_MAX 6 /* certificates looked at in one chain or one CMS message */
+#define RA_ANCHORS_MAX 4     /* trust anchors */
+
+/* Private key in DER (PKCS#1 or SEC1): RSA-2048 1193, 3072 1793, 4096 2349 bytes at most. */
+#define RA_KEY_DER_MAX (RA_RSA_BITS_MAX / 8 * 9 / 2 + 64)
+/* SubjectPublicKeyInfo in DER. */
+#define RA_SPKI_MAX (RA_RSA_BITS_MAX / 8 + 64)
+#define RA_SIGNATURE_MAX (RA_RSA_BITS_MAX / 8)
+
+/* The renewal request in DER: the old certificate twice, new public key, two signatures, names. */
+#ifndef RA_REQUEST_MAX
+#define RA_REQUEST_MAX (2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1024)
+#endif
+/* The body of one HTTP reply: a chain as base64 PKCS#7, or a certsrv page. */
+#ifndef RA_REPLY_MAX
+#define RA_REPLY_MAX 16384
+#endif
+
+#define RA_URL_MAX 200      /* characters of a configured URL */
+#define RA_HOST_MAX 128     /* characters of a host name */
+#define RA_USER_MAX 64      /* characters of a user name or password */
+#define RA_EVENTS 32        /* entries of the event log in flash */
+#define RA_PEER_TEXT_MAX 80 /* characters kept of a peer's own words, cleaned to printable ASCII */
+
+/* The largest record of the store: a chain. */
+#define RA_RECORD_MAX RA_CHAIN_MAX
+
+_Static_assert(RA_RSA_BITS_MAX == 2048 || RA_RSA_BITS_MAX == 3072 || RA_RSA_BITS_MAX == 4096,
+               "RA_RSA_BITS_MAX is 2048, 3072 or 4096");
+_Static_assert(RA_KEY_DER_MAX <= RA_RECORD_MAX && RA_CERT_MAX <= RA_RECORD_MAX,
+               "a record holds a key and a certificate");
+
+#endif

@@ -1,0 +1,53 @@
+# The front door; the build itself is CMake's. `make help` lists the targets.
+# WOLFSSL_DIR= LWIP_DIR= PICOHTTPPARSER_DIR= CMOCKA_DIR= use a checkout of your own.
+MAKEFLAGS += --no-print-directory
+DIRS := WOLFSSL_DIR LWIP_DIR PICOHTTPPARSER_DIR CMOCKA_DIR
+export $(DIRS)
+
+TREES := host host-asan emcraft-sf2 mps2-an386
+CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
+OPTIONS_host := -DRA_BOARD=host
+OPTIONS_host-asan := -DRA_BOARD=host -DRA_SANITIZE=ON
+OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 $(CROSS)
+OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
+OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v)))))
+
+.PHONY: help setup build $(TREES) demo test size bench lint format clean distclean
+
+help:   ## this list
+	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup:  ## install missing Debian packages, fetch the library sources
+	@tests/tools/setup.sh
+
+build: $(TREES) ## every board
+
+$(TREES): setup
+	@cmake -S . -B build/$@ -G Ninja --log-level=NOTICE $(OPTIONS_$@) $(OWN) >build/$@.log 2>&1 \
+		|| { cat build/$@.log; exit 1; }
+	@cmake --build build/$@
+
+host:   ## the appliance as a Linux program: build/host/boards/host/
+
+demo: host emcraft-sf2 ## renew both certificates on the emulated appliance
+	@tests/demo.py
+
+test: build ## every test
+	@tests/run.py
+
+size: emcraft-sf2 mps2-an386 ## code, data, stack for each part against budgets.mk
+	@tests/tools/size.py
+
+bench: build ## counts for each phase of a renewal
+	@tests/bench/bench.py
+
+lint:   ## clang-tidy, cppcheck, clang-format over our files
+	@tests/tools/setup.sh lint
+	@$(MAKE) host
+	@tests/tools/lint.sh
+
+clean:  ## remove what was built
+	rm -rf build
+
+distclean: clean ## and what was fetched
+	rm -rf .cache

@@ -1,0 +1,139 @@
+/* ra_enroll.h - the enrolment protocols behind one interface: bytes to bytes.
+ *
+ * A protocol turns an operation into an HTTP request and an HTTP reply into an
+ * outcome. It does no I/O, keeps no time, holds no key, decides nothing about
+ * retries: whoever drives it (firmware/renewal) carries the request over
+ * ra_exchange, stores what must survive a reset, and checks what was issued.
+ *
+ *     op = RA_ENROLL_SUBMIT;
+ *     do {
+ *         ra_enroll_request(&e, op, &input, &http_request);
+ *         ... ra_exchange_start, _step until it ends ...
+ *         ra_enroll_reply(&e, ra_exchange_reply(&x), &result);
+ *         op = result.next;
+ *     } while (result.outcome == RA_ENROLL_MORE);
+ *
+ * Store `result.id` before the next request when it is not empty: after a reset
+ * the conversation goes on with POLL or FETCH and that id.
+ * Nothing here is trusted: ISSUED means that the peer sent certificates, not
+ * that they are ours. The install gates look at them.
+ */
+#ifndef RA_ENROLL_H
+#define RA_ENROLL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ra_der.h"
+#include "ra_error.h"
+#include "ra_http.h"
+#include "ra_limits.h"
+
+#define RA_ENROLL_ID_MAX 64      /* AD CS: decimal, 10 digits; SCEP: a hash in hex */
+#define RA_ENROLL_SUFFIX_MAX 103 /* what a protocol appends to the configured URL */
+
+enum ra_enroll_op {
+    RA_ENROLL_SUBMIT, /* hand in the request                                   */
+    RA_ENROLL_POLL,   /* ask what became of request `id`                       */
+    RA_ENROLL_FETCH,  /* get the issued certificate `id` and its chain         */
+    RA_ENROLL_CACERT  /* get the CA's own certificates                         */
+};
+
+/* What the bytes handed in by SUBMIT are. */
+enum ra_enroll_message {
+    RA_ENROLL_MESSAGE_CMS_RENEWAL, /* PKCS#7 around PKCS#10 (MS-WCCE 3.1.1.4.3.2.1) */
+    RA_ENROLL_MESSAGE_PKCS10,
+    RA_ENROLL_MESSAGE_SCEP
+};
+
+/* Same for every operation of one conversation; the pointers must stay until
+ * the reply was read. */
+struct ra_enroll_input {
+    const struct ra_url *url;   /* AD CS: http://HOST/certsrv                     */
+    const char *user;           /* NULL: no authentication                        */
+    const char *password;
+    bool allow_plaintext;
+    const uint8_t *request;     /* SUBMIT: the message in DER                     */
+    size_t request_size;
+    const char *template_name;  /* AD CS: the template's CN; NULL: not sent       */
+    const char *id;             /* POLL, FETCH: as stored; may point at result.id */
+};
+
+enum ra_enroll_outcome {
+    RA_ENROLL_MORE,            /* go on at once with `next`                         */
+    RA_ENROLL_ISSUED,          /* `data` holds the certificate(s)                   */
+    RA_ENROLL_PENDING,         /* waits for a person; poll `id` later               */
+    RA_ENROLL_DENIED,          /* a person or a policy said no                      */
+    RA_ENROLL_FAILED,          /* the CA or its web server reports an error         */
+    RA_ENROLL_UNAUTHENTICATED, /* name and password refused; `auth` says what it takes */
+    RA_ENROLL_BROKEN           /* not understood                                    */
+};
+
+enum ra_enroll_data {
+    RA_ENROLL_DATA_NONE,
+    RA_ENROLL_DATA_CERT, /* one certificate, DER                              */
+    RA_ENROLL_DATA_CMS   /* certs-only SignedData, DER or BER: ra_cms_certs   */
+};
+
+struct ra_enroll_result {
+    enum ra_enroll_outcome outcome;
+    enum ra_enroll_op next;          /* with MORE                                        */
+    ra_err cause;                    /* RA_OK with MORE, ISSUED and PENDING; else why    */
+    uint32_t hresult;                /* the CA's own code, 0: none                       */
+    uint16_t http_status;
+    uint8_t auth;                    /* set of enum ra_http_auth, with UNAUTHENTICATED   */
+    enum ra_enroll_data kind;        /* with ISSUED                                      */
+    struct ra_span data;             /* in the reply buffer: gone with the next exchange */
+    int64_t retry_after_s;           /* what the server asks for; -1: nothing            */
+    char id[RA_ENROLL_ID_MAX + 1];   /* the CA's handle for the request; "" if not said  */
+    char text[RA_PEER_TEXT_MAX + 1]; /* the peer's words, printable ASCII, for a person  */
+};
+
+struct ra_enroll;
+
+struct ra_enroll_ops {
+    const char *name; /* "adcs" */
+    enum ra_enroll_message message;
+    ra_err (*request)(struct ra_enroll *e, enum ra_enroll_op op,
+                      const struct ra_enroll_input *in, struct ra_http_request *out);
+    void (*reply)(struct ra_enroll *e, const struct ra_http_reply *reply,
+                  struct ra_enroll_result *result);
+};
+
+/* One conversation; caller-owned, may be dropped at any time. Private to the
+ * protocols: `part` counts inside an operation of several requests, `suffix`
+ * and `body` back the request that is out. */
+struct ra_enroll {
+    const struct ra_enroll_ops *ops;
+    const struct ra_enroll_input *in;
+    uint8_t op;
+    uint8_t part;
+    uint32_t number;
+    char suffix[RA_ENROLL_SUFFIX_MAX + 1];
+    struct {
+        size_t offset; /* characters of the body produced so far */
+        size_t at;     /* position in the section                */
+        uint8_t section;
+        uint8_t escape; /* characters of a %XX still owed        */
+        uint8_t byte;
+    } body;
+};
+
+void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);
+
+/* Describe the HTTP request for `op`. `*out` points into `*e` and `*in`: keep
+ * both until the exchange has ended and the reply was read.
+ * Time: for SUBMIT proportional to the request's size (it counts what URL
+ * encoding adds), under 1 ms per KiB on a 100 MHz Cortex-M3.
+ * Returns RA_OK, RA_E_ARGUMENT (no request, no or a bad id, control characters
+ * in the template's name), RA_E_UNSUPPORTED (an operation the protocol lacks). */
+ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
+                         const struct ra_enroll_input *in, struct ra_http_request *out);
+
+/* Read the reply to the last request. The body is decoded in place.
+ * Time: proportional to the body, at most RA_REPLY_MAX bytes. */
+void ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
+                     struct ra_enroll_result *result);
+
+#endif

@@ -1,0 +1,119 @@
+/* user_settings.h - the wolfSSL build that Perennial needs.
+ *
+ * wolfSSL reads this file when it is compiled with -DWOLFSSL_USER_SETTINGS and
+ * this directory in its include path. An integrator who brings a wolfSSL of
+ * their own (a TLS stack on the same device, say) starts from here or compares:
+ * ra_wolfssl_check.h names each option that matters and stops the build when it
+ * is missing.
+ *
+ * Choices the integrator makes: RA_RSA_BITS_MAX (ra_limits.h) sets the largest
+ * RSA size compiled in. A Cortex-M3/M4/M7/M33 target gets wolfSSL's Cortex-M
+ * assembly by itself; everything else gets portable C (build that with -fwrapv:
+ * its carries overflow signed integers on purpose).
+ */
+#ifndef RA_USER_SETTINGS_H
+#define RA_USER_SETTINGS_H
+
+#include "ra_limits.h"
+
+/* ---- the crypto library alone, no operating system -------------------------- */
+#define WOLFCRYPT_ONLY
+#define SINGLE_THREADED
+#define NO_FILESYSTEM
+#define NO_WRITEV
+#define NO_MAIN_DRIVER
+#define NO_DEV_RANDOM
+#define NO_ERROR_STRINGS
+#define NO_WOLFSSL_DIR
+#define NO_INLINE_MEMORY_UTILS
+#define WOLFSSL_IGNORE_FILE_WARN
+#define NO_STDIO_FILESYSTEM
+#define WOLFSSL_NO_ATOMICS
+#define XVALIDATE_DATE(d, f, t) (0)
+
+/* ---- no heap: every request for memory is answered with NULL ---------------- */
+#define NO_WOLFSSL_MEMORY
+#define WOLFSSL_NO_MALLOC
+#define WOLFSSL_SP_NO_MALLOC
+#define XMALLOC_OVERRIDE
+#ifdef RA_TEST_ALLOC_TRAP
+/* Unit-test builds count the requests: a test checks that there were none. */
+#include <stddef.h>
+void *ra_wolfssl_alloc_trap(size_t size);
+#define XMALLOC(s, h, t) ((void)(h), (void)(t), ra_wolfssl_alloc_trap((size_t)(s)))
+#define XREALLOC(p, s, h, t) \
+    ((void)(p), (void)(h), (void)(t), ra_wolfssl_alloc_trap((size_t)(s)))
+#else
+#define XMALLOC(s, h, t) ((void)(s), (void)(h), (void)(t), NULL)
+#define XREALLOC(p, s, h, t) ((void)(p), (void)(s), (void)(h), (void)(t), NULL)
+#endif
+#define XFREE(p, h, t) ((void)(p), (void)(h), (void)(t))
+
+/* ---- big numbers: single precision code for the sizes we use, nothing general -- */
+#define WOLFSSL_SP_MATH
+#define WOLFSSL_SP_SMALL
+#define WOLFSSL_HAVE_SP_RSA
+#define WOLFSSL_HAVE_SP_ECC
+#define WOLFSSL_SP_384
+#if RA_RSA_BITS_MAX < 3072
+#define WOLFSSL_SP_NO_3072
+#endif
+#if RA_RSA_BITS_MAX >= 4096
+#define WOLFSSL_SP_4096
+#endif
+#define SP_INT_BITS RA_RSA_BITS_MAX
+#define RSA_MAX_SIZE RA_RSA_BITS_MAX
+#define RSA_MIN_SIZE 2048
+#if defined(__thumb2__) && defined(__ARM_ARCH) && __ARM_ARCH >= 7
+#define WOLFSSL_SP_ARM_CORTEX_M_ASM
+#define WOLFSSL_ARM_ARCH __ARM_ARCH
+#endif
+#ifdef __SIZEOF_INT128__
+#define HAVE___UINT128_T 1 /* 64-bit hosts: sp_c64.c instead of sp_c32.c */
+#endif
+#define TFM_TIMING_RESISTANT
+#define ECC_TIMING_RESISTANT
+#define WC_RSA_BLINDING
+
+/* ---- algorithms --------------------------------------------------------------- */
+#define HAVE_ECC
+#define ECC_USER_CURVES
+#define HAVE_ECC384
+#define WOLFSSL_SHA384
+#define WOLFSSL_SHA512
+#define WOLFSSL_NOSHA512_224
+#define WOLFSSL_NOSHA512_256
+#define USE_SLOW_SHA256
+#define USE_SLOW_SHA512
+#define USE_SLOW_SHA
+#define HAVE_AESGCM
+#define GCM_TABLE_4BIT
+#define WOLFSSL_AES_NO_UNROLL
+#define NO_AES_128
+#define NO_AES_192
+#define NO_AES_CBC
+#define NO_AES_DECRYPT
+
+#define NO_ASN
+#define NO_CERTS
+#define NO_CODING
+#define NO_DES3
+#define NO_DH
+#define NO_DSA
+#define NO_MD4
+#define NO_MD5
+#define NO_OLD_TLS
+#define NO_PWDBASED
+#define NO_RC4
+#define NO_RABBIT
+#define NO_HC128
+#define NO_SIG_WRAPPER
+#define NO_PSK
+
+/* ---- random numbers: SP 800-90A Hash_DRBG, seeded by ra_random.c only ---------- */
+#define HAVE_HASHDRBG
+#define WC_RESEED_INTERVAL 0x7fffffff
+int ra_random_wolfssl_seed(unsigned char *out, unsigned int size);
+#define CUSTOM_RAND_GENERATE_SEED ra_random_wolfssl_seed
+
+#endif

@@ -6,14 +6,8 @@
  * An appliance with its own lwIP leaves this file and ra_netif out and uses ra_net alone.
  *
  * It also provides what lwIP needs from outside under NO_SYS with our lwipopts.h:
- * sys_now, ra_lwip_random and ra_lwip_sntp_time. As lwIP is one per program, so is
- * this: exactly one struct ra_net_setup, initialised once.
- *
- * Time from SNTP (RFC 4330) is for the present boot only and unauthenticated: it is
- * handed out by ra_net_setup_wall and never stored. Replies are matched by server
- * address and by the originate timestamp, which we fill with random bits (RFC 9109
- * and draft-ietf-ntp-data-minimization say why), so that a sender who does not see
- * our request cannot answer it.
+ * sys_now and ra_lwip_random. As lwIP is one per program, so is this: exactly one
+ * struct ra_net_setup, initialised once.
  *
  * One thread. No call waits; a step handles at most RA_NET_SETUP_FRAMES frames.
  */
@@ -29,21 +23,21 @@
 #include "ra_error.h"
 #include "ra_limits.h"
 #include "ra_netif.h"
+#include "ra_sntp.h"
 
 #define RA_NET_SETUP_FRAMES 8u /* received frames handled in one step */
 #define RA_NET_DNS_SERVERS 2u
 #define RA_NET_IP_TEXT 16u /* "255.255.255.255" and its end */
 
-/* What the operator configures. Texts are dotted IPv4 addresses; NULL or "" = not set.
- * Copied by ra_net_setup_apply, so they need to live only during the call. */
+/* What the operator configures. Addresses are a.b.c.d with a in the top byte, 0 = not set.
+ * Copied by ra_net_setup_apply, so it needs to live only during the call. */
 struct ra_net_config {
-    bool dhcp;
-    const char *address; /* without DHCP: all three, gateway may be unset   */
-    const char *netmask;
-    const char *gateway;
-    const char *dns[RA_NET_DNS_SERVERS]; /* set: used instead of those from DHCP */
-    const char *ntp;      /* name or address of an SNTP server; not set: no SNTP */
-    const char *hostname; /* sent with DHCP; at most 32 characters are used      */
+    uint32_t address; /* 0: DHCP gives address, netmask and gateway */
+    uint32_t netmask;
+    uint32_t gateway;
+    uint32_t dns[RA_NET_DNS_SERVERS]; /* first one set: used instead of those from DHCP */
+    const char *sntp_server; /* name or dotted address; NULL or "": no SNTP */
+    const char *host_name;   /* for DHCP, up to 32 characters; NULL or "": none */
 };
 
 struct ra_net_status {
@@ -78,22 +72,16 @@ struct ra_net_setup {
         uint64_t align;
         uint8_t bytes[RA_NET_NETIF_SIZE];
     } netif;
-    bool configured;
+    uint32_t address, netmask, gateway; /* as configured */
+    uint32_t dns[RA_NET_DNS_SERVERS];
     bool dhcp;
-    bool dns_fixed;
-    bool sntp_running;
-    uint32_t dns[RA_NET_DNS_SERVERS]; /* network byte order */
-    char hostname[33];
-    char ntp[RA_HOST_MAX + 1];
-    bool time_known;
-    int64_t time_s;         /* what SNTP said ...         */
-    uint64_t time_at_ms;    /* ... at this monotonic time */
-    uint32_t time_answers;
+    char host_name[33];
+    struct ra_sntp sntp;
 };
 
 /* Brings lwIP up with one interface and no address. Once per program. `ethernet`, `clock`
  * and `random_ctx` are kept. `random` feeds TCP's initial sequence numbers, port numbers,
- * DNS and DHCP ids and the SNTP match; NULL, or false from it, falls back to a mix of the
+ * DNS and DHCP ids and the SNTP cookie; NULL, or false from it, falls back to a mix of the
  * MAC address and the time, which is different at each boot but can be guessed.
  * RA_E_NET_MEMORY when lwIP refuses the interface. */
 ra_err ra_net_setup_init(struct ra_net_setup *s, const struct hal_ethernet *ethernet,
@@ -101,7 +89,8 @@ ra_err ra_net_setup_init(struct ra_net_setup *s, const struct hal_ethernet *ethe
 
 /* Takes a configuration, at start or when the operator saved another one. Connections
  * under way break when the address changes. Time already known stays known.
- * RA_E_CONFIG_VALUE: a text is not an address, or too long; then nothing has changed. */
+ * RA_E_CONFIG_VALUE: an address without a proper netmask, a gateway that is not in the
+ * network, a name too long; then nothing has changed. RA_E_NET_MEMORY: no room for DHCP. */
 ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c);
 
 /* Moves frames and runs lwIP's timers; call it in every turn of the main loop. Returns the

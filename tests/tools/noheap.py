@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when an archive, object or image holds or refers to a heap function.
+"""Fails when an object, archive or image holds or refers to a heap function.
 
     noheap.py [--nm NM] FILE...
 """
@@ -8,17 +8,18 @@ import subprocess
 import sys
 
 HEAP = re.compile(
-    r"^(_|__|__wrap_|__real_)?"
-    r"(malloc|calloc|realloc|reallocarray|free|cfree|memalign|aligned_alloc|posix_memalign|valloc"
-    r"|sbrk|brk|strdup|strndup|asprintf|vasprintf|getline|mallinfo)(_r)?$")
+    r"^_*(wrap_|real_|libc_|libc_init_)?"
+    r"(malloc|calloc|realloc|reallocarray|reallocf|free|cfree|memalign|aligned_alloc"
+    r"|posix_memalign|valloc|pvalloc|mallopt|mallinfo|malloc_trim|sbrk|brk|strdup|strndup|asprintf"
+    r"|vasprintf|asnprintf|vasnprintf|getline|getdelim|open_memstream)(_r)?$")
 
 
 def offenders(nm, path):
+    """([(object, "holds" or "refers to", symbol)], number of symbols looked at)"""
     done = subprocess.run([nm, "-A", path], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"noheap: {nm} cannot read {path}: {done.stderr.strip()}")
-    found = []
-    symbols = 0
+    found, symbols = [], 0
     for line in done.stdout.splitlines():
         where, _, rest = line.rpartition(":")
         parts = rest.split()
@@ -27,10 +28,10 @@ def offenders(nm, path):
         symbols += 1
         kind, name = parts[-2], parts[-1]
         if kind not in "aN" and HEAP.match(name.split("@")[0]):
-            found.append((where, "refers to" if kind in "Uuw" else "holds", name))
-    if symbols == 0 and not done.stderr.strip():
+            found.append((where, "refers to" if kind in "Uwv" else "holds", name))
+    if symbols == 0:
         sys.exit(f"noheap: {path} has no symbols, nothing can be proved")
-    return found
+    return found, symbols
 
 
 def main(args):
@@ -41,7 +42,7 @@ def main(args):
         sys.exit(__doc__)
     bad = 0
     for path in args:
-        for where, verb, name in offenders(nm, path):
+        for where, verb, name in offenders(nm, path)[0]:
             print(f"noheap: {where} {verb} {name}", file=sys.stderr)
             bad += 1
     return 1 if bad else 0

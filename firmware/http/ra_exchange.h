@@ -56,7 +56,6 @@ struct ra_exchange {
     const struct ra_transport *transport;
     const struct ra_exchange_limits *limits;
     struct ra_http http;
-    struct ra_http_request request;
     struct ra_url url; /* of the open connection, and the target on it */
     struct ra_exchange_counters counters;
     uint64_t started_ms, activity_ms;

@@ -22,7 +22,7 @@
  *  - RA_HTTP_INTERIM_MAX replies 1xx before the final one;
  *  - Content-Length: once, digits only; with Transfer-Encoding: refused;
  *  - Transfer-Encoding: "chunked" alone, once, HTTP/1.1 only;
- *  - chunk sizes, RA_HTTP_CHUNK_EXT_MAX bytes of extensions in a reply,
+ *  - chunk sizes of at most 8 digits, RA_HTTP_CHUNK_EXT_MAX bytes of extensions each,
  *    RA_HTTP_TRAILER_MAX bytes of trailers (read over);
  *  - 204 and 304 have no body; the connection's end ends a body only where
  *    neither a length nor chunks were announced.
@@ -41,7 +41,7 @@
 #define RA_HTTP_HEAD_MAX 4096     /* bytes of a reply's head                          */
 #define RA_HTTP_HEADERS_MAX 32    /* header lines of a reply                          */
 #define RA_HTTP_INTERIM_MAX 8     /* replies 1xx skipped before the final one         */
-#define RA_HTTP_CHUNK_EXT_MAX 512 /* bytes of chunk extensions in a whole reply       */
+#define RA_HTTP_CHUNK_EXT_MAX 128 /* bytes of extensions of one chunk                 */
 #define RA_HTTP_TRAILER_MAX 1024  /* bytes of trailers                                */
 #define RA_HTTP_OUT_MAX 1024      /* sending window; also the longest request head    */
 #define RA_HTTP_TYPE_MAX 47       /* characters kept of a Content-Type                */
@@ -119,9 +119,9 @@ struct ra_http {
     size_t body_at;  /* of the request's body, brought to the window   */
     int64_t wall_s;
     uint16_t lines;  /* of the head                                    */
-    uint16_t extra;  /* bytes of chunk extensions, then of trailers    */
+    uint16_t extra;  /* bytes of a chunk's extensions, or of trailers  */
     uint8_t phase, line, interim, digits;
-    bool sending, heard, sent, keep_alive, until_close, trailing;
+    bool sending, heard, sent, keep_alive;
     uint8_t spill[16];
 };
 

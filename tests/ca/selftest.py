@@ -745,7 +745,7 @@ def main():
                     import traceback
                     traceback.print_exc()
         ground.ca.stop.set()
-    print('test CA: %d passed, %d failed' % (passed, failed))
+    print('%d passed, %d failed' % (passed, failed))
     return 1 if failed else 0
 
 

@@ -45,11 +45,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
 def room_of(path):
-    """The room of a path relative to the root: the longest name in ROOMS that is a parent of it."""
-    if str(path) in PLACED:
-        return PLACED[str(path)]
-    parents = [str(p) for p in path.parents]
-    return next((p for p in parents if p in ROOMS), "/".join(path.parts[:-1]))
+    """The room of a path relative to the root: the folder it lies in."""
+    return PLACED.get(str(path), str(path.parent))
 
 
 def check_file(path, text, homes):

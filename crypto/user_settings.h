@@ -93,6 +93,7 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define NO_AES_192
 #define NO_AES_CBC
 #define NO_AES_DECRYPT
+#define HAVE_AESGCM_DECRYPT /* GCM opens with the forward cipher */
 
 #define NO_ASN
 #define NO_CERTS

@@ -57,3 +57,13 @@ unsigned ra_error_number(ra_err e)
 {
     return e < 0 ? (unsigned)(-e) % 32u : 0u;
 }
+
+void ra_error_print(ra_err e, struct ra_text *to)
+{
+    ra_text_add_char(to, 'E');
+    ra_text_add_u32(to, (uint32_t)ra_error_layer(e));
+    ra_text_add_char(to, '-');
+    ra_text_add_u32_pad(to, ra_error_number(e), 2);
+    ra_text_add_char(to, ' ');
+    ra_text_add(to, ra_error_text(e));
+}

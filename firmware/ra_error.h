@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "ra_text.h"
+
 typedef int32_t ra_err;
 
 #define RA_OK ((ra_err)0)
@@ -169,5 +171,7 @@ enum ra_layer ra_error_layer(ra_err e);
 enum ra_retry ra_error_retry(ra_err e);
 /* The number within the layer, 1 .. 31; 0 for RA_OK. */
 unsigned ra_error_number(ra_err e);
+/* Append "E<layer>-<number> <sentence>". */
+void ra_error_print(ra_err e, struct ra_text *to);
 
 #endif

@@ -78,7 +78,7 @@ struct ra_commit {
 
 #define RA_COMMIT_SIZE (1 + 8 + RA_ROLES_MAX * (3 * 4 + 4 * 8 + 4))
 
-#define RA_REQUEST_ID_MAX 24
+#define RA_REQUEST_ID_MAX 64
 
 struct ra_txn {
     enum ra_phase phase;

@@ -1,0 +1,677 @@
+#include "perennial.h"
+
+#include <string.h>
+
+#include "ra_internal.h"
+
+/* The start: each phase is left when its work is done. */
+enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
+
+/* Jobs after the start that write on their own account. */
+#define LOOK_MS 1000u
+
+ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport)
+{
+    ra_err e;
+    memset(ra, 0, sizeof *ra);
+    ra->hal = hal;
+    ra->transport = transport;
+    ra->worker = -1;
+    ra_config_defaults(&ra->config);
+    ra_events_init(&ra->events);
+    ra_clock_init(&ra->clock, &hal->clock);
+    ra->started_ms = ra_clock_ms(&ra->clock);
+    e = ra_random_init(&ra->random, &hal->entropy);
+    if (e == RA_OK) {
+        e = ra_seal_init(&ra->seal, &hal->device_key);
+    }
+    if (e == RA_OK && transport != NULL) {
+        e = ra_exchange_init(&ra->exchange, transport, NULL, ra->reply, sizeof ra->reply);
+    }
+    if (e == RA_OK) {
+        e = ra_store_init(&ra->store, &hal->flash, &ra->seal, &ra->random);
+    }
+    return e;
+}
+
+bool ra_started(const struct ra *ra)
+{
+    return ra->phase == START_RUN;
+}
+
+/* --- the store, shared ------------------------------------------------------ */
+
+ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
+                const void *data, size_t size)
+{
+    ra_err e;
+    if (ra->writer == (uint8_t)who) {
+        e = ra_store_result(&ra->store);
+        if (e != RA_AGAIN) {
+            ra->writer = RA_WRITER_NONE;
+        }
+        return e;
+    }
+    if (ra->writer != RA_WRITER_NONE) {
+        return RA_AGAIN;
+    }
+    if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
+        e = ra_random_seed(&ra->random);
+        return e == RA_OK ? RA_AGAIN : e;
+    }
+    e = ra_store_put(&ra->store, (uint8_t)type, id, data, size);
+    if (e == RA_OK) {
+        ra->writer = (uint8_t)who;
+        return RA_AGAIN;
+    }
+    return e == RA_E_BUSY ? RA_AGAIN : e;
+}
+
+ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap, size_t *size)
+{
+    return ra_store_get(&ra->store, (uint8_t)type, id, out, cap, size);
+}
+
+bool ra_settled(const struct ra *ra)
+{
+    return ra->writer == RA_WRITER_NONE && ra_store_settled(&ra->store);
+}
+
+/* --- the start --------------------------------------------------------------- */
+
+static ra_err load_config(struct ra *ra)
+{
+    /* The reply buffer is idle at the start, and wiped: the text holds a password. */
+    size_t size = 0;
+    ra_err e = ra_read(ra, RA_RECORD_CONFIG, 0, ra->reply, RA_CONFIG_TEXT_MAX, &size);
+    if (e == RA_AGAIN) {
+        return e;
+    }
+    if (e == RA_OK) {
+        (void)ra_config_read(&ra->config, (const char *)ra->reply, size);
+    }
+    ra_wipe(ra->reply, RA_CONFIG_TEXT_MAX);
+    return RA_OK;
+}
+
+static void report_start(struct ra *ra)
+{
+    if (ra_store_was_unclean(&ra->store)) {
+        ra_log(ra, RA_LOG_UNCLEAN, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
+    }
+}
+
+static ra_err start_step(struct ra *ra)
+{
+    int64_t newest = 0;
+    ra_err e;
+    switch (ra->phase) {
+    case START_MOUNT:
+        e = ra_store_mount_step(&ra->store);
+        break;
+    case START_COMMIT:
+        e = ra_commit_load(&ra->commit, &ra->store);
+        if (e != RA_AGAIN) {
+            ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
+        }
+        break;
+    case START_CONFIG:
+        e = load_config(ra);
+        break;
+    default:
+        e = ra_events_load(&ra->events, &ra->store, &newest);
+        if (e != RA_AGAIN) {
+            ra_clock_witness(&ra->clock, newest);
+            report_start(ra);
+        }
+        break;
+    }
+    if (e != RA_AGAIN) {
+        ra->phase++;
+    }
+    return e;
+}
+
+/* --- the work between renewals --------------------------------------------------- */
+
+static ra_err save_commit(struct ra *ra)
+{
+    uint8_t record[RA_COMMIT_SIZE];
+    size_t size = ra_commit_encode(&ra->commit, record);
+    return ra_write(ra, RA_WRITER_COMMIT, RA_RECORD_COMMIT, 0, record, size);
+}
+
+static ra_err save_config(struct ra *ra)
+{
+    char text[RA_CONFIG_TEXT_MAX];
+    size_t size = 0;
+    ra_err e = ra_config_write(&ra->config, text, sizeof text, &size);
+    if (e == RA_OK) {
+        e = ra_write(ra, RA_WRITER_CONFIG, RA_RECORD_CONFIG, 0, text, size);
+    }
+    ra_wipe(text, sizeof text);
+    if (e == RA_OK) {
+        ra_log(ra, RA_LOG_CONFIG, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
+    }
+    return e;
+}
+
+/* Whether a generation of a role is named by the commit or by a transaction. */
+static bool in_use(const struct ra *ra, uint16_t id)
+{
+    unsigned role = id >> 8;
+    if (role >= RA_ROLES) {
+        return true;
+    }
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    const struct ra_txn *txn = &ra->renewal[role].txn;
+    return (slot->active != 0 && ra_generation_id((enum ra_role)role, slot->active) == id) ||
+           (slot->previous != 0 && ra_generation_id((enum ra_role)role, slot->previous) == id) ||
+           (txn->generation > slot->newest &&
+            ra_generation_id((enum ra_role)role, txn->generation) == id);
+}
+
+/* Drop the records that nothing names any more. Not before every role has read
+ * its transaction, and never without a commit: then nothing can be judged. */
+static ra_err cleanup(struct ra *ra)
+{
+    static const uint8_t types[] = {RA_RECORD_KEY, RA_RECORD_CERT, RA_RECORD_CHAIN};
+    struct ra_store_key keys[RA_STORE_DROP_MAX];
+    size_t n = 0;
+    if (ra->writer == RA_WRITER_CLEANUP) {
+        ra_err e = ra_store_result(&ra->store);
+        if (e != RA_AGAIN) {
+            ra->writer = RA_WRITER_NONE;
+        }
+        return e;
+    }
+    for (unsigned t = 0; t < sizeof types; t++) {
+        struct ra_store_cursor cursor;
+        struct ra_store_key key;
+        ra_store_cursor_init(&cursor, types[t]);
+        while (n < RA_STORE_DROP_MAX && ra_store_next(&ra->store, &cursor, &key)) {
+            if (!in_use(ra, key.id)) {
+                keys[n++] = key;
+            }
+        }
+    }
+    if (n == 0) {
+        return RA_OK;
+    }
+    if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
+        ra_err e = ra_random_seed(&ra->random);
+        return e == RA_OK ? RA_AGAIN : e;
+    }
+    ra_err e = ra_store_drop(&ra->store, keys, n);
+    if (e == RA_OK) {
+        ra->writer = RA_WRITER_CLEANUP;
+        return RA_AGAIN;
+    }
+    return e == RA_E_BUSY ? RA_AGAIN : e;
+}
+
+/* The old generation is given up when its certificate, or the operator's
+ * retention time, has ended. */
+static void end_retention(struct ra *ra)
+{
+    int64_t now = ra_clock_now(&ra->clock);
+    for (unsigned i = 0; i < RA_ROLES && now != RA_TIME_UNKNOWN && !ra->clock.jumped; i++) {
+        struct ra_slot *slot = &ra->commit.slot[i];
+        int64_t end = slot->previous_not_after;
+        if (ra->config.retention_days != 0) {
+            int64_t wanted = slot->active_not_before + (int64_t)ra->config.retention_days * RA_DAY;
+            end = wanted < end ? wanted : end;
+        }
+        if (slot->previous != 0 && slot->probation_until == 0 && now >= end) {
+            slot->previous = 0;
+            slot->previous_not_after = 0;
+            ra->commit_dirty = true;
+            ra->cleanup_wanted = true;
+        }
+    }
+}
+
+static bool all_resumed(const struct ra *ra)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (ra->renewal[i].state == RA_STATE_RESUME) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One job at a time, in this order; a job that fails is not repeated at once. */
+static uint32_t housekeeping(struct ra *ra)
+{
+    ra_err e = RA_OK;
+    end_retention(ra);
+    if (ra->writer == RA_WRITER_WORK || ra->writer == RA_WRITER_PROVISION) {
+        return LOOK_MS;
+    }
+    if (ra->writer == RA_WRITER_EVENT ||
+        (ra->writer == RA_WRITER_NONE && ra->events.count != 0)) {
+        if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
+            /* Without entropy there is no log in flash, and nothing else suffers. */
+            return ra_random_seed(&ra->random) == RA_AGAIN ? 0 : LOOK_MS;
+        }
+        e = ra_events_step(&ra->events, &ra->store);
+        ra->writer = ra->events.writing ? RA_WRITER_EVENT : RA_WRITER_NONE;
+        return 0;
+    }
+    if (ra->commit_dirty || ra->writer == RA_WRITER_COMMIT) {
+        e = save_commit(ra);
+        ra->commit_dirty = e == RA_AGAIN;
+    } else if (ra->config_dirty || ra->writer == RA_WRITER_CONFIG) {
+        e = save_config(ra);
+        ra->config_dirty = e == RA_AGAIN;
+    } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && all_resumed(ra))) {
+        e = cleanup(ra);
+        ra->cleanup_wanted = e == RA_AGAIN;
+    } else {
+        return LOOK_MS;
+    }
+    return e == RA_AGAIN ? 0 : LOOK_MS;
+}
+
+void ra_switched(struct ra *ra, enum ra_role role)
+{
+    ra_key_wipe(&ra->service_key);
+    ra->service_generation = 0;
+    ra->cleanup_wanted = true;
+    if (ra->listener != NULL) {
+        ra->listener(ra->listener_ctx, role);
+    }
+}
+
+/* Said once, when the sources have had their time to answer. */
+static void watch_time(struct ra *ra)
+{
+    bool unknown = ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN;
+    if (unknown && !ra->time_missed && ra_clock_ms(&ra->clock) - ra->started_ms > 60000u) {
+        ra->time_missed = true;
+        ra_log(ra, RA_LOG_NO_TIME, RA_EVENT_NO_ROLE, RA_E_TIME_UNKNOWN, 0, NULL);
+    }
+}
+
+static void watch_damage(struct ra *ra)
+{
+    uint32_t damaged = ra_store_damaged(&ra->store);
+    if (damaged != ra->damaged_seen) {
+        ra->damaged_seen = damaged;
+        ra_log(ra, RA_LOG_DAMAGED, RA_EVENT_NO_ROLE, RA_E_RECORD_DAMAGED, 0, NULL);
+    }
+}
+
+uint32_t ra_step(struct ra *ra)
+{
+    uint32_t wake = UINT32_MAX;
+    if (ra->phase != START_RUN) {
+        (void)start_step(ra);
+        return 0;
+    }
+    ra_err e = ra_store_step(&ra->store);
+    if (e == RA_AGAIN) {
+        wake = 1;
+    }
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        uint32_t wait = ra_renewal_step(ra, (enum ra_role)i);
+        wake = wait < wake ? wait : wake;
+    }
+    uint32_t wait = housekeeping(ra);
+    watch_damage(ra);
+    watch_time(ra);
+    return wait < wake ? wait : wake;
+}
+
+void ra_network(struct ra *ra, bool up)
+{
+    ra->network_down = !up;
+}
+
+bool ra_working(const struct ra *ra)
+{
+    return !ra_started(ra) || ra->worker >= 0;
+}
+
+bool ra_may_be_due(const struct ra *ra)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        struct ra_status s;
+        ra_status(ra, (enum ra_role)i, &s);
+        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED || s.state == RA_STATE_BACKOFF ||
+            s.state == RA_STATE_PENDING || s.state == RA_STATE_PROBATION) {
+            continue;
+        }
+        if (!s.time_known || s.due <= ra_clock_now(&ra->clock)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ra_listen(struct ra *ra, ra_listener listener, void *ctx)
+{
+    ra->listener = listener;
+    ra->listener_ctx = ctx;
+}
+
+/* --- the credentials in use --------------------------------------------------------- */
+
+static ra_err read_active(struct ra *ra, enum ra_record type, enum ra_role role, uint8_t *out,
+                          size_t cap, size_t *size)
+{
+    *size = 0;
+    if (!ra_started(ra)) {
+        return RA_AGAIN;
+    }
+    uint32_t active = ra->commit.slot[role].active;
+    if (active == 0) {
+        return RA_E_NO_CREDENTIAL;
+    }
+    return ra_read(ra, type, ra_generation_id(role, active), out, cap, size);
+}
+
+/* A stored pair that cannot be read or does not fit is a pair that fails its self-test. */
+static ra_err watch_active(struct ra *ra, enum ra_role role, ra_err e)
+{
+    if (e == RA_E_RECORD_DAMAGED || e == RA_E_RECORD_SEAL || e == RA_E_NOT_FOUND ||
+        e == RA_E_KEY_FORMAT) {
+        ra_report_use(ra, role, false);
+    }
+    return e;
+}
+
+ra_err ra_certificate(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size)
+{
+    return watch_active(ra, role, read_active(ra, RA_RECORD_CERT, role, out, cap, size));
+}
+
+ra_err ra_issuers(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size)
+{
+    return read_active(ra, RA_RECORD_CHAIN, role, out, cap, size);
+}
+
+static ra_err use_key(struct ra *ra, enum ra_role role, uint32_t generation)
+{
+    ra_err e;
+    if (ra->service_generation == generation && ra->service_role == (uint8_t)role) {
+        return RA_OK;
+    }
+    ra_key_wipe(&ra->service_key);
+    ra->service_generation = 0;
+    e = ra_load_key(ra, role, generation, &ra->service_key);
+    if (e == RA_OK) {
+        ra->service_generation = generation;
+        ra->service_role = (uint8_t)role;
+    }
+    return e;
+}
+
+ra_err ra_sign(struct ra *ra, enum ra_role role, enum ra_hash_alg hash, const uint8_t *digest,
+               uint8_t *out, size_t cap, size_t *size)
+{
+    ra_err e;
+    if (!ra_started(ra)) {
+        return RA_AGAIN;
+    }
+    if (ra->commit.slot[role].active == 0) {
+        return RA_E_NO_CREDENTIAL;
+    }
+    e = ra_random_seed(&ra->random);
+    if (e == RA_OK) {
+        e = watch_active(ra, role, use_key(ra, role, ra->commit.slot[role].active));
+    }
+    return e != RA_OK ? e
+                      : ra_key_sign(&ra->service_key, &ra->random, hash, digest, out, cap, size);
+}
+
+/* The generation of the encryption role whose certificate has this issuer and serial. */
+static ra_err find_recipient(struct ra *ra, struct ra_span issuer, struct ra_span serial,
+                             uint32_t *generation)
+{
+    const struct ra_slot *slot = &ra->commit.slot[RA_ROLE_ENCRYPTION];
+    const uint32_t candidates[] = {slot->active, slot->previous};
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t der[RA_CERT_MAX];
+        struct ra_cert cert;
+        size_t size = 0;
+        if (candidates[i] == 0) {
+            continue;
+        }
+        ra_err e = ra_read(ra, RA_RECORD_CERT,
+                           ra_generation_id(RA_ROLE_ENCRYPTION, candidates[i]), der, sizeof der,
+                           &size);
+        if (e == RA_AGAIN) {
+            return e;
+        }
+        if (e == RA_OK && ra_cert_parse(&cert, der, size) == RA_OK &&
+            ra_span_equal(cert.serial, serial) && ra_name_equal(cert.issuer, issuer)) {
+            *generation = candidates[i];
+            return RA_OK;
+        }
+    }
+    return RA_E_NO_SUCH_CERT;
+}
+
+ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
+                  enum ra_padding padding, const uint8_t *in, size_t in_size, uint8_t *out,
+                  size_t cap, size_t *size)
+{
+    uint32_t generation = ra->commit.slot[RA_ROLE_ENCRYPTION].active;
+    ra_err e;
+    if (!ra_started(ra)) {
+        return RA_AGAIN;
+    }
+    if (generation == 0) {
+        return RA_E_NO_CREDENTIAL;
+    }
+    e = ra_random_seed(&ra->random);
+    if (e == RA_OK && serial.size != 0) {
+        e = find_recipient(ra, issuer, serial, &generation);
+    }
+    if (e == RA_OK) {
+        e = watch_active(ra, RA_ROLE_ENCRYPTION, use_key(ra, RA_ROLE_ENCRYPTION, generation));
+    }
+    return e != RA_OK ? e
+                      : ra_key_decrypt(&ra->service_key, &ra->random, padding, in, in_size, out,
+                                       cap, size);
+}
+
+void ra_report_use(struct ra *ra, enum ra_role role, bool worked)
+{
+    struct ra_slot *slot = &ra->commit.slot[role];
+    int64_t now = ra_clock_now(&ra->clock);
+    if (!worked) {
+        /* Never back to nothing, never to an expired certificate. */
+        if (slot->previous != 0 && (now == RA_TIME_UNKNOWN || now < slot->previous_not_after)) {
+            ra_apply(ra, role, RA_EVENT_BROKEN);
+        }
+        return;
+    }
+    if (ra->renewal[role].state == RA_STATE_PROBATION) {
+        ra_log(ra, RA_LOG_PROVED, role, RA_OK, 0, NULL);
+        slot->probation_until = 0;
+        ra->commit_dirty = true;
+        ra_apply(ra, role, RA_EVENT_PROVED);
+    }
+}
+
+/* --- what the operator sees and does ----------------------------------------------------- */
+
+void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
+{
+    const struct ra_renewal *r = &ra->renewal[role];
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    int64_t now = ra_clock_now(&ra->clock);
+    memset(out, 0, sizeof *out);
+    out->state = r->state;
+    out->stored = slot->active != 0;
+    out->held = ra->config.hold;
+    out->time_known = now != RA_TIME_UNKNOWN;
+    out->expired = out->stored && out->time_known && now >= slot->active_not_after;
+    out->not_before = slot->active_not_before;
+    out->not_after = slot->active_not_after;
+    out->due = ra_schedule_due(&ra->config, slot->active_not_before, slot->active_not_after,
+                               slot->seed);
+    out->next = RA_TIME_UNKNOWN;
+    if (r->state == RA_STATE_BACKOFF) {
+        out->next = r->txn.next;
+    } else if (r->state == RA_STATE_PENDING) {
+        out->next = r->poll_at;
+    } else if (r->state == RA_STATE_IDLE) {
+        out->next = out->due;
+    }
+    out->generation = slot->active;
+    out->previous = slot->previous;
+    out->cause = r->txn.cause;
+    out->hresult = r->txn.hresult;
+    out->attempts = r->txn.attempts;
+    out->request_id = r->txn.request_id;
+    out->peer = r->txn.cause != RA_OK ? r->txn.peer : "";
+    out->progress = r->state == RA_STATE_KEYGEN ? ra_keygen_progress(&ra->keygen) : 0;
+}
+
+ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    int64_t now = ra_clock_now(&ra->clock);
+    if (ra->commit.slot[role].active == 0) {
+        return RA_E_NO_CREDENTIAL;
+    }
+    if (ra->config.hold) {
+        return RA_E_HELD;
+    }
+    if (now == RA_TIME_UNKNOWN) {
+        return RA_E_TIME_UNKNOWN;
+    }
+    if (r->state == RA_STATE_EXPIRED) {
+        return RA_E_EXPIRED;
+    }
+    if (ra_state_works(r->state)) {
+        return RA_E_BUSY;
+    }
+    if (r->state == RA_STATE_PROBATION) {
+        /* Asking for another one says that this one is accepted. */
+        ra_report_use(ra, role, true);
+    }
+    r->asked = true;
+    r->asked_alone = alone;
+    return RA_OK;
+}
+
+ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall)
+{
+    ra_err e = ra_clock_offer(&ra->clock, source, wall);
+    if (e == RA_OK && source == RA_TIME_OPERATOR) {
+        ra_clock_raise_floor(&ra->clock, wall);
+        ra->commit.time_floor = ra->clock.floor;
+        ra->commit_dirty = true;
+        ra_log(ra, RA_LOG_TIME_SET, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
+    }
+    return e;
+}
+
+ra_err ra_setting_change(struct ra *ra, const char *name, const char *value)
+{
+    return ra_config_set(&ra->config, name, value);
+}
+
+void ra_config_save(struct ra *ra)
+{
+    ra->config_dirty = true;
+    ra->config_changed = true;
+}
+
+/* --- provisioning ----------------------------------------------------------------------------- */
+
+static ra_err check_pair(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
+                         const uint8_t *der, size_t size, struct ra_cert *cert)
+{
+    uint8_t spki[RA_SPKI_MAX];
+    size_t spki_size = 0;
+    ra_err e = ra_cert_parse(cert, der, size);
+    if (e == RA_OK) {
+        e = ra_gates_role(role, cert, &ra->service_key);
+    }
+    if (e == RA_OK) {
+        e = ra_key_from_der(&ra->service_key, key_der, key_size);
+    }
+    if (e == RA_OK) {
+        e = ra_key_spki(&ra->service_key, spki, sizeof spki, &spki_size);
+    }
+    ra_key_wipe(&ra->service_key);
+    ra->service_generation = 0;
+    if (e == RA_OK &&
+        (spki_size != cert->spki.size || memcmp(spki, cert->spki.p, spki_size) != 0)) {
+        e = RA_E_GATE_KEY;
+    }
+    return e;
+}
+
+ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
+                    const uint8_t *cert_der, size_t cert_size, const uint8_t *issuers,
+                    size_t issuers_size)
+{
+    uint32_t generation = ra->commit.slot[role].newest + 1u;
+    uint16_t id = ra_generation_id(role, generation);
+    struct ra_cert cert;
+    uint8_t record[RA_COMMIT_SIZE];
+    ra_err e;
+    if (!ra_started(ra)) {
+        return RA_AGAIN;
+    }
+    e = ra_cert_parse(&cert, cert_der, cert_size);
+    if (e != RA_OK) {
+        return e;
+    }
+    switch (ra->provision_sub) {
+    case 0:
+        e = check_pair(ra, role, key_der, key_size, cert_der, cert_size, &cert);
+        break;
+    case 1:
+        e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_KEY, id, key_der, key_size);
+        break;
+    case 2:
+        e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_CERT, id, cert_der, cert_size);
+        break;
+    case 3:
+        e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_CHAIN, id, issuers, issuers_size);
+        break;
+    default:
+        ra->next_commit = ra->commit;
+        ra_slot_switch(&ra->next_commit.slot[role], generation, &cert);
+        e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_COMMIT, 0, record,
+                     ra_commit_encode(&ra->next_commit, record));
+        break;
+    }
+    if (e == RA_OK && ra->provision_sub < 4) {
+        ra->provision_sub++;
+        return RA_AGAIN;
+    }
+    if (e != RA_AGAIN) {
+        ra->provision_sub = 0;
+    }
+    if (e == RA_OK) {
+        ra->commit = ra->next_commit;
+        ra_log(ra, RA_LOG_PROVISIONED, role, RA_OK, 0, NULL);
+        ra_apply(ra, role, RA_EVENT_CHANGED);
+        ra_switched(ra, role);
+    }
+    return e;
+}
+
+ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_der, size_t cert_size)
+{
+    struct ra_cert cert;
+    if (!ra_started(ra)) {
+        return RA_AGAIN;
+    }
+    if (index >= RA_ANCHORS_MAX) {
+        return RA_E_ARGUMENT;
+    }
+    ra_err e = ra_cert_parse(&cert, cert_der, cert_size);
+    return e != RA_OK ? e
+                      : ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_ANCHOR, (uint16_t)index,
+                                 cert_der, cert_size);
+}

@@ -1,0 +1,243 @@
+/* perennial.h - the one header an appliance includes.
+ *
+ * Perennial keeps the two registration-authority credentials of an appliance
+ * alive: it renews each before it expires, at the CA's web enrollment, and
+ * never gives up a working pair on the way.
+ *
+ * Use:     fill a struct hal (hal/hal.h) and a struct ra_transport
+ *          (ra_transport.h; firmware/net has one over lwIP), call ra_init once,
+ *          then ra_step for ever: it returns how long it has nothing to do.
+ *          Everything else here may be called between two steps.
+ * Threads: one. Never from an interrupt, never from inside the listener
+ *          except where a function says so.
+ * Memory:  struct ra is the caller's, static, and holds all state, keys
+ *          included; put it where other code and DMA cannot read. No heap.
+ * Time:    each call is bounded. The longest step is one private RSA operation
+ *          of the configured size; the figures are in docs/measurements.md.
+ * Power:   may fail at any moment, inside a flash operation too. After the
+ *          reset ra_init and ra_step go on where it stopped; the appliance is
+ *          served the complete old or the complete new credentials.
+ *
+ * Not done here: revocation is not checked (neither CRL nor OCSP), name
+ * constraints and policies are not evaluated (a critical one is refused), and
+ * putting back an older image of the whole flash is not noticed.
+ */
+#ifndef PERENNIAL_H
+#define PERENNIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hal.h"
+#include "ra_chain.h"
+#include "ra_clock.h"
+#include "ra_cms.h"
+#include "ra_config.h"
+#include "ra_credentials.h"
+#include "ra_csr.h"
+#include "ra_enroll.h"
+#include "ra_error.h"
+#include "ra_events.h"
+#include "ra_exchange.h"
+#include "ra_gates.h"
+#include "ra_hash.h"
+#include "ra_key.h"
+#include "ra_keygen.h"
+#include "ra_limits.h"
+#include "ra_random.h"
+#include "ra_seal.h"
+#include "ra_states.h"
+#include "ra_store.h"
+#include "ra_transport.h"
+#include "ra_url.h"
+
+#define RA_VERSION "0.1.0"
+
+/* Called when the served certificate of a role has changed (renewed, rolled
+ * back, provisioned): reload it with ra_certificate. May call ra_certificate,
+ * ra_issuers and ra_status. */
+typedef void (*ra_listener)(void *ctx, enum ra_role role);
+
+/* One role's renewal. Private to firmware/renewal; visible so that you can size it. */
+struct ra_renewal {
+    enum ra_state state;
+    struct ra_txn txn;
+    uint8_t sub;            /* step within the state's work               */
+    bool asked;             /* the operator asked for it now              */
+    bool asked_alone;       /* and for this role only                     */
+    bool confirm_expiry;    /* one attempt before a jumped clock is believed */
+    bool issued_at_once;    /* no waiting between submit and fetch        */
+    ra_err cause;           /* of the failure being handled               */
+    ra_err reported;        /* cause last put into the event log          */
+    int64_t poll_at;        /* next question about a pending request      */
+    int64_t retry_after;    /* the CA's wish, seconds, 0: none            */
+};
+
+/* What the CA sent, on its way through the gates. Private to firmware/renewal. */
+struct ra_check {
+    struct ra_span certs[RA_CHAIN_CERTS_MAX]; /* in the reply buffer        */
+    size_t cert_count;
+    struct ra_cert leaf;
+    struct ra_chain chain;
+    struct ra_span anchor_span;
+    uint16_t anchor, anchors_tried;
+    ra_err cause; /* why the chain to the last anchor failed */
+};
+
+#define RA_TEMPLATE_MAX 63
+
+struct ra {
+    const struct hal *hal;
+    const struct ra_transport *transport;
+    ra_listener listener;
+    void *listener_ctx;
+
+    struct ra_clock clock;
+    struct ra_random random;
+    struct ra_seal seal;
+    struct ra_store store;
+    struct ra_events events;
+    struct ra_config config;
+    struct ra_commit commit;
+    struct ra_renewal renewal[RA_ROLES];
+
+    uint64_t started_ms;
+    uint8_t phase;           /* of the start: mount, load, run */
+    bool commit_dirty;       /* the commit in RAM is newer than in flash */
+    bool config_dirty;
+    bool config_changed;     /* saved since the caller last cleared this */
+    bool cleanup_wanted;     /* records no longer named by the commit may be dropped */
+    uint8_t writer;          /* who has a put under way */
+    int8_t worker;           /* the role whose work owns what follows, -1: none */
+    uint32_t damaged_seen;
+    bool network_down;       /* the caller said so: begin nothing */
+    bool time_missed;        /* the missing time was put into the log */
+    uint8_t provision_sub;
+
+    /* The worker's: one role works at a time. */
+    struct ra_url url;
+    char template_name[RA_TEMPLATE_MAX + 1]; /* the old certificate's */
+    struct ra_exchange exchange;
+    struct ra_enroll enroll;
+    struct ra_enroll_input enroll_input;
+    struct ra_enroll_result enroll_result;
+    struct ra_check check;
+    struct ra_commit next_commit; /* what a commit or a rollback is writing */
+    struct ra_keygen keygen;
+    struct ra_key key;           /* one at a time; wiped as soon as it has served */
+    uint8_t request[RA_REQUEST_MAX];
+    struct ra_span request_span; /* the request, at the end of `request` */
+    uint8_t old_cert[RA_CERT_MAX];
+    size_t old_cert_size;
+    uint8_t reply[RA_REPLY_MAX]; /* the CA's reply; also scratch for a key's DER, wiped */
+    size_t scratch_size;
+
+    /* For ra_sign and ra_decrypt. */
+    struct ra_key service_key;
+    uint32_t service_generation; /* loaded key: role and generation, 0: none */
+    uint8_t service_role;
+};
+
+/* Start. `hal` and `transport` stay the caller's and must outlive `ra`.
+ * Returns RA_OK, RA_E_FLASH_SMALL or RA_E_FLASH_GEOMETRY; after an error ra_step
+ * must not be called. Takes under 1 ms: reading the store is ra_step's work.
+ * `transport` may be NULL: then nothing is renewed. */
+ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport);
+
+/* Do one bounded piece of work. Returns the milliseconds until it wants to be
+ * called again, 0: at once. Calling it sooner or later does no harm. */
+uint32_t ra_step(struct ra *ra);
+
+/* Say whether the network can be used. Up until said otherwise; while it is down
+ * nothing is begun, so that a boot before DHCP has answered costs no attempt. Say
+ * "up" after a while in any case: then the failure is noticed and reported. */
+void ra_network(struct ra *ra, bool up);
+
+/* Whether nothing is being written to flash: a good moment for a reset. */
+bool ra_settled(const struct ra *ra);
+
+/* Whether the store has been read and the served credentials are known. */
+bool ra_started(const struct ra *ra);
+/* Whether work is under way that a boot may want to wait for (bounded by the
+ * setting boot-budget-seconds, which the caller counts). */
+bool ra_working(const struct ra *ra);
+
+/* Whether something may be due that has not begun: the window is open, or the
+ * time is not known yet. */
+bool ra_may_be_due(const struct ra *ra);
+
+/* Tell a change of credentials; one listener, NULL: none. */
+void ra_listen(struct ra *ra, ra_listener listener, void *ctx);
+
+/* --- the credentials in use ------------------------------------------- */
+
+/* The served certificate in DER. RA_E_NO_CREDENTIAL, RA_E_SPACE, RA_AGAIN while
+ * flash is being erased, RA_E_RECORD_*. */
+ra_err ra_certificate(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size);
+/* Its issuers in DER, one after the other, nearest first; may be empty. */
+ra_err ra_issuers(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size);
+
+/* Sign a digest with the role's served key (RSASSA-PKCS1-v1_5 or ECDSA). The
+ * key never leaves `ra`. One private-key operation; the first call after a
+ * change also reads the key from flash. */
+ra_err ra_sign(struct ra *ra, enum ra_role role, enum ra_hash_alg hash, const uint8_t *digest,
+               uint8_t *out, size_t cap, size_t *size);
+/* Decrypt with the CEP Encryption key that belongs to the certificate with this
+ * issuer and serial (DER contents as in a RecipientInfo), the old one included
+ * while it is retained; empty spans mean the served one. */
+ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
+                  enum ra_padding padding, const uint8_t *in, size_t in_size, uint8_t *out,
+                  size_t cap, size_t *size);
+
+/* Report what the appliance saw when it used the served credential: success
+ * ends the probation; failure during probation brings the old pair back. */
+void ra_report_use(struct ra *ra, enum ra_role role, bool worked);
+
+/* --- what the operator sees and does ---------------------------------- */
+
+struct ra_status {
+    enum ra_state state;
+    bool stored;            /* a credential is stored                      */
+    bool held;              /* by the setting `hold`                       */
+    bool time_known;
+    bool expired;           /* by the present time; never stored           */
+    int64_t not_before, not_after;
+    int64_t due;            /* start of the renewal window                 */
+    int64_t next;           /* next attempt or question, RA_TIME_UNKNOWN: none planned */
+    uint32_t generation, previous;
+    ra_err cause;           /* last failure of the open transaction, RA_OK: none */
+    uint32_t hresult;
+    uint16_t attempts;
+    const char *request_id; /* "" when none; valid until the next step     */
+    const char *peer;       /* the peer's words, "" when none              */
+    uint32_t progress;      /* key search: candidates tried                */
+};
+
+void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out);
+
+/* Renew now, window or not. `alone`: commit without waiting for the partner.
+ * RA_E_NO_CREDENTIAL, RA_E_HELD, RA_E_EXPIRED, RA_E_BUSY when it is under way. */
+ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
+
+/* Offer a time (seconds since 1970 UTC). The operator's raises the floor in
+ * flash; SNTP's and HTTP's serve this boot. */
+ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall);
+
+/* Change a setting in RAM; ra_config_save writes all of them to flash. */
+ra_err ra_setting_change(struct ra *ra, const char *name, const char *value);
+void ra_config_save(struct ra *ra);
+
+/* --- provisioning ------------------------------------------------------ */
+
+/* Store a credential as a new generation and serve it. Blocking helpers for
+ * factory tools are in boards/host; on an appliance call until it stops
+ * returning RA_AGAIN, with the same arguments. The key must fit the
+ * certificate, the certificate the role. */
+ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
+                    const uint8_t *cert, size_t cert_size, const uint8_t *issuers,
+                    size_t issuers_size);
+/* Store a trust anchor (a certificate in DER) in place `index`; same calling rule. */
+ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert, size_t cert_size);
+
+#endif

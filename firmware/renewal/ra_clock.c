@@ -1,0 +1,73 @@
+#include "ra_clock.h"
+
+void ra_clock_init(struct ra_clock *c, const struct hal_clock *hal)
+{
+    c->hal = hal;
+    c->floor = RA_BUILD_TIME;
+    c->base = RA_TIME_UNKNOWN;
+    c->base_ms = 0;
+    c->last_known = 0;
+    c->source = RA_TIME_NONE;
+    c->jumped = false;
+    (void)ra_clock_offer(c, RA_TIME_BOARD, hal->wall_s(hal->dev));
+}
+
+uint64_t ra_clock_ms(const struct ra_clock *c)
+{
+    return c->hal->monotonic_ms(c->hal->dev);
+}
+
+int64_t ra_clock_now(const struct ra_clock *c)
+{
+    if (c->base == RA_TIME_UNKNOWN) {
+        return RA_TIME_UNKNOWN;
+    }
+    return c->base + (int64_t)((ra_clock_ms(c) - c->base_ms) / 1000u);
+}
+
+static void notice_jump(struct ra_clock *c)
+{
+    int64_t now = ra_clock_now(c);
+    c->jumped = now != RA_TIME_UNKNOWN && c->last_known != 0 &&
+                now - c->last_known > RA_CLOCK_JUMP && c->source != RA_TIME_OPERATOR;
+}
+
+void ra_clock_raise_floor(struct ra_clock *c, int64_t t)
+{
+    if (t > c->floor) {
+        c->floor = t;
+    }
+    if (c->base != RA_TIME_UNKNOWN && ra_clock_now(c) < c->floor) {
+        c->base = RA_TIME_UNKNOWN;
+        c->source = RA_TIME_NONE;
+    }
+    ra_clock_witness(c, t);
+}
+
+void ra_clock_witness(struct ra_clock *c, int64_t t)
+{
+    if (t > c->last_known) {
+        c->last_known = t;
+    }
+    notice_jump(c);
+}
+
+ra_err ra_clock_offer(struct ra_clock *c, enum ra_time_source source, int64_t wall)
+{
+    if (wall == RA_TIME_UNKNOWN || wall < c->floor) {
+        return RA_E_TIME_UNKNOWN;
+    }
+    if (source >= c->source) {
+        c->base = wall;
+        c->base_ms = ra_clock_ms(c);
+        c->source = source;
+        notice_jump(c);
+    }
+    return RA_OK;
+}
+
+const char *ra_clock_source_text(enum ra_time_source source)
+{
+    static const char *const texts[] = {"unknown", "HTTP Date", "board", "SNTP", "operator"};
+    return texts[source];
+}

@@ -1,0 +1,57 @@
+/* ra_internal.h - what the files of firmware/renewal share; not for others. */
+#ifndef RA_INTERNAL_H
+#define RA_INTERNAL_H
+
+#include "perennial.h"
+
+/* Who has the one store operation that can be under way. */
+enum ra_writer {
+    RA_WRITER_NONE,
+    RA_WRITER_WORK,
+    RA_WRITER_EVENT,
+    RA_WRITER_COMMIT,
+    RA_WRITER_CONFIG,
+    RA_WRITER_CLEANUP,
+    RA_WRITER_PROVISION
+};
+
+/* Put one record and wait for it. RA_AGAIN while it, or somebody else's, is
+ * under way; seeds the random generator first when the store must seal. Call
+ * with the same arguments until it returns something else. */
+ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
+                const void *data, size_t size);
+
+/* Read a record. RA_E_RECORD_DAMAGED and RA_E_RECORD_SEAL are reported as an event once. */
+ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap,
+               size_t *size);
+
+/* Load the private key of a generation into `key`, by way of ra->reply, which is wiped. */
+ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_key *key);
+
+/* Write the present ra->txn of the role. */
+ra_err ra_write_txn(struct ra *ra, enum ra_role role);
+
+/* Apply an event to a role's state. Leaving a working state gives the worker back. */
+void ra_apply(struct ra *ra, enum ra_role role, enum ra_event event);
+/* Enter a state that the recovery table names. */
+void ra_enter(struct ra *ra, enum ra_role role, enum ra_state state);
+
+/* One step of a waiting state, or of getting hold of the worker. Returns the
+ * milliseconds until it has something to look at again. */
+uint32_t ra_renewal_step(struct ra *ra, enum ra_role role);
+
+/* One slice of the present working state. Returns the event it ends with, or -1
+ * while it goes on; *wait_ms is set to how long nothing will change. */
+int ra_work(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+
+void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause, uint32_t hresult,
+            const char *detail);
+
+/* Make `generation`, whose certificate is `cert`, the active one of a slot; the
+ * present active one becomes the previous. */
+void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_cert *cert);
+
+/* After the commit in RAM was written: tell the listener, forget loaded keys. */
+void ra_switched(struct ra *ra, enum ra_role role);
+
+#endif

@@ -1,0 +1,272 @@
+#include <string.h>
+
+#include "ra_internal.h"
+
+/* How long a role that waits for time is left alone; every look is cheap. */
+#define LOOK_MS 1000u
+
+static int64_t now_of(const struct ra *ra)
+{
+    return ra_clock_now(&ra->clock);
+}
+
+void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause, uint32_t hresult,
+            const char *detail)
+{
+    ra_events_add(&ra->events, now_of(ra), kind, (uint8_t)role, cause, hresult, detail);
+}
+
+void ra_enter(struct ra *ra, enum ra_role role, enum ra_state state)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    if (ra->worker == (int8_t)role && !ra_state_works(state)) {
+        ra->worker = -1;
+    }
+    r->state = state;
+    r->sub = 0;
+}
+
+/* What an event means beyond the new state: the transaction's bookkeeping. */
+static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    if (r->state == RA_STATE_IDLE && event == RA_EVENT_DUE) {
+        struct ra_budget budget = r->txn.budget;
+        memset(&r->txn, 0, sizeof r->txn);
+        r->txn.budget = budget;
+        r->txn.generation = ra->commit.slot[role].newest + 1u;
+        r->txn.started = now_of(ra);
+        r->txn.alone = r->asked && r->asked_alone;
+        r->reported = RA_OK;
+        ra_log(ra, RA_LOG_BEGUN, role, RA_OK, 0, NULL);
+    }
+    if (event == RA_EVENT_DUE) {
+        r->asked = false;
+    }
+    if (event == RA_EVENT_FAILED && r->state == RA_STATE_ROLLBACK) {
+        r->cause = RA_OK;
+    }
+}
+
+void ra_apply(struct ra *ra, enum ra_role role, enum ra_event event)
+{
+    on_event(ra, role, event);
+    ra_enter(ra, role, ra_states_next(ra->renewal[role].state, event));
+}
+
+void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_cert *cert)
+{
+    uint8_t thumbprint[20] = {0};
+    (void)ra_cert_sha1(cert->der, thumbprint);
+    slot->previous = slot->active;
+    slot->previous_not_after = slot->active_not_after;
+    slot->active = generation;
+    slot->newest = generation;
+    slot->active_not_before = cert->not_before;
+    slot->active_not_after = cert->not_after;
+    slot->probation_until = 0;
+    slot->seed = (uint32_t)thumbprint[0] << 24 | (uint32_t)thumbprint[1] << 16 |
+                 (uint32_t)thumbprint[2] << 8 | thumbprint[3];
+}
+
+static bool due(const struct ra *ra, enum ra_role role, int64_t now)
+{
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    return now >= ra_schedule_due(&ra->config, slot->active_not_before, slot->active_not_after,
+                                  slot->seed);
+}
+
+/* An expiry is believed at once, unless the clock has just jumped ahead: then
+ * one attempt at the CA comes first. */
+static bool expired(const struct ra *ra, enum ra_role role, int64_t now)
+{
+    return now >= ra->commit.slot[role].active_not_after;
+}
+
+static bool may_start(const struct ra *ra)
+{
+    return ra->transport != NULL && !ra->network_down && !ra->config.hold;
+}
+
+static uint32_t step_idle(struct ra *ra, enum ra_role role, int64_t now)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    if (now == RA_TIME_UNKNOWN) {
+        return LOOK_MS;
+    }
+    if (expired(ra, role, now) && (!ra->clock.jumped || r->confirm_expiry)) {
+        ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
+        ra_apply(ra, role, RA_EVENT_EXPIRE);
+        return 0;
+    }
+    if (may_start(ra) && (r->asked || due(ra, role, now))) {
+        r->confirm_expiry = true;
+        ra_apply(ra, role, RA_EVENT_DUE);
+        return 0;
+    }
+    return LOOK_MS;
+}
+
+static uint32_t step_pending(struct ra *ra, enum ra_role role, int64_t now)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    if (now == RA_TIME_UNKNOWN || !may_start(ra)) {
+        return LOOK_MS;
+    }
+    r->poll_at = ra_schedule_clamp(r->poll_at, now, RA_DAY);
+    if (r->asked) {
+        ra_apply(ra, role, RA_EVENT_DUE);
+        return 0;
+    }
+    if (now >= r->poll_at) {
+        ra_apply(ra, role, RA_EVENT_TIMER);
+        return 0;
+    }
+    return LOOK_MS;
+}
+
+static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    if (now == RA_TIME_UNKNOWN) {
+        return LOOK_MS;
+    }
+    if (expired(ra, role, now) && r->txn.phase != RA_PHASE_PENDING) {
+        ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
+        ra_apply(ra, role, RA_EVENT_EXPIRE);
+        return 0;
+    }
+    r->txn.next = ra_schedule_clamp(
+        r->txn.next, now,
+        ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after));
+    if (may_start(ra) && (r->asked || now >= r->txn.next)) {
+        enum ra_event event = r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER;
+        r->txn.next = 0;
+        ra_apply(ra, role, event);
+        return 0;
+    }
+    return LOOK_MS;
+}
+
+/* The earliest end among the roles that are being renewed, this one included. */
+static int64_t first_expiry(const struct ra *ra)
+{
+    int64_t first = INT64_MAX;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        const struct ra_slot *slot = &ra->commit.slot[i];
+        if (slot->active != 0 && slot->active_not_after < first) {
+            first = slot->active_not_after;
+        }
+    }
+    return first;
+}
+
+/* Whether another role is worth waiting for: its renewal is due or under way. */
+static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        const struct ra_renewal *r = &ra->renewal[i];
+        if (i == (unsigned)role || ra->commit.slot[i].active == 0 || r->state == RA_STATE_READY ||
+            r->state == RA_STATE_EXPIRED || r->state == RA_STATE_EMPTY) {
+            continue;
+        }
+        if (ra_txn_open(&r->txn, &ra->commit.slot[i]) || r->asked ||
+            (r->state != RA_STATE_PROBATION && due(ra, (enum ra_role)i, now))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t step_ready(struct ra *ra, enum ra_role role, int64_t now)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    if (now == RA_TIME_UNKNOWN || ra->worker >= 0) {
+        return LOOK_MS;
+    }
+    /* A certificate of the near future is kept, not refused: it serves from its first second. */
+    if (r->txn.next > now && r->txn.next - now <= RA_DAY) {
+        return LOOK_MS;
+    }
+    bool coming = partner_coming(ra, role, now);
+    if (coming && !r->txn.alone && !r->asked &&
+        now < ra_schedule_split(&ra->config, first_expiry(ra))) {
+        return LOOK_MS;
+    }
+    if (coming) {
+        ra_log(ra, RA_LOG_SPLIT, role, RA_OK, 0, NULL);
+    }
+    ra->worker = (int8_t)role;
+    ra_apply(ra, role, RA_EVENT_GO);
+    return 0;
+}
+
+static uint32_t step_probation(struct ra *ra, enum ra_role role, int64_t now)
+{
+    struct ra_slot *slot = &ra->commit.slot[role];
+    if (now == RA_TIME_UNKNOWN) {
+        return LOOK_MS;
+    }
+    slot->probation_until = ra_schedule_clamp(slot->probation_until, now,
+                                              (int64_t)ra->config.probation_hours * RA_HOUR);
+    if (now < slot->probation_until) {
+        return LOOK_MS;
+    }
+    ra_log(ra, RA_LOG_PROVED, role, RA_OK, 0, NULL);
+    slot->probation_until = 0;
+    ra->commit_dirty = true;
+    ra_apply(ra, role, RA_EVENT_TIMER);
+    return 0;
+}
+
+static uint32_t step_expired(struct ra *ra, enum ra_role role, int64_t now)
+{
+    if (now != RA_TIME_UNKNOWN && !expired(ra, role, now)) {
+        ra_apply(ra, role, RA_EVENT_VALID);
+        return 0;
+    }
+    return LOOK_MS;
+}
+
+static uint32_t step_working(struct ra *ra, enum ra_role role)
+{
+    uint32_t wait_ms = 0;
+    if (ra->worker < 0) {
+        ra->worker = (int8_t)role;
+    }
+    if (ra->worker != (int8_t)role) {
+        return LOOK_MS;
+    }
+    int event = ra_work(ra, role, &wait_ms);
+    if (event >= 0) {
+        ra_apply(ra, role, (enum ra_event)event);
+        return 0;
+    }
+    return wait_ms;
+}
+
+uint32_t ra_renewal_step(struct ra *ra, enum ra_role role)
+{
+    int64_t now = now_of(ra);
+    enum ra_state state = ra->renewal[role].state;
+    if (ra_state_works(state)) {
+        return step_working(ra, role);
+    }
+    switch (state) {
+    case RA_STATE_IDLE:
+        return step_idle(ra, role, now);
+    case RA_STATE_PENDING:
+        return step_pending(ra, role, now);
+    case RA_STATE_READY:
+        return step_ready(ra, role, now);
+    case RA_STATE_PROBATION:
+        return step_probation(ra, role, now);
+    case RA_STATE_BACKOFF:
+        return step_backoff(ra, role, now);
+    case RA_STATE_EXPIRED:
+        return step_expired(ra, role, now);
+    default:
+        return LOOK_MS;
+    }
+}

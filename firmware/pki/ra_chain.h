@@ -32,7 +32,7 @@
 struct ra_chain {
     /* result */
     struct ra_span failed;              /* DER of the certificate `err` is about          */
-    ra_err err;                         /* RA_AGAIN while it runs                         */
+    ra_err err;                         /* the outcome, once ra_chain_step has returned it */
     uint8_t anchor;                     /* index of the anchor reached                    */
     uint8_t length;                     /* pool certificates in the path                  */
     uint8_t path[RA_CHAIN_CERTS_MAX];   /* their indices, the leaf's issuer first         */
@@ -47,7 +47,7 @@ struct ra_chain {
     uint8_t next[RA_CHAIN_CERTS_MAX + 1]; /* candidate to try next at each level          */
     uint8_t signatures;                 /* verified so far                                */
     uint8_t failed_level;               /* level of `failed`, the deepest wins            */
-    bool leaf_checked;
+    bool leaf_checked, done;
 };
 
 /* Begin. All arguments but `c` must stay in place until the end. pool_n is at

@@ -133,6 +133,8 @@ struct ra_span ra_der_put_span(const struct ra_der_put *w);
 /* Raw bytes before what is there. `p` may lie in the unwritten part of the buffer. */
 void ra_der_put_bytes(struct ra_der_put *w, const uint8_t *p, size_t size);
 void ra_der_put_raw(struct ra_der_put *w, struct ra_span s);
+/* A header alone, for contents of `length` bytes (at most 65535). */
+void ra_der_put_header(struct ra_der_put *w, uint8_t tag, size_t length);
 /* An element with these contents. */
 void ra_der_put_value(struct ra_der_put *w, uint8_t tag, const uint8_t *p, size_t size);
 /* Make all that was written since `mark` the contents of an element. */

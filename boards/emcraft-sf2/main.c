@@ -1,0 +1,32 @@
+/* main.c - the appliance on emcraft-sf2: init, banner, main loop. */
+#include "board.h"
+#include "hal.h"
+#include "ra_appliance.h"
+
+int main(void);
+
+#ifdef RA_BOARD_SEMIHOSTING
+#define BOARD "*** TEST BOARD emcraft-sf2: entropy and device key by semihosting ***"
+#else
+#define BOARD "emcraft-sf2"
+#endif
+
+static struct hal hal;
+static struct ra_appliance appliance;
+
+int main(void)
+{
+    uint32_t id;
+
+    board_init();
+    board_hal(&hal);
+    if (!board_flash_present(&id)) {
+        board_print("\nflash: S25FL128P expected, JEDEC id is ");
+        board_print_hex(id);
+        board_print("\n");
+    }
+    ra_appliance_init(&appliance, &hal, BOARD);
+    for (;;) {
+        board_idle(ra_appliance_step(&appliance));
+    }
+}

@@ -379,8 +379,12 @@ static size_t receive_locked(struct ra_net *n, uint8_t *p, size_t cap)
         done += part;
         n->in_at += part;
         if (n->in_at == first->len) {
-            n->in = pbuf_dechain(first);
+            /* Freeing a buffer also lets go of the next one in its chain. */
+            n->in = first->next;
             n->in_at = 0;
+            if (n->in != NULL) {
+                pbuf_ref(n->in);
+            }
             (void)pbuf_free(first);
         }
     }

@@ -7,6 +7,7 @@
 #define ARCH_CC_H
 
 #include <stdint.h>
+#include <sys/types.h> /* ssize_t */
 
 /* 32 random bits. */
 uint32_t ra_lwip_random(void);

@@ -46,6 +46,10 @@ lint:   ## clang-tidy, cppcheck, clang-format over our files
 	@$(MAKE) host
 	@tests/tools/lint.sh
 
+format: ## clang-format our files in place
+	@tests/tools/setup.sh lint
+	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+
 clean:  ## remove what was built
 	rm -rf build
 

@@ -30,8 +30,8 @@ ROOMS = {
     "firmware/appliance": RENEW + ["firmware/console"],
     "firmware/net": COMMON + ["firmware/config", "firmware/http"],
 }
-# The public header lies beside the common ones but joins all rooms: it counts as appliance's.
-PLACED = {"firmware/perennial.h": "firmware/appliance"}
+# The public interface lies beside the common headers but joins all rooms: it counts as appliance's.
+PLACED = {f"firmware/perennial.{x}": "firmware/appliance" for x in "ch"}
 
 FREESTANDING = {"float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdbool.h",
                 "stddef.h", "stdint.h", "stdnoreturn.h"}

@@ -3,8 +3,13 @@
 # lint.sh [FILE...]: only these files. Needs build/host (compile_commands.json).
 set -u
 cd "$(dirname "$0")/../.."
-build=build/host
+build=build/lint
 failed=0
+
+# clang does not know every option of GCC that the build uses.
+mkdir -p $build
+sed -E 's/ -fcallgraph-info=[^ ]*| -fstack-usage//g' build/host/compile_commands.json \
+    >$build/compile_commands.json
 
 ours() {
     git ls-files --cached --others --exclude-standard -- 'hal/*.h' 'crypto/*.[ch]' 'firmware/*.[ch]' \
@@ -26,10 +31,8 @@ for file in $files; do
 done
 
 echo "lint: clang-tidy"
-# GCC's own options mean nothing to clang.
 # shellcheck disable=SC2086
 printf '%s\n' $sources | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p $build \
-    --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument \
     2>$build/clang-tidy.log || failed=1
 grep -E 'error:|Error ' $build/clang-tidy.log && failed=1
 
@@ -37,7 +40,7 @@ echo "lint: cppcheck"
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,performance,portability \
     --inline-suppr --suppress=missingInclude --suppress=missingIncludeSystem \
-    --suppress=preprocessorErrorDirective --error-exitcode=1 -j "$(nproc)" \
+    --suppress=preprocessorErrorDirective --suppress=comparePointers:boards/*/startup.c --error-exitcode=1 -j "$(nproc)" \
     $(git ls-files '*.h' | xargs -n1 dirname | sort -u | sed 's/^/-I /') \
     $(for file in $files; do case $file in *.c) echo "$file" ;; esac; done) || failed=1
 

@@ -13,8 +13,8 @@
  *         op = result.next;
  *     } while (result.outcome == RA_ENROLL_MORE);
  *
- * Store `result.id` before the next request when it is not empty: after a reset
- * the conversation goes on with POLL or FETCH and that id.
+ * `id` is set whenever it is known. Store it before the next request: after a
+ * reset the work goes on with POLL or FETCH and that id.
  * Nothing here is trusted: ISSUED means that the peer sent certificates, not
  * that they are ours. The install gates look at them.
  */
@@ -61,8 +61,9 @@ struct ra_enroll_input {
 };
 
 enum ra_enroll_outcome {
-    RA_ENROLL_MORE,            /* go on at once with `next`                         */
-    RA_ENROLL_ISSUED,          /* `data` holds the certificate(s)                   */
+    RA_ENROLL_MORE,            /* one part of the operation is done: go on with `next` */
+    RA_ENROLL_ISSUED,          /* `data` holds certificates; RA_ENROLL_DATA_NONE or _CERT
+                                  after SUBMIT and POLL: FETCH `id` to get the chain  */
     RA_ENROLL_PENDING,         /* waits for a person; poll `id` later               */
     RA_ENROLL_DENIED,          /* a person or a policy said no                      */
     RA_ENROLL_FAILED,          /* the CA or its web server reports an error         */
@@ -71,7 +72,7 @@ enum ra_enroll_outcome {
 };
 
 enum ra_enroll_data {
-    RA_ENROLL_DATA_NONE,
+    RA_ENROLL_DATA_NONE, /* AD CS, SUBMIT                                     */
     RA_ENROLL_DATA_CERT, /* one certificate, DER                              */
     RA_ENROLL_DATA_CMS   /* certs-only SignedData, DER or BER: ra_cms_certs   */
 };
@@ -112,11 +113,11 @@ struct ra_enroll {
     uint32_t number;
     char suffix[RA_ENROLL_SUFFIX_MAX + 1];
     struct {
-        size_t offset; /* characters of the body produced so far */
-        size_t at;     /* position in the section                */
+        size_t at; /* position in the section       */
         uint8_t section;
-        uint8_t escape; /* characters of a %XX still owed        */
-        uint8_t byte;
+        uint8_t escape; /* characters of a %XX still owed */
+        char byte;      /* the one that is escaped        */
+        char quad[4];   /* base64 around `at`             */
     } body;
 };
 

@@ -8,7 +8,7 @@ TREES := host host-asan emcraft-sf2 mps2-an386
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
 OPTIONS_host := -DRA_BOARD=host
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_SANITIZE=ON
-OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 $(CROSS)
+OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v)))))
 

@@ -1,6 +1,6 @@
 /* ra_keygen.h - key generation in slices.
  *
- * struct ra_keygen (caller-owned, 320 bytes) carries the state between slices; the
+ * struct ra_keygen (caller-owned, 272 bytes) carries the state between slices; the
  * primes under way live in the key that is being made. Each slice does at most one
  * Miller-Rabin round, one sieve, or one piece of the final assembly; none is longer
  * than one private RSA operation of the same size. Between slices everything else

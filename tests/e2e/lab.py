@@ -281,7 +281,7 @@ class Lab:
         if kind == 'sf2':
             from qemu_sf2 import QemuSf2
             elf = os.path.join(ROOT, 'build', 'emcraft-sf2', 'boards', 'emcraft-sf2',
-                               'appliance.elf')
+                               'appliance-test.elf')
             told = {'key': self.path('device.key')} if words is None else words
             return QemuSf2(elf, self.path(image), words=told, extra=options, life=life)
         argv = [host_program('appliance'), '--flash', self.path(image), '--device-key',

@@ -1,0 +1,79 @@
+"""What the appliance's console says, in one place.
+
+The end-to-end tests read the console by these patterns and these functions
+only, so that a change of wording is a change here.
+"""
+
+import re
+
+PROMPT = r'perennial> '
+ROLES = ('agent', 'encryption')
+HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)'}
+TITLE = {'agent': 'Enrollment Agent', 'encryption': 'CEP Encryption'}
+
+SERVING = 'serving'
+PROBATION = 'serving, on probation'
+PENDING = 'waiting for the CA manager'
+READY = 'ready, waiting for the partner'
+BACKOFF = 'waiting to try again'
+EXPIRED = 'EXPIRED'
+
+# Events, as they appear above the line being typed.
+EVENT = {'begun': 'renewal begins', 'submitted': 'request sent',
+         'pending': 'the CA makes the request wait', 'issued': 'the CA issued the certificate',
+         'ready': 'the new certificate passed every check',
+         'switched': 'the new credential serves now', 'failed': 'renewal failed',
+         'split': 'switched without its partner', 'rolled-back': 'back to the old credential'}
+
+SHOW, SHOW_LOG, REBOOT, TIME = 'show', 'show log', 'reboot', 'time'
+ASK_NOW = 'renew encryption'  # also asks at once for a request that is pending
+
+
+def event(kind, role=None):
+    """A pattern for an event's line; group 1 is the detail, if there is one."""
+    return (r'[*!] [^\r\n]*' + (re.escape(TITLE[role]) + ': ' if role else '')
+            + re.escape(EVENT[kind]) + r'[^\r\n]*')
+
+
+def clean(text):
+    """Console text without the terminal's control sequences and prompts."""
+    text = re.sub(r'[^\r\n]*\r\x1b\[K', '', text).replace('\r', '')
+    return re.sub(r'\x1b\[[0-9;]*[A-Za-z]', '', text)
+
+
+def command(board, line, timeout=20.0):
+    """Sends a command; returns its output without echo and prompt."""
+    board.unread()
+    board.send(line)
+    # The echo of the line, its output, then a prompt at the start of a line.
+    text = board.read_until(re.escape(line) + r'\r*\n(?:[^\n]*\n)*?[^\n]*?' + PROMPT + r'$',
+                            timeout)
+    text = clean(text[text.index('\n') + 1:])
+    return re.sub(PROMPT + '$', '', text)
+
+
+def credentials(text):
+    """The output of `show` as {role: {field: value}}."""
+    out, role = {}, None
+    for line in clean(text).splitlines():
+        for name, heading in HEADING.items():
+            if re.match(heading, line.strip()):
+                role = out.setdefault(name, {})
+        found = re.match(r'  (state|subject|issuer|serial|thumbprint|valid|days left|'
+                         r"window opens|next attempt|last failure|CA's status|CA's words)\s+(.*)$",
+                         line)
+        if found and role is not None:
+            role[found.group(1)] = found.group(2).strip()
+    for fields in out.values():
+        for field in ('serial', 'thumbprint'):
+            if field in fields:
+                fields[field] = fields[field].replace(':', '').replace(' ', '').upper()
+        found = re.search(r'request id (\d+)', fields.get('state', ''))
+        fields['request id'] = int(found.group(1)) if found else None
+    return out
+
+
+def show(board, timeout=20.0):
+    """(the console's own words, what they say) of `show`."""
+    text = command(board, SHOW, timeout)
+    return text, credentials(text)

@@ -10,7 +10,8 @@ import noheap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARCHIVES = ["crypto/libwolfssl.a", "crypto/libperennial_crypto.a", "firmware/libperennial.a",
-            "firmware/libperennial_net.a", "firmware/liblwip.a", "firmware/libpicohttpparser.a"]
+            "firmware/libperennial_net.a", "firmware/libperennial_appliance.a",
+            "firmware/liblwip.a", "firmware/libpicohttpparser.a"]
 BOARDS = {"host": "nm", "emcraft-sf2": "arm-none-eabi-nm", "mps2-an386": "arm-none-eabi-nm"}
 
 

@@ -25,7 +25,8 @@ EDGES = ROOT / "tests/tools/stack-emcraft-sf2.txt"
 MEASURED = re.compile(r"\bstack:? (\d+) of (\d+) bytes")
 
 ARCHIVES = {"libwolfssl.a": "wolfSSL", "liblwip.a": "lwIP", "libpicohttpparser.a": "picohttpparser",
-            "libperennial_crypto.a": "crypto", "libperennial_net.a": "firmware/net"}
+            "libperennial_crypto.a": "crypto", "libperennial_net.a": "firmware/net",
+            "libperennial_appliance.a": "firmware/appliance"}
 COLUMNS = ("code", "data", "bss", "ddr")
 
 

@@ -78,6 +78,7 @@ void board_reset(void) __attribute__((noreturn));
  *   key=FILE       32 bytes: the device key. Without it there is none.
  *   entropy=FILE   noise source instead of /dev/urandom; at its end it fails.
  *   exit-on-reset  a reset ends the emulation with code 0 instead.
+ * Before either, a line "stack N of M bytes" gives board_stack_used.
  * A self-test or benchmark image reads its own words with board_word. */
 #ifdef RA_BOARD_SEMIHOSTING
 void board_semihost_init(void);

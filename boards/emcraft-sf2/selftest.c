@@ -69,14 +69,11 @@ static uint32_t number(const char *text)
 
 /* ---- timer ---- */
 
-static const char *test_timer(void)
+/* Core clocks that SysTick counts in 20 ms of timer 1. */
+static uint32_t core_clocks(void)
 {
     uint64_t start;
-    uint64_t last;
     uint32_t core;
-    uint32_t i;
-    uint32_t idle;
-    uint64_t ms;
 
     SYST_RVR = 0xffffffu;
     SYST_CVR = 0;
@@ -87,8 +84,26 @@ static const char *test_timer(void)
     }
     core = (core - SYST_CVR) & 0xffffffu;
     SYST_CSR = 0;
-    value(" core ticks in 20 ms: ", core);
-    if (core < CORE_HZ / 50u / 100u * 95u || core > CORE_HZ / 50u / 100u * 105u) {
+    return core;
+}
+
+static const char *test_timer(void)
+{
+    const uint32_t expected = CORE_HZ / 50u;
+    uint64_t outer;
+    uint64_t inner;
+    uint64_t last;
+    uint64_t ms;
+    uint32_t core = 0;
+    uint32_t i;
+    uint32_t idle;
+
+    /* An emulator that is held up between two reads spoils one try, not all. */
+    for (i = 0; i < 10u && (core < expected / 100u * 99u || core > expected / 100u * 101u); i++) {
+        core = core_clocks();
+    }
+    value(" core clocks in 20 ms: ", core);
+    if (i == 10u) {
         return "timer 1 does not count at its rate";
     }
     last = board_cycles();
@@ -100,14 +115,18 @@ static const char *test_timer(void)
         }
         last = now;
     }
+    outer = board_cycles();
     ms = hal.clock.monotonic_ms(hal.clock.dev);
-    start = board_cycles();
+    inner = board_cycles();
     board_idle(50);
-    idle = elapsed_ms(start);
+    idle = elapsed_ms(inner);
     ms = hal.clock.monotonic_ms(hal.clock.dev) - ms;
     value(", idle of 50 ms took ", idle);
-    if (idle < 50u || idle > 500u || ms < idle || ms > idle + 2u) {
+    if (idle < 50u || idle > 2000u) {
         return "idle returned too early or too late";
+    }
+    if (ms < idle || ms > elapsed_ms(outer) + 1u) {
+        return "milliseconds and counts disagree";
     }
     if (hal.clock.wall_s(hal.clock.dev) != HAL_CLOCK_UNKNOWN) {
         return "this board cannot know the time";
@@ -201,9 +220,10 @@ static const char *flash_refusals(const uint8_t page[256])
 {
     static const struct {
         uint32_t at, size;
-    } bad[] = {{1, 16},          {8, 16},  {0, 8},    {0, 0},           {0, 17},
-               {240, 32},        {0, 272}, {0, 512},  {SECTOR - 16, 32}, {8 * SECTOR, 16},
-               {0xfffffff0u, 32}, {0xf80000u, 256}};
+    } bad[] = {{1, 16},          {8, 16},           {0, 8},
+               {0, 0},           {0, 17},           {240, 32},
+               {0, 272},         {0, 512},          {SECTOR - 16, 32},
+               {8 * SECTOR, 16}, {0xfffffff0u, 32}, {0xf80000u, 256}};
     const uint32_t end = hal.flash.sector_size * hal.flash.sector_count;
     uint32_t i;
 
@@ -271,8 +291,8 @@ static const char *test_flash(void)
     if (flash_program(SECTOR, other, 256)) {
         return "programming over programmed bytes was called done";
     }
-    if (!flash_erase(1) || !flash_blank(SECTOR, SECTOR) ||
-        !flash_holds(SECTOR - 256u, page, 256) || !flash_holds(2u * SECTOR, page, 256)) {
+    if (!flash_erase(1) || !flash_blank(SECTOR, SECTOR) || !flash_holds(SECTOR - 256u, page, 256) ||
+        !flash_holds(2u * SECTOR, page, 256)) {
         return "an erase touched its neighbours";
     }
 
@@ -390,6 +410,7 @@ static const char *test_ethernet(void)
         while (elapsed_ms(start) < 20u) {
             if (arp_reply(&size)) {
                 replies++;
+                start = board_cycles();
             }
         }
         if (!arp_once(frame)) {

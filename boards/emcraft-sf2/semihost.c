@@ -130,6 +130,12 @@ static void reset_or_exit(void *dev)
     char value[2];
 
     (void)dev;
+    /* What `make size` reads as the measured stack. */
+    board_print("\nstack ");
+    board_print_dec(board_stack_used());
+    board_print(" of ");
+    board_print_dec(board_stack_size());
+    board_print(" bytes\n");
     if (board_word("exit-on-reset", value, sizeof value)) {
         board_exit(0);
     }
@@ -145,8 +151,7 @@ void board_semihost_init(void)
         semihost.line[0] = '\0';
     }
     semihost.line[sizeof semihost.line - 1u] = '\0';
-    semihost.entropy =
-        file_open(board_word("entropy", name, sizeof name) ? name : "/dev/urandom");
+    semihost.entropy = file_open(board_word("entropy", name, sizeof name) ? name : "/dev/urandom");
 }
 
 void board_semihost_hal(struct hal *hal)

@@ -67,11 +67,10 @@ void sf2_emac_init(void)
     emac.tx_last = 0;
 
     EMAC_FIFO_CFG0 = EMAC_FIFO_ENABLE_ALL;
-    EMAC_CFG2 = EMAC_CFG2_PREAMBLE_7 | EMAC_CFG2_CRC_PAD | EMAC_CFG2_FULL_DUPLEX |
-                EMAC_CFG2_NIBBLE;
+    EMAC_CFG2 = EMAC_CFG2_PREAMBLE_7 | EMAC_CFG2_CRC_PAD | EMAC_CFG2_FULL_DUPLEX | EMAC_CFG2_NIBBLE;
     EMAC_FRAME_MAX = BUFFER_SIZE;
-    EMAC_STATION1 = (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 |
-                    mac[3];
+    EMAC_STATION1 =
+        (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
     EMAC_STATION2 = (uint32_t)mac[4] << 24 | (uint32_t)mac[5] << 16;
     EMAC_RX_DESC = bus(&rings.rx[0]);
     EMAC_CFG1 = EMAC_CFG1_TX | EMAC_CFG1_RX;
@@ -118,7 +117,8 @@ static int emac_send(void *dev, const uint8_t *frame, uint32_t size)
     (void)dev;
     transmit();
     /* One descriptor always stays empty: it is where the MAC stops. */
-    if (size == 0u || size > HAL_ETHERNET_FRAME_MAX || emac.tx_next - emac.tx_last >= TX_COUNT - 1u) {
+    if (size == 0u || size > HAL_ETHERNET_FRAME_MAX ||
+        emac.tx_next - emac.tx_last >= TX_COUNT - 1u) {
         return 0;
     }
     memcpy(rings.tx_buffer[emac.tx_next % TX_COUNT], frame, size);

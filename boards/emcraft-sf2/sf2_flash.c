@@ -58,7 +58,7 @@ static struct {
     uint32_t at;
     uint32_t size;
     int status;
-} flash;
+} nor;
 
 /* Starts one command of `frames` bytes in all; chip select falls with the first
  * and rises after the last. The count is taken over while the SPI is off. */
@@ -184,20 +184,20 @@ void sf2_flash_init(void)
     }
     spi_begin(sizeof out);
     spi_burst(out, in, sizeof out);
-    flash.id = (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
-    flash.status = HAL_FLASH_DONE;
+    nor.id = (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
+    nor.status = HAL_FLASH_DONE;
 }
 
 int board_flash_present(uint32_t *id)
 {
-    *id = flash.id;
-    return flash.id == JEDEC_ID;
+    *id = nor.id;
+    return nor.id == JEDEC_ID;
 }
 
 /* Whether [at, at + size) is inside the region and the part can take a command. */
 static int ready(uint32_t at, uint32_t size)
 {
-    return flash.id == JEDEC_ID && flash.status != HAL_FLASH_BUSY && at <= REGION_SIZE &&
+    return nor.id == JEDEC_ID && nor.status != HAL_FLASH_BUSY && at <= REGION_SIZE &&
            size <= REGION_SIZE - at;
 }
 
@@ -213,12 +213,12 @@ static int flash_read(void *dev, uint32_t at, void *to, uint32_t size)
 
 static void started(const uint8_t *from, uint32_t at, uint32_t size, uint64_t timeout)
 {
-    flash.from = from;
-    flash.at = at;
-    flash.size = size;
-    flash.timeout = timeout;
-    flash.started = board_cycles();
-    flash.status = HAL_FLASH_BUSY;
+    nor.from = from;
+    nor.at = at;
+    nor.size = size;
+    nor.timeout = timeout;
+    nor.started = board_cycles();
+    nor.status = HAL_FLASH_BUSY;
 }
 
 static int flash_program(void *dev, uint32_t at, const void *from, uint32_t size)
@@ -258,11 +258,11 @@ static int page_as_written(void)
     uint8_t page[4u * PROGRAM_UNIT];
     uint32_t done;
 
-    for (done = 0; done < flash.size; done += sizeof page) {
-        uint32_t part = flash.size - done < sizeof page ? flash.size - done : sizeof page;
+    for (done = 0; done < nor.size; done += sizeof page) {
+        uint32_t part = nor.size - done < sizeof page ? nor.size - done : sizeof page;
 
-        read_part(RA_BOARD_STORE_OFFSET + flash.at + done, page, part);
-        if (memcmp(page, flash.from + done, part) != 0) {
+        read_part(RA_BOARD_STORE_OFFSET + nor.at + done, page, part);
+        if (memcmp(page, nor.from + done, part) != 0) {
             return 0;
         }
     }
@@ -272,31 +272,30 @@ static int page_as_written(void)
 static int flash_poll(void *dev)
 {
     (void)dev;
-    if (flash.status != HAL_FLASH_BUSY) {
-        return flash.status;
+    if (nor.status != HAL_FLASH_BUSY) {
+        return nor.status;
     }
     if ((read_status() & STATUS_WIP) != 0u) {
-        if (board_cycles() - flash.started > flash.timeout) {
-            flash.status = HAL_FLASH_FAILED;
+        if (board_cycles() - nor.started > nor.timeout) {
+            nor.status = HAL_FLASH_FAILED;
         }
-        return flash.status;
+        return nor.status;
     }
-    flash.status =
-        flash.from == NULL || page_as_written() ? HAL_FLASH_DONE : HAL_FLASH_FAILED;
-    flash.from = NULL;
-    return flash.status;
+    nor.status = nor.from == NULL || page_as_written() ? HAL_FLASH_DONE : HAL_FLASH_FAILED;
+    nor.from = NULL;
+    return nor.status;
 }
 
-void sf2_flash_hal(struct hal_flash *hal)
+void sf2_flash_hal(struct hal_flash *flash)
 {
-    hal->sector_size = SECTOR_SIZE;
-    hal->sector_count = RA_BOARD_STORE_SECTORS;
-    hal->program_unit = PROGRAM_UNIT;
-    hal->program_max = PAGE_SIZE;
-    hal->erased = 0xff;
-    hal->read = flash_read;
-    hal->program = flash_program;
-    hal->erase = flash_erase;
-    hal->poll = flash_poll;
-    hal->dev = NULL;
+    flash->sector_size = SECTOR_SIZE;
+    flash->sector_count = RA_BOARD_STORE_SECTORS;
+    flash->program_unit = PROGRAM_UNIT;
+    flash->program_max = PAGE_SIZE;
+    flash->erased = 0xff;
+    flash->read = flash_read;
+    flash->program = flash_program;
+    flash->erase = flash_erase;
+    flash->poll = flash_poll;
+    flash->dev = NULL;
 }

@@ -93,7 +93,7 @@ static inline void fill(volatile uint32_t *p, volatile uint32_t *end, uint32_t w
 
 void board_stack_repaint(void)
 {
-    fill(__stack_limit, stack_pointer() - 8, STACK_PAINT);
+    fill(__stack_limit, stack_pointer() - 16, STACK_PAINT); /* fill has a frame too */
 }
 
 uint32_t board_stack_size(void)

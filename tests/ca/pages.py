@@ -34,7 +34,7 @@ TEXTS = {
         'chain': 'Zertifikatkette herunterladen', 'pending': 'Zertifikat steht noch aus',
         'pending_info': 'Die Anforderung ist eingegangen. Zun\u00e4chst mu\u00df die '
         'Zertifizierungsstelle dar\u00fcber entscheiden.',
-        'id': 'Die Anforderungs-ID lautet %d.', 'wait': 'Kommen Sie in ein bis zwei Tagen zur\u00fcck.',
+        'id': 'Die Anforderungs-ID lautet %d.', 'wait': 'Kommen Sie in 1 bis 2 Tagen zur\u00fcck.',
         'days': 'R\u00fcckkehr mit diesem Browser innerhalb von 10 Tagen.',
         'denied': 'Zertifikatanforderung verweigert',
         'denied_info': 'Die Anforderung wurde verweigert.',

@@ -254,14 +254,15 @@ class Lab:
         return {'ca-url': self.url, 'sntp-server': TIME_NAME, 'dns-server': GATEWAY,
                 'jitter-hours': '0', 'poll-minutes': '1'}
 
-    def provision(self, board='sf2', image='nor.img', config=None, device_key=True, options=()):
-        """Makes a flash image with both old credentials and the root as trust
-        anchor; returns its path. `config` replaces Lab.config()."""
+    def provision(self, board='sf2', image='nor.img', config=None, device_key=True, options=(),
+                  roles=('agent', 'cep')):
+        """Makes a flash image with the old credentials of `roles` and the root
+        as trust anchor; returns its path. `config` replaces Lab.config()."""
         out = self.path(image)
         argv = [host_program('provision'), '--out', out]
         if board == 'sf2':
             argv.append('--sf2')
-        for role in ('agent', 'cep'):
+        for role in roles:
             for part, leaf in (('key', '.key'), ('cert', '.pem'), ('chain', '-chain.pem')):
                 argv += ['--%s-%s' % (role, part), self.pki.path(role + leaf)]
         argv += ['--anchor', self.pki.path('root.pem')]

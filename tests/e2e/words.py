@@ -4,6 +4,7 @@ The end-to-end tests read the console by these patterns and these functions
 only, so that a change of wording is a change here.
 """
 
+import os
 import re
 
 PROMPT = r'perennial> '
@@ -25,6 +26,9 @@ EVENT = {'begun': 'renewal begins', 'submitted': 'request sent',
          'switched': 'the new credential serves now', 'failed': 'renewal failed',
          'split': 'switched without its partner', 'rolled-back': 'back to the old credential'}
 
+_ERRORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'firmware',
+                       'ra_error.h')
+RENEW = {'agent': 'renew agent', 'encryption': 'renew encryption'}
 SHOW, SHOW_LOG, REBOOT, TIME = 'show', 'show log', 'reboot', 'time'
 ASK_NOW = 'renew encryption'  # also asks at once for a request that is pending
 
@@ -33,6 +37,15 @@ def event(kind, role=None):
     """A pattern for an event's line; group 1 is the detail, if there is one."""
     return (r'[*!] [^\r\n]*' + (re.escape(TITLE[role]) + ': ' if role else '')
             + re.escape(EVENT[kind]) + r'[^\r\n]*')
+
+
+def sentence(name):
+    """The sentence of ra_error.h for an error's name without its prefix."""
+    with open(_ERRORS) as source:
+        found = re.search(r'X\(%s,[^"]*"((?:[^"\\\\]|\\\\.)*)"' % name, source.read())
+    if not found:
+        raise KeyError('ra_error.h has no ' + name)
+    return found.group(1)
 
 
 def clean(text):

@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""The main modes of the test CA on emcraft-sf2: see modes.py."""
+# timeout: 400
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import modes  # noqa: E402  (the path comes first)
+
+if __name__ == '__main__':
+    modes.script('sf2', 380)

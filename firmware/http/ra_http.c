@@ -707,7 +707,7 @@ static void feed(struct ra_http *h, const uint8_t *p, size_t size)
         if (h->phase == HEAD) {
             bool end = false;
             n = scan_head(h, p, size, &end);
-            h->have += n;
+            keep(h, p, n); /* behind an interim reply it lies further back */
             if (end) {
                 e = read_head(h);
                 h->have = 0;

@@ -83,7 +83,6 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define WOLFSSL_SHA512
 #define WOLFSSL_NOSHA512_224
 #define WOLFSSL_NOSHA512_256
-#define USE_SLOW_SHA256
 #define USE_SLOW_SHA512
 #define USE_SLOW_SHA
 #define HAVE_AESGCM

@@ -1,0 +1,84 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hal_entropy.h"
+#include "pki_vectors.h"
+
+struct ra_span pki_blob(const char *name)
+{
+    const struct pki_blob *b = pki_blobs;
+    while (b->name != NULL && strcmp(b->name, name) != 0) {
+        b++;
+    }
+    assert_non_null(b->name);
+    return (struct ra_span){b->p, b->size};
+}
+
+struct ra_span pki_cert_der(const char *name)
+{
+    const struct pki_cert *c = pki_certs;
+    while (c->name != NULL && strcmp(c->name, name) != 0) {
+        c++;
+    }
+    assert_non_null(c->name);
+    return (struct ra_span){c->p, c->size};
+}
+
+void pki_cert_parse(struct ra_cert *c, const char *name)
+{
+    struct ra_span der = pki_cert_der(name);
+    assert_int_equal(ra_cert_parse(c, der.p, der.size), RA_OK);
+}
+
+void pki_key(struct ra_key *key, const char *name)
+{
+    char full[32];
+    size_t size = strlen(name);
+    assert_true(size + 5 <= sizeof full);
+    memcpy(full, name, size);
+    memcpy(full + size, ".key", 5);
+    struct ra_span der = pki_blob(full);
+    assert_int_equal(ra_key_from_der(key, der.p, der.size), RA_OK);
+}
+
+static int noise(void *dev, uint8_t *to, uint32_t size)
+{
+    uint32_t *x = dev;
+    for (uint32_t i = 0; i < size; i++) {
+        *x ^= *x << 13;
+        *x ^= *x >> 17;
+        *x ^= *x << 5;
+        to[i] = (uint8_t)(*x >> 11);
+    }
+    return (int)size;
+}
+
+struct ra_random *pki_random(void)
+{
+    static uint32_t state;
+    static const struct hal_entropy source = {noise, &state};
+    static struct ra_random random;
+    state = 0x2545f491;
+    assert_int_equal(ra_random_init(&random, &source), RA_OK);
+    ra_err err;
+    do {
+        err = ra_random_seed(&random);
+    } while (err == RA_AGAIN);
+    assert_int_equal(err, RA_OK);
+    return &random;
+}
+
+void pki_hex(const uint8_t *p, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        *out++ = digits[p[i] >> 4];
+        *out++ = digits[p[i] & 15];
+    }
+    *out = 0;
+}

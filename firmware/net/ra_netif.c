@@ -7,8 +7,7 @@
 #include <lwip/pbuf.h>
 #include <netif/ethernet.h>
 
-_Static_assert(PBUF_POOL_BUFSIZE >= HAL_ETHERNET_FRAME_MAX + ETH_PAD_SIZE,
-               "a packet buffer holds one whole frame");
+#if NO_SYS /* as ra_net_setup.c */
 
 static err_t send_frame(struct netif *netif, struct pbuf *p)
 {
@@ -51,6 +50,9 @@ static err_t init_netif(struct netif *netif)
 bool ra_netif_add(struct ra_netif *n, struct netif *netif, const struct hal_ethernet *ethernet,
                   const char *hostname)
 {
+    if (PBUF_POOL_BUFSIZE < HAL_ETHERNET_FRAME_MAX + ETH_PAD_SIZE) {
+        return false;
+    }
     memset(n, 0, sizeof *n);
     n->ethernet = ethernet;
     if (netif_add(netif, NULL, NULL, NULL, n, init_netif, ethernet_input) == NULL) {
@@ -100,3 +102,7 @@ bool ra_netif_poll(struct ra_netif *n, struct netif *netif, unsigned frames)
     }
     return true;
 }
+
+#else
+typedef int ra_netif_is_for_no_sys;
+#endif

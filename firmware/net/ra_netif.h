@@ -4,7 +4,7 @@
  * loop calls ra_netif_poll, nothing comes from an interrupt.
  *
  * Needs an lwIP with PBUF_POOL_BUFSIZE large enough for one whole frame, so that
- * the driver writes straight into a packet buffer (checked at compile time).
+ * the driver writes straight into a packet buffer. With threads the .c file is empty.
  */
 #ifndef RA_NETIF_H
 #define RA_NETIF_H
@@ -28,7 +28,7 @@ struct ra_netif {
 
 /* Adds `netif` (storage of the caller) to lwIP as its default interface, administratively
  * up, without address; its link state follows at the first poll. `hostname` goes to DHCP
- * and may be NULL; it is not copied. False: lwIP refused. */
+ * and may be NULL; it is not copied. False: lwIP refused, or its buffers are too small. */
 bool ra_netif_add(struct ra_netif *n, struct netif *netif, const struct hal_ethernet *ethernet,
                   const char *hostname);
 

@@ -49,8 +49,9 @@ with tempfile.TemporaryDirectory() as name:
     code, text, _ = compile_with("#define LWIP_TCPIP_CORE_LOCKING 0\n", "ra_net.c", tmp)
     if code == 0 or "LWIP_TCPIP_CORE_LOCKING" not in text:
         failed.append("an lwIP without core locking is not refused")
-    code, text, _ = compile_with("", "ra_net_setup.c", tmp)
-    if code == 0 or "NO_SYS" not in text:
-        failed.append("ra_net_setup.c with threads is not refused")
+    for source in ("ra_net_setup.c", "ra_netif.c"):
+        code, text, names = compile_with("", source, tmp)
+        if code != 0 or names.strip():
+            failed.append(f"{source} is not empty with threads: {text or names}")
 print("\n".join(failed) or "ok")
 sys.exit(1 if failed else 0)

@@ -6,8 +6,14 @@
 #ifndef ARCH_CC_H
 #define ARCH_CC_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h> /* ssize_t */
+
+/* Says to lwIP that ssize_t is there; strict C hides it from <limits.h>. */
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX
+#endif
 
 /* 32 random bits. */
 uint32_t ra_lwip_random(void);

@@ -7,8 +7,12 @@
 /* The start: each phase is left when its work is done. */
 enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
 
-/* Jobs after the start that write on their own account. */
 #define LOOK_MS 1000u
+
+/* Without a time: how long SNTP has before the CA's web server is asked, and how
+ * often that is repeated. */
+#define PROBE_FIRST_MS 60000u
+#define PROBE_EVERY_MS 3600000u
 
 ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport)
 {
@@ -21,6 +25,7 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
     ra_events_init(&ra->events);
     ra_clock_init(&ra->clock, &hal->clock);
     ra->started_ms = ra_clock_ms(&ra->clock);
+    ra->probe_ms = ra->started_ms + PROBE_FIRST_MS;
     e = ra_random_init(&ra->random, &hal->entropy);
     if (e == RA_OK) {
         e = ra_seal_init(&ra->seal, &hal->device_key);
@@ -294,6 +299,23 @@ static void watch_time(struct ra *ra)
     }
 }
 
+static uint32_t probe_step(struct ra *ra)
+{
+    uint64_t ms = ra_clock_ms(&ra->clock);
+    uint32_t wait = LOOK_MS;
+    if (ra->worker < 0 && ms >= ra->probe_ms && ra_may_ask(ra) && ra->config.ca_url[0] != '\0' &&
+        ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
+        ra->worker = RA_WORKER_PROBE;
+        ra->probe_sub = 0;
+        ra->probe_ms = ms + PROBE_EVERY_MS;
+    }
+    if (ra->worker == RA_WORKER_PROBE && ra_probe_time(ra, &wait) != RA_AGAIN) {
+        ra_exchange_cancel(&ra->exchange);
+        ra->worker = -1;
+    }
+    return wait;
+}
+
 static void watch_damage(struct ra *ra)
 {
     uint32_t damaged = ra_store_damaged(&ra->store);
@@ -318,7 +340,13 @@ uint32_t ra_step(struct ra *ra)
         uint32_t wait = ra_renewal_step(ra, (enum ra_role)i);
         wake = wait < wake ? wait : wake;
     }
-    uint32_t wait = housekeeping(ra);
+    /* Nobody works, so no request follows soon: let go of the connection. */
+    if (ra->worker < 0 && ra->exchange.open) {
+        ra_exchange_cancel(&ra->exchange);
+    }
+    uint32_t wait = probe_step(ra);
+    wake = wait < wake ? wait : wake;
+    wait = housekeeping(ra);
     watch_damage(ra);
     watch_time(ra);
     return wait < wake ? wait : wake;

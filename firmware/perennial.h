@@ -114,6 +114,8 @@ struct ra {
     bool network_down;       /* the caller said so: begin nothing */
     bool time_missed;        /* the missing time was put into the log */
     uint8_t provision_sub;
+    uint8_t probe_sub;       /* asking the CA's web server for the time */
+    uint64_t probe_ms;       /* when to ask next */
 
     /* The worker's: one role works at a time. */
     struct ra_url url;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ra_hash.h"
 #include "ra_key.h"
 
 #define KEYS "like-old|rsa2048|rsa3072|rsa4096|p256|p384"
@@ -271,6 +272,6 @@ unsigned ra_config_read(struct ra_config *c, const char *text, size_t size)
         text += step;
         size -= step;
     }
-    memset(line, 0, sizeof line);
+    ra_wipe(line, sizeof line);
     return bad;
 }

@@ -196,6 +196,10 @@ static bool show_log(struct ra_console *c, unsigned piece, struct ra_text *to)
     struct ra_event_entry entry;
     /* Oldest first, so that the newest stands above the prompt. */
     ra_err e = ra_events_get(&c->ra->events, &c->ra->store, RA_EVENTS - 1 - piece, &entry);
+    if (e == RA_AGAIN) {
+        c->piece--; /* flash is being erased: the same piece again */
+        return true;
+    }
     if (e == RA_OK) {
         ra_event_print(&entry, to);
         ra_text_add(to, "\n");

@@ -91,15 +91,35 @@ void ra_events_init(struct ra_events *e)
     e->next = 1;
 }
 
+/* The newest event is the one the store wrote last: reading that one is enough. */
+static bool find_newest(const struct ra_store *s, uint16_t *id)
+{
+    struct ra_store_cursor cursor;
+    struct ra_store_key key;
+    uint32_t newest = 0;
+    bool found = false;
+    ra_store_cursor_init(&cursor, RA_RECORD_EVENT);
+    while (ra_store_next(s, &cursor, &key)) {
+        uint32_t seq = 0;
+        if (ra_store_stat(s, key.type, key.id, NULL, &seq) && (!found || seq > newest)) {
+            newest = seq;
+            *id = key.id;
+            found = true;
+        }
+    }
+    return found;
+}
+
 ra_err ra_events_load(struct ra_events *e, struct ra_store *s, int64_t *newest_time)
 {
     struct ra_event_entry entry;
-    for (uint16_t id = 0; id < RA_EVENTS; id++) {
+    uint16_t id = 0;
+    if (find_newest(s, &id)) {
         ra_err err = load(s, id, &entry);
         if (err == RA_AGAIN) {
             return err;
         }
-        if (err == RA_OK && entry.sequence >= e->next) {
+        if (err == RA_OK) {
             e->next = entry.sequence + 1;
             *newest_time = entry.time;
         }

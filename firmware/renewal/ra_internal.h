@@ -4,6 +4,9 @@
 
 #include "perennial.h"
 
+/* ra->worker while the time is being asked for. */
+#define RA_WORKER_PROBE ((int8_t)RA_ROLES)
+
 /* Who has the one store operation that can be under way. */
 enum ra_writer {
     RA_WRITER_NONE,
@@ -43,6 +46,12 @@ uint32_t ra_renewal_step(struct ra *ra, enum ra_role role);
 /* One slice of the present working state. Returns the event it ends with, or -1
  * while it goes on; *wait_ms is set to how long nothing will change. */
 int ra_work(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+
+/* A slice of asking the CA's web server for the time. RA_OK: over, whatever came of it. */
+ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms);
+
+/* Whether anything that leads to the CA may begin. */
+bool ra_may_ask(const struct ra *ra);
 
 void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause, uint32_t hresult,
             const char *detail);

@@ -83,7 +83,7 @@ static bool expired(const struct ra *ra, enum ra_role role, int64_t now)
     return now >= ra->commit.slot[role].active_not_after;
 }
 
-static bool may_start(const struct ra *ra)
+bool ra_may_ask(const struct ra *ra)
 {
     return ra->transport != NULL && !ra->network_down && !ra->config.hold;
 }
@@ -99,7 +99,7 @@ static uint32_t step_idle(struct ra *ra, enum ra_role role, int64_t now)
         ra_apply(ra, role, RA_EVENT_EXPIRE);
         return 0;
     }
-    if (may_start(ra) && (r->asked || due(ra, role, now))) {
+    if (ra_may_ask(ra) && (r->asked || due(ra, role, now))) {
         r->confirm_expiry = true;
         ra_apply(ra, role, RA_EVENT_DUE);
         return 0;
@@ -110,7 +110,7 @@ static uint32_t step_idle(struct ra *ra, enum ra_role role, int64_t now)
 static uint32_t step_pending(struct ra *ra, enum ra_role role, int64_t now)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (now == RA_TIME_UNKNOWN || !may_start(ra)) {
+    if (now == RA_TIME_UNKNOWN || !ra_may_ask(ra)) {
         return LOOK_MS;
     }
     r->poll_at = ra_schedule_clamp(r->poll_at, now, RA_DAY);
@@ -140,7 +140,7 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     r->txn.next = ra_schedule_clamp(
         r->txn.next, now,
         ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after));
-    if (may_start(ra) && (r->asked || now >= r->txn.next)) {
+    if (ra_may_ask(ra) && (r->asked || now >= r->txn.next)) {
         enum ra_event event = r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER;
         r->txn.next = 0;
         ra_apply(ra, role, event);

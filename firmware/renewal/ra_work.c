@@ -294,7 +294,7 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
 
 /* --- SUBMIT, POLL, FETCH -------------------------------------------------------- */
 
-static ra_err start_exchange(struct ra *ra, enum ra_role role, enum ra_enroll_op op)
+static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id)
 {
     struct ra_enroll_input *in = &ra->enroll_input;
     struct ra_http_request request;
@@ -310,7 +310,7 @@ static ra_err start_exchange(struct ra *ra, enum ra_role role, enum ra_enroll_op
     in->request = ra->request_span.p;
     in->request_size = ra->request_span.size;
     in->template_name = ra->template_name[0] != '\0' ? ra->template_name : NULL;
-    in->id = renewal(ra, role)->txn.request_id;
+    in->id = id;
     e = ra_enroll_request(&ra->enroll, op, in, &request);
     if (e != RA_OK) {
         return e;
@@ -319,22 +319,23 @@ static ra_err start_exchange(struct ra *ra, enum ra_role role, enum ra_enroll_op
                              ra_clock_now(&ra->clock));
 }
 
-/* Carry one operation through its exchanges. RA_OK: ra->enroll_result is its end. */
-static ra_err converse(struct ra *ra, enum ra_role role, enum ra_enroll_op op, uint32_t *wait_ms)
+/* Carry one operation through its exchanges; *sub starts at 0. RA_OK:
+ * ra->enroll_result is its end. */
+static ra_err converse(struct ra *ra, uint8_t *sub, enum ra_enroll_op op, const char *id,
+                       uint32_t *wait_ms)
 {
-    struct ra_renewal *r = renewal(ra, role);
     ra_err e;
-    if (r->sub == 0) {
+    if (*sub == 0) {
         ra_enroll_init(&ra->enroll, &ra_adcs_ops);
         ra->enroll_result.next = op;
-        r->sub = 1;
+        *sub = 1;
     }
-    if (r->sub == 1) {
-        e = start_exchange(ra, role, ra->enroll_result.next);
+    if (*sub == 1) {
+        e = start_exchange(ra, ra->enroll_result.next, id);
         if (e != RA_OK) {
             return e;
         }
-        r->sub = 2;
+        *sub = 2;
     }
     e = ra_exchange_step(&ra->exchange, ra_clock_ms(&ra->clock));
     if (e == RA_AGAIN) {
@@ -347,10 +348,18 @@ static ra_err converse(struct ra *ra, enum ra_role role, enum ra_enroll_op op, u
     (void)ra_clock_offer(&ra->clock, RA_TIME_HTTP, reply->date);
     ra_enroll_reply(&ra->enroll, reply, &ra->enroll_result);
     if (ra->enroll_result.outcome == RA_ENROLL_MORE) {
-        r->sub = 1;
+        *sub = 1;
         return RA_AGAIN;
     }
     return RA_OK;
+}
+
+/* Any answer of the CA's web server has a Date: good enough to plan by until
+ * the next reset, where nothing better is to be had. */
+ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms)
+{
+    ra_err e = converse(ra, &ra->probe_sub, RA_ENROLL_CACERT, "", wait_ms);
+    return e == RA_AGAIN && ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN ? RA_AGAIN : RA_OK;
 }
 
 /* Keep what the CA said about the request. */
@@ -393,7 +402,7 @@ static int64_t poll_time(const struct ra *ra, const struct ra_renewal *r)
 static int work_submit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
-    ra_err e = converse(ra, role, RA_ENROLL_SUBMIT, wait_ms);
+    ra_err e = converse(ra, &r->sub, RA_ENROLL_SUBMIT, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return outcome(r, e, GOES_ON);
     }
@@ -423,7 +432,7 @@ static int work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 static int work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
-    ra_err e = converse(ra, role, RA_ENROLL_POLL, wait_ms);
+    ra_err e = converse(ra, &r->sub, RA_ENROLL_POLL, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return outcome(r, e, GOES_ON);
     }
@@ -439,7 +448,7 @@ static int work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 static int work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
-    ra_err e = converse(ra, role, RA_ENROLL_FETCH, wait_ms);
+    ra_err e = converse(ra, &r->sub, RA_ENROLL_FETCH, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return outcome(r, e, GOES_ON);
     }

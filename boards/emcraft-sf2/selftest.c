@@ -7,6 +7,7 @@
  *   flash            geometry, refusals, erase, program, neighbours; leaves a mark
  *   flash-check      the mark is still there
  *   ethernet         ARP with the gateway 10.0.2.2, overflow of the receive ring
+ *   fetch PORT       DHCP, then all bytes that 10.0.2.2 gives on a TCP port, by lwIP
  *   link             ok when the link is up
  *   stack            the high-water mark
  *   echo N           takes N bytes after a pause of 300 ms, answers their FNV-1a
@@ -19,6 +20,7 @@
 
 #include "board.h"
 #include "hal.h"
+#include "selftest.h"
 
 #define SYST_CSR (*(volatile uint32_t *)0xe000e010u)
 #define SYST_RVR (*(volatile uint32_t *)0xe000e014u)
@@ -45,17 +47,24 @@ static void value(const char *name, uint32_t n)
     board_print_dec(n);
 }
 
-static uint32_t fnv(uint32_t hash, const uint8_t *p, uint32_t size)
+void selftest_add(struct selftest_sum *sum, const uint8_t *p, uint32_t size)
 {
     uint32_t i;
 
     for (i = 0; i < size; i++) {
-        hash = (hash ^ p[i]) * 16777619u;
+        sum->fnv = (sum->fnv ^ p[i]) * 16777619u;
     }
-    return hash;
+    sum->size += size;
 }
 
-#define FNV_START 2166136261u
+static void print_fnv(const uint8_t *p, uint32_t size)
+{
+    struct selftest_sum sum = {0, FNV_START};
+
+    selftest_add(&sum, p, size);
+    board_print(" fnv ");
+    board_print_hex(sum.fnv);
+}
 
 static uint32_t number(const char *text)
 {
@@ -426,32 +435,44 @@ static const char *test_link(void)
     return hal.ethernet.link_up(hal.ethernet.dev) ? NULL : "down";
 }
 
+#ifdef SELFTEST_NET
+static const char *test_fetch(uint32_t port)
+{
+    struct selftest_sum sum = {0, FNV_START};
+    const char *bad = selftest_fetch(&hal, (uint16_t)port, &sum);
+
+    value(" bytes ", sum.size);
+    board_print(" fnv ");
+    board_print_hex(sum.fnv);
+    return bad;
+}
+#endif
+
 /* ---- serial ---- */
 
 static const char *test_echo(uint32_t size)
 {
     uint64_t start = board_cycles();
-    uint32_t hash = FNV_START;
-    uint32_t got = 0;
+    struct selftest_sum sum = {0, FNV_START};
 
     board_print("send\n");
     while (elapsed_ms(start) < 300u) {
     }
-    while (got < size) {
-        uint32_t n = hal.serial.read(hal.serial.dev, buffer, size - got < 100u ? size - got : 100u);
+    while (sum.size < size) {
+        const uint32_t left = size - sum.size;
+        uint32_t n = hal.serial.read(hal.serial.dev, buffer, left < 100u ? left : 100u);
 
-        hash = fnv(hash, buffer, n);
-        got += n;
+        selftest_add(&sum, buffer, n);
         if (n == 0u) {
             board_idle(100);
             if (elapsed_ms(start) > 10000u) {
-                value(" got ", got);
+                value(" got ", sum.size);
                 return "bytes are missing";
             }
         }
     }
     board_print(" fnv ");
-    board_print_hex(hash);
+    board_print_hex(sum.fnv);
     return NULL;
 }
 
@@ -534,8 +555,7 @@ static const char *test_entropy(void)
     if (hal.entropy.read(hal.entropy.dev, b, sizeof b) != (int)sizeof b) {
         return "short";
     }
-    board_print(" fnv ");
-    board_print_hex(fnv(FNV_START, a, sizeof a));
+    print_fnv(a, sizeof a);
     return memcmp(a, b, sizeof a) != 0 ? NULL : "the same twice";
 }
 
@@ -547,8 +567,7 @@ static const char *test_key(void)
         board_print(" none");
         return NULL;
     }
-    board_print(" fnv ");
-    board_print_hex(fnv(FNV_START, key, sizeof key));
+    print_fnv(key, sizeof key);
     return NULL;
 }
 
@@ -594,6 +613,10 @@ static void run(char *command)
         bad = test_ethernet();
     } else if (strcmp(command, "link") == 0) {
         bad = test_link();
+#ifdef SELFTEST_NET
+    } else if (strcmp(command, "fetch") == 0) {
+        bad = test_fetch(number(argument));
+#endif
     } else if (strcmp(command, "stack") == 0) {
         bad = test_stack();
     } else if (strcmp(command, "echo") == 0) {

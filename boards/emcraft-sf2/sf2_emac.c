@@ -80,16 +80,33 @@ void sf2_emac_init(void)
     NVIC_ENABLE0 = 1u << SF2_IRQ_EMAC;
 }
 
-/* The line stays up until the frames are taken, so it is masked at the MAC;
- * emac_receive unmasks it when it found no more. */
+/* The line stays up until the frames are taken, so it is masked at the MAC
+ * until the ring is found empty. */
 void sf2_emac_irq(void)
 {
     EMAC_IRQ_MASK = 0;
 }
 
-int sf2_emac_pending(void)
+static int frame_waits(void)
 {
     return (rings.rx[emac.rx_next].size & EMAC_DESC_EMPTY) == 0u;
+}
+
+/* Also asked before each sleep: the core need not have called `receive` once
+ * more after the last frame. */
+int sf2_emac_pending(void)
+{
+    if (frame_waits()) {
+        return 1;
+    }
+    if ((EMAC_RX_CONTROL & EMAC_DMA_RUN) == 0u) {
+        EMAC_RX_STATUS = EMAC_RX_OVERFLOW;
+        EMAC_RX_DESC = bus(&rings.rx[emac.rx_next]);
+        sf2_barrier();
+        EMAC_RX_CONTROL = EMAC_DMA_RUN;
+    }
+    EMAC_IRQ_MASK = EMAC_IRQ_RX | EMAC_IRQ_RX_OVERFLOW;
+    return frame_waits(); /* the MAC may have held one back */
 }
 
 /* Restarts transmission at the oldest frame still there. Also covers the race
@@ -149,15 +166,6 @@ static uint32_t emac_receive(void *dev, uint8_t *to, uint32_t size)
         d->size = EMAC_DESC_EMPTY;
         EMAC_RX_STATUS = EMAC_RX_RECEIVED; /* counts one frame off */
         emac.rx_next = (emac.rx_next + 1u) % RX_COUNT;
-    }
-    if (length == 0u) {
-        if ((EMAC_RX_CONTROL & EMAC_DMA_RUN) == 0u) {
-            EMAC_RX_STATUS = EMAC_RX_OVERFLOW;
-            EMAC_RX_DESC = bus(&rings.rx[emac.rx_next]);
-            sf2_barrier();
-            EMAC_RX_CONTROL = EMAC_DMA_RUN;
-        }
-        EMAC_IRQ_MASK = EMAC_IRQ_RX | EMAC_IRQ_RX_OVERFLOW;
     }
     return length;
 }

@@ -8,9 +8,11 @@ Prints one line a test and ends with "N passed, N failed".
 import argparse
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -166,6 +168,32 @@ def ethernet(bench):
         run(board, "link")
         run(board, "ethernet")
         board.check_log()
+
+
+@test
+def ethernet_under_lwip(bench):
+    """DHCP, then 2 MB over TCP, twice; all the packet pools lie in DDR."""
+    data = random.Random(3).randbytes(2000000)
+
+    def give(listener):
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(5)
+                peer.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=give, args=(listener,), daemon=True).start()
+        with QemuSf2(bench.image, words={}) as board:
+            ready(board)
+            for _ in range(2):
+                text = run(board, f"fetch {listener.getsockname()[1]}", 60)
+                expect("address 10.0.2.15" in text, "another address than DHCP gives: " + text)
+                expect(f"bytes {len(data)} fnv {fnv(data)}" in text, "other bytes: " + text)
+            board.check_log()
 
 
 @test

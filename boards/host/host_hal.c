@@ -60,6 +60,7 @@ const char *host_options_help(void)
            "  --busy-polls N        polls that say busy after each operation (0)\n"
            "  --cut-before N        power cut before the Nth program or erase: exit code 137\n"
            "  --cut-after N         power cut after it\n"
+           "  --cut-in N            power cut in the middle of it\n"
            "  --trace-flash         print each program and erase on standard error\n"
            "  --device-key FILE     32 bytes (default: none, the store is not sealed)\n"
            "  --entropy FILE        noise from a file; `none`: the source has failed\n"
@@ -106,6 +107,7 @@ int host_options_read(struct host_options *o, int argc, char *const argv[], int 
         {"--busy-polls", &o->busy_polls, NULL, NULL, false},
         {"--cut-before", &o->cut_before, NULL, NULL, false},
         {"--cut-after", &o->cut_after, NULL, NULL, false},
+        {"--cut-in", &o->cut_in, NULL, NULL, false},
         {"--trace-flash", NULL, NULL, &o->trace_flash, true},
         {"--device-key", NULL, &o->device_key, NULL, false},
         {"--entropy", NULL, &o->entropy, NULL, false},
@@ -278,7 +280,7 @@ static uint32_t serial_write(void *dev, const uint8_t *from, uint32_t size)
     return put > 0 ? (uint32_t)put : 0;
 }
 
-static void restore_terminal(void)
+void host_restore_terminal(void)
 {
     if (host.terminal) {
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &host.saved);
@@ -297,7 +299,7 @@ static void raw_terminal(void)
     t.c_oflag &= (tcflag_t)~OPOST;
     t.c_lflag &= (tcflag_t) ~(ECHO | ICANON | IEXTEN);
     host.terminal = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
-    (void)atexit(restore_terminal);
+    (void)atexit(host_restore_terminal);
 }
 
 /* ---- watchdog, reset, signals ---- */
@@ -331,7 +333,7 @@ static void reset(void *dev)
     (void)dev;
     (void)fflush(NULL);
     (void)alarm(0);
-    restore_terminal();
+    host_restore_terminal();
     if (host.o.exit_on_reset || host.o.argv == NULL) {
         _exit(0);
     }

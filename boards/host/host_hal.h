@@ -1,7 +1,8 @@
 /* host_hal.h - the devices of the host board: one Linux process as an appliance.
  *
  * serial     standard input and output; a terminal is put into raw mode and back at exit
- * flash      a file, mapped into memory, under the strict rules of nor_model.h
+ * flash      a file, mapped into memory, under the strict rules of nor_model.h; who breaks one
+ *            ends the process
  * ethernet   libslirp in this process: the network 10.0.2.0/24 with a DHCP server, the
  *            gateway 10.0.2.2 behind which this machine's 127.0.0.1 answers, and a DNS
  *            relay at 10.0.2.3. No privileges; TCP is the firmware's own
@@ -31,6 +32,7 @@ struct host_options {
     uint32_t busy_polls;     /* polls that say busy after each program or erase     */
     uint32_t cut_before;     /* the power goes before the Nth flash operation, 0: never */
     uint32_t cut_after;      /* ... after it                                        */
+    uint32_t cut_in;         /* ... in the middle: some of its bits are done        */
     bool trace_flash;        /* each operation on a line of standard error          */
     const char *device_key;  /* file of 32 bytes; NULL: none                        */
     const char *entropy;     /* file instead of getrandom; "none": it has failed    */
@@ -46,9 +48,10 @@ struct host_options {
     char *const *argv;       /* to start again                                      */
 };
 
-#define HOST_EXIT_CUT 137      /* as after SIGKILL: the power was cut                */
+#define HOST_EXIT_CUT 137 /* as after SIGKILL: the power was cut                     */
 #define HOST_EXIT_USAGE 64
 #define HOST_EXIT_WATCHDOG 134
+#define HOST_EXIT_RULE 70 /* the firmware broke a rule of hal_flash.h          */
 
 /* The defaults: the flash of the emcraft-sf2 board, a network, no device key. */
 void host_options_default(struct host_options *o);

@@ -9,6 +9,7 @@
 
 /* "perennial-host: " WHAT and, unless errno is 0, its text. */
 void host_complain(const char *what, const char *about);
+void host_restore_terminal(void);
 
 /* ---- host_flash.c ---- */
 int host_flash_open(const struct host_options *o, struct hal_flash *hal);

@@ -1,9 +1,9 @@
-/* net_probe.c - drives firmware/net on the host board, one command after the other.
+/* net_probe.c - drives firmware/net and the host board's devices, one command after the other.
  *
  *   net_probe [OPTIONS OF THE HOST BOARD] COMMAND...
  *
  * Each command is one argument, its words parted by blanks, and prints one line of
- * NAME=VALUE words. tests/e2e/net_host.py gives the commands, plays the peers and judges.
+ * NAME=VALUE words. tests/e2e/net_host.py and host_board.py give the commands and judge.
  *
  *   up                          wait for an address
  *   try H P                     start to connect at once, print how that ends
@@ -16,6 +16,7 @@
  *   static ADDRESS MASK GW DNS  set an address by hand; `dhcp DNS` goes back
  *   sleep MS
  *   pools                       blocks in use in lwIP's pools
+ *   program AT SIZE BYTE        one flash operation, polled to its end; `erase SECTOR` likewise
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -325,6 +326,16 @@ static void do_pools(void)
     }
 }
 
+static void end_flash(int status)
+{
+    unsigned polls = 0;
+    while (status == HAL_FLASH_BUSY) {
+        status = hal.flash.poll(hal.flash.dev);
+        polls++;
+    }
+    printf("flash status=%d polls=%u operations=%" PRIu32, status, polls, host_flash_operations());
+}
+
 static uint32_t address(const char *text)
 {
     return ntohl(inet_addr(text));
@@ -374,6 +385,13 @@ static void run(char *command)
     } else if (n == 2 && strcmp(w[0], "sleep") == 0) {
         turn_for((uint64_t)atol(w[1]));
         printf("sleep");
+    } else if (n == 4 && strcmp(w[0], "program") == 0) {
+        static uint8_t bytes[4096];
+        memset(bytes, atoi(w[3]), sizeof bytes);
+        end_flash(hal.flash.program(hal.flash.dev, (uint32_t)atoi(w[1]), bytes,
+                                    (uint32_t)atoi(w[2])));
+    } else if (n == 2 && strcmp(w[0], "erase") == 0) {
+        end_flash(hal.flash.erase(hal.flash.dev, (uint32_t)atoi(w[1])));
     } else if (n == 1 && strcmp(w[0], "pools") == 0) {
         do_pools();
     } else {

@@ -23,17 +23,19 @@ setup:  ## install missing Debian packages, fetch the library sources
 build: $(TREES) ## every board
 
 $(TREES): setup
+	@mkdir -p build
 	@cmake -S . -B build/$@ -G Ninja --log-level=NOTICE $(OPTIONS_$@) $(OWN) >build/$@.log 2>&1 \
 		|| { cat build/$@.log; exit 1; }
-	@cmake --build build/$@
+	@echo "build: $@"
+	@cmake --build build/$@ -- --quiet
 
 host:   ## the appliance as a Linux program: build/host/boards/host/
 
 demo: host emcraft-sf2 ## renew both certificates on the emulated appliance
 	@tests/demo.py
 
-test: build ## every test
-	@tests/run.py
+test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words
+	@tests/run.py $(T)
 
 size: emcraft-sf2 mps2-an386 ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py

@@ -179,12 +179,20 @@ struct page {
     bool denied;      /* it has locDenied                            */
     int disposition;  /* the number after locDispLabel, or -1        */
     uint32_t hresult; /* 0: none                                     */
-    uint32_t number;  /* the lone number of a paragraph, 0: none     */
+    uint32_t number;  /* what is probably the request's id, 0: none  */
 };
 
 /* The element whose id came last. */
-enum label { LABEL_NONE, LABEL_OTHER, LABEL_FIGURE, LABEL_DISPOSITION, LABEL_MESSAGE,
-             LABEL_RESULT, LABEL_DENIED };
+enum label {
+    LABEL_NONE,
+    LABEL_OTHER,
+    LABEL_ID,
+    LABEL_FIGURE,
+    LABEL_DISPOSITION,
+    LABEL_MESSAGE,
+    LABEL_RESULT,
+    LABEL_DENIED
+};
 
 static const struct {
     const char *id; /* without "loc", lower case */
@@ -193,6 +201,7 @@ static const struct {
     {"displabel", LABEL_DISPOSITION}, {"dispmsglabel", LABEL_MESSAGE},
     {"resultlabel", LABEL_RESULT},    {"laststatlabel", LABEL_FIGURE},
     {"sugcauselabel", LABEL_FIGURE},  {"denied", LABEL_DENIED},
+    {"inforeqid", LABEL_ID},
 };
 
 struct scan {
@@ -203,6 +212,7 @@ struct scan {
     bool titled;     /* the title's element has begun; before it stands the CA's name */
     bool seen;       /* text since the element's id                                   */
     bool value;      /* behind the label's own words                                  */
+    bool sure;       /* the number stands where the id stands                         */
     bool quoted, quote_ended;
     uint8_t numbers; /* in this paragraph */
     uint32_t number;
@@ -295,6 +305,9 @@ static void end_token(struct scan *s)
         s->number = v;
         if (s->label == LABEL_DISPOSITION && s->value && s->page->disposition == -1) {
             s->page->disposition = v < 32 ? (int)v : -1;
+        } else if (s->label == LABEL_ID && !s->sure) {
+            s->page->number = v;
+            s->sure = true;
         }
     }
     s->token_size = 0;
@@ -407,8 +420,8 @@ static void on_text(struct scan *s, const char *p, size_t size)
 
 static bool is_block(const char *tag, size_t size)
 {
-    static const char *const names[] = {"p",     "tr", "td", "th", "div", "br",
-                                        "table", "li", "hr", "ul", "form"};
+    static const char *const names[] = {"p",     "tr", "td", "th", "div",  "br", "dl",
+                                        "table", "li", "hr", "ul", "form", "dt", "dd"};
     size_t n = 0;
     if (size != 0 && tag[0] == '/') {
         tag++;
@@ -466,6 +479,9 @@ static void on_tag(struct scan *s, const char *tag, size_t size)
         }
         s->titled = s->titled || (n == 9 && starts(id, n, "pagetitle"));
         s->page->denied = s->page->denied || s->label == LABEL_DENIED;
+        if (s->page->denied && s->label == LABEL_OTHER) {
+            s->label = LABEL_DENIED; /* the reason follows, in elements of its own */
+        }
         s->seen = false;
         /* locDenied is on the sentence itself, the others are on a label before it. */
         s->value = s->label == LABEL_DENIED;

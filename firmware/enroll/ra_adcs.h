@@ -27,9 +27,9 @@
  *                server's (RA_E_HTTP_STATUS, _BUSY); a page without them is
  *                RA_E_CA_ANSWER
  * The request id of a pending page: ReqID=N, then nReqId = N, then the number in
- * the first paragraph after the page's title that holds exactly one. When that
- * finds none the outcome is BROKEN: the request may wait in the CA all the same,
- * and the operator can give its id.
+ * the element locInfoReqID, then the one in the first paragraph after the page's
+ * title that holds exactly one. When that finds none the outcome is BROKEN: the
+ * request may wait in the CA all the same, and the operator can give its id.
  *
  * The element ids come from captured pages and real clients, none is documented
  * by Microsoft.

@@ -10,7 +10,7 @@ OPTIONS_host := -DRA_BOARD=host
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_SANITIZE=ON
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
-OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v)))))
+OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
 .PHONY: help setup build $(TREES) demo test size bench lint format clean distclean
 

@@ -91,7 +91,7 @@ def keys(directory):
                         ('early', b'\0\1' + b'\xff' * 8 + b'\0' + info
                          + b'\0' * (size - 11 - len(info)))):
         assert len(block) == size
-        blob(f'rsa2048.sign-{name}', openssl('pkeyutl', '-sign', '-inkey', pem, '-pkeyopt',
+        blob(f'rsa2048.sign-{name}', openssl('pkeyutl', '-decrypt', '-inkey', pem, '-pkeyopt',
                                              'rsa_padding_mode:none', data=block))
 
     for name, bits, options in (('rsa2560', 2560, ()), ('rsa2048e3', 2048, ('-3',)),

@@ -149,7 +149,7 @@ static void submit_windows_request(void **state)
         if (c == '=') {
             continue;
         }
-        uint32_t v = c >= 'A' && c <= 'Z'   ? c - 'A'
+        uint32_t v = c >= 'A' && c <= 'Z'   ? c - 'A' + 0u
                      : c >= 'a' && c <= 'z' ? c - 'a' + 26u
                      : c >= '0' && c <= '9' ? c - '0' + 52u
                      : c == '+'             ? 62u
@@ -692,7 +692,7 @@ static void mutations(void **state)
 
 /* --- over the exchange ---------------------------------------------------------------------- */
 
-static const struct fake_reply *next_reply;
+static struct fake_reply replies[2];
 
 static void serve(void *ctx, unsigned number, const char *text, size_t size,
                   struct fake_reply *reply)
@@ -702,7 +702,8 @@ static void serve(void *ctx, unsigned number, const char *text, size_t size,
     assert_memory_equal(text, number == 0 ? "POST /certsrv/certfnsh.asp HTTP/1.1\r\n"
                                           : "GET /certsrv/certnew.p7b?ReqID=40&Enc=bin HTTP/1.1\r\n",
                         37);
-    *reply = next_reply[number];
+    assert_true(number < 2);
+    *reply = replies[number];
 }
 
 static ra_err converse(struct ra_exchange *x, enum ra_enroll_op op)
@@ -738,11 +739,10 @@ static void submit_and_fetch(void **state)
     memcpy(p7 + head, "\r\n", 2);
     memcpy(p7 + head + 2, der.p, der.size);
     memcpy(p7 + head + 2 + der.size, "\r\n0\r\n\r\n", 7);
-    const struct fake_reply replies[] = {
-        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\nContent-Type: text/html\r\n\r\n"
-                  "<A Href=certnew.cer?ReqID=40&amp;Enc=b64>here</A>."},
-        {.bytes = p7, .size = head + 2 + der.size + 7}};
-    next_reply = replies;
+    replies[0] = (struct fake_reply){
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\nContent-Type: text/html\r\n\r\n"
+                 "<A Href=certnew.cer?ReqID=40&amp;Enc=b64>here</A>."};
+    replies[1] = (struct fake_reply){.bytes = p7, .size = head + 2 + der.size + 7};
 
     for (uint32_t seed = 0; seed < 4; seed++) {
         setup();

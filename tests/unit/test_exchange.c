@@ -242,8 +242,7 @@ static void resent_once_only(void **state)
     assert_int_equal(fake.opened, 2);
 
     /* On a new connection nothing is sent twice; after a byte of the reply neither. */
-    SCRIPT(&c[1]);
-    fake.connection_count = 2;
+    begin_with(&c[1], 2);
     assert_int_equal(run(&get), RA_E_NET_CLOSED);
     assert_int_equal(fake.opened, 1);
 

@@ -106,7 +106,8 @@ CERTS = {
     'sub_critical': ('sub', 'root', SUB, ISSUING.format(path='') + AKI +
                      'nameConstraints=critical,permitted;DNS:example.test\n', {}),
     'sub_by_other': ('sub', 'other', SUB, ISSUING.format(path='') + AKI, {}),
-    'sub_other_key': ('other', 'root', SUB, 'basicConstraints=critical,CA:TRUE\n' + AKI, {}),
+    'sub_other_key': ('other', 'root', SUB, 'basicConstraints=critical,CA:TRUE\n'
+                      'subjectKeyIdentifier=none\n' + AKI, {}),
     'sub_folded': ('sub', 'root', '0.O=PERENNIAL\n1.CN=test  issuing ca\n',
                    ISSUING.format(path='') + AKI, {'mask': 'default'}),
     # a root with the same name and another key, and a root without extensions
@@ -128,6 +129,7 @@ CERTS = {
     'odd': ('agent', 'sub', '0.C=DE\n1.emailAddress=ra@example.test\n2.UID="  #x,y+z"\n'
             '3.CN=a\n4.+OU=b\n5.1.2.840.113556.1.4.656=up\n6.title="<T> "\n',
             'keyUsage=digitalSignature,decipherOnly,keyAgreement\n'
+            'subjectKeyIdentifier=none\n'
             f'extendedKeyUsage=serverAuth,{AGENT},1.3.6.1.5.5.7.3.2\n'
             f'{V1.format("First")}\n{V2}\n1.3.6.1.4.1.311.21.10=DER:30:00\n' + V2_SECTION,
             {'start': '19991231235959Z', 'end': '20991231235959Z'}),

@@ -209,10 +209,10 @@ struct scan {
     struct ra_text text; /* what a person may read of the page */
     uint8_t rank;        /* of the text, higher is better      */
     enum label label;
-    bool titled;     /* the title's element has begun; before it stands the CA's name */
-    bool seen;       /* text since the element's id                                   */
-    bool value;      /* behind the label's own words                                  */
-    bool sure;       /* the number stands where the id stands                         */
+    bool titled; /* the title's element has begun; before it stands the CA's name */
+    bool seen;   /* text since the element's id                                   */
+    bool value;  /* behind the label's own words                                  */
+    bool sure;   /* the number stands where the id stands                         */
     bool quoted, quote_ended;
     uint8_t numbers; /* in this paragraph */
     uint32_t number;
@@ -346,8 +346,7 @@ static void end_paragraph(struct scan *s)
 /* The best text so far stays; of the label that is open, more is added. */
 static void text_char(struct scan *s, char c)
 {
-    static const uint8_t ranks[] = {
-        [LABEL_MESSAGE] = 3, [LABEL_RESULT] = 2, [LABEL_DENIED] = 1};
+    static const uint8_t ranks[] = {[LABEL_MESSAGE] = 3, [LABEL_RESULT] = 2, [LABEL_DENIED] = 1};
     uint8_t rank = s->label >= LABEL_MESSAGE ? ranks[s->label] : 0;
     if (rank == 0 || !s->value || rank < s->rank) {
         return;
@@ -634,7 +633,8 @@ static void judge(const struct ra_enroll *e, const struct page *page, uint32_t l
     }
     if (page->denied || page->disposition == 2 || page->disposition == 6 ||
         coded == RA_E_CA_DENIED) {
-        fail(r, RA_ENROLL_DENIED, coded != RA_OK && coded != RA_E_CA_ERROR ? coded : RA_E_CA_DENIED);
+        fail(r, RA_ENROLL_DENIED,
+             coded != RA_OK && coded != RA_E_CA_ERROR ? coded : RA_E_CA_DENIED);
     } else if (submit && link != 0) {
         fail(r, RA_ENROLL_ISSUED, RA_OK);
         r->hresult = 0;
@@ -650,8 +650,7 @@ static void judge(const struct ra_enroll *e, const struct page *page, uint32_t l
     }
 }
 
-static void reply(struct ra_enroll *e, const struct ra_http_reply *http,
-                  struct ra_enroll_result *r)
+static void reply(struct ra_enroll *e, const struct ra_http_reply *http, struct ra_enroll_result *r)
 {
     const char *p = (const char *)http->body;
     size_t size = http->body_size;

@@ -50,14 +50,14 @@ enum ra_enroll_message {
 /* Same for every operation of one conversation; the pointers must stay until
  * the reply was read. */
 struct ra_enroll_input {
-    const struct ra_url *url;   /* AD CS: http://HOST/certsrv                     */
-    const char *user;           /* NULL: no authentication                        */
+    const struct ra_url *url; /* AD CS: http://HOST/certsrv                     */
+    const char *user;         /* NULL: no authentication                        */
     const char *password;
     bool allow_plaintext;
-    const uint8_t *request;     /* SUBMIT: the message in DER                     */
+    const uint8_t *request; /* SUBMIT: the message in DER                     */
     size_t request_size;
-    const char *template_name;  /* AD CS: the template's CN; NULL: not sent       */
-    const char *id;             /* POLL, FETCH: as stored; may point at result.id */
+    const char *template_name; /* AD CS: the template's CN; NULL: not sent       */
+    const char *id;            /* POLL, FETCH: as stored; may point at result.id */
 };
 
 enum ra_enroll_outcome {
@@ -79,9 +79,9 @@ enum ra_enroll_data {
 
 struct ra_enroll_result {
     enum ra_enroll_outcome outcome;
-    enum ra_enroll_op next;          /* with MORE                                        */
-    ra_err cause;                    /* RA_OK with MORE, ISSUED and PENDING; else why    */
-    uint32_t hresult;                /* the CA's own code, 0: none                       */
+    enum ra_enroll_op next; /* with MORE                                        */
+    ra_err cause;           /* RA_OK with MORE, ISSUED and PENDING; else why    */
+    uint32_t hresult;       /* the CA's own code, 0: none                       */
     uint16_t http_status;
     uint8_t auth;                    /* set of enum ra_http_auth, with UNAUTHENTICATED   */
     enum ra_enroll_data kind;        /* with ISSUED                                      */
@@ -96,8 +96,8 @@ struct ra_enroll;
 struct ra_enroll_ops {
     const char *name; /* "adcs" */
     enum ra_enroll_message message;
-    ra_err (*request)(struct ra_enroll *e, enum ra_enroll_op op,
-                      const struct ra_enroll_input *in, struct ra_http_request *out);
+    ra_err (*request)(struct ra_enroll *e, enum ra_enroll_op op, const struct ra_enroll_input *in,
+                      struct ra_http_request *out);
     void (*reply)(struct ra_enroll *e, const struct ra_http_reply *reply,
                   struct ra_enroll_result *result);
 };

@@ -232,8 +232,8 @@ uint32_t ra_exchange_wait_ms(const struct ra_exchange *x, uint64_t now_ms)
     if (x->progress) {
         return 0;
     }
-    uint64_t idle = x->activity_ms +
-                    (x->phase == CONNECT ? x->limits->connect_ms : x->limits->idle_ms);
+    uint64_t idle =
+        x->activity_ms + (x->phase == CONNECT ? x->limits->connect_ms : x->limits->idle_ms);
     uint64_t total = x->started_ms + x->limits->total_ms;
     uint64_t first = idle < total ? idle : total;
     return first > now_ms ? (uint32_t)(first - now_ms) : 0;

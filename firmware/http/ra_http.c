@@ -319,7 +319,8 @@ static size_t scan_head(struct ra_http *h, const uint8_t *p, size_t size, bool *
             }
             /* A blank first in a line folds it onto the one before: obsolete, and a
              * way to make two readers see different headers. */
-            if (c == 0x7f || (c < ' ' && c != '\t') || (h->line == LINE_START && is_blank((char)c))) {
+            if (c == 0x7f || (c < ' ' && c != '\t') ||
+                (h->line == LINE_START && is_blank((char)c))) {
                 finish(h, RA_E_HTTP_SYNTAX);
                 return i;
             }
@@ -447,12 +448,11 @@ static ra_err read_header(struct ra_http *h, struct framing *f, int minor,
     const char *name = header->name, *p = header->value;
     size_t name_size = header->name_len, size = header->value_len;
 
+    bool token = name_size != 0;
     for (size_t i = 0; i < name_size; i++) {
-        if (!is_token_char(name[i])) {
-            return RA_E_HTTP_SYNTAX;
-        }
+        token = token && is_token_char(name[i]);
     }
-    if (name_size == 0) {
+    if (!token) {
         return RA_E_HTTP_SYNTAX;
     }
     while (size > 0 && is_blank(p[size - 1])) {
@@ -574,8 +574,7 @@ static ra_err read_head(struct ra_http *h)
         h->sending = false;
         h->keep_alive = false;
     }
-    if (status >= 300 && status < 400 && f.location != NULL &&
-        f.location_size < RA_HTTP_OUT_MAX) {
+    if (status >= 300 && status < 400 && f.location != NULL && f.location_size < RA_HTTP_OUT_MAX) {
         memmove(window(h), f.location, f.location_size);
         reply->location = (const char *)window(h);
         reply->location_size = f.location_size;

@@ -94,14 +94,14 @@ struct ra_http_reply {
                                                 one from `wall_s` of the start; -1 without both */
     uint8_t *body;                           /* in the caller's buffer; may be changed in place */
     size_t body_size;
-    const char *location;                    /* of a 3xx reply, in the caller's buffer; or NULL */
+    const char *location; /* of a 3xx reply, in the caller's buffer; or NULL */
     size_t location_size;
 };
 
 enum ra_http_want {
-    RA_HTTP_WANT_SEND = 1,   /* bytes wait in ra_http_out                                */
+    RA_HTTP_WANT_SEND = 1,    /* bytes wait in ra_http_out                                */
     RA_HTTP_WANT_RECEIVE = 2, /* room waits in ra_http_in                                */
-    RA_HTTP_FINISHED = 4     /* exclusive; ask ra_http_outcome                           */
+    RA_HTTP_FINISHED = 4      /* exclusive; ask ra_http_outcome                           */
 };
 
 /* Private to ra_http.c; visible so that it can be embedded. */
@@ -118,8 +118,8 @@ struct ra_http {
     size_t out_size; /* filled in the window                           */
     size_t body_at;  /* of the request's body, brought to the window   */
     int64_t wall_s;
-    uint16_t lines;  /* of the head                                    */
-    uint16_t extra;  /* bytes of a chunk's extensions, or of trailers  */
+    uint16_t lines; /* of the head                                    */
+    uint16_t extra; /* bytes of a chunk's extensions, or of trailers  */
     uint8_t phase, line, interim, digits;
     bool sending, heard, sent, keep_alive;
     uint8_t spill[16];

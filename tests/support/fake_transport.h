@@ -48,8 +48,8 @@ struct fake_transport {
     void (*serve)(void *ctx, unsigned number, const char *request, size_t request_size,
                   struct fake_reply *reply);
     void *serve_ctx;
-    size_t piece_max;  /* 0: no bound */
-    uint32_t random;   /* seed; 0: pieces of piece_max */
+    size_t piece_max; /* 0: no bound */
+    uint32_t random;  /* seed; 0: pieces of piece_max */
 
     /* What happened; read by the test. */
     unsigned opened, closed, requests;
@@ -63,7 +63,7 @@ struct fake_transport {
     const struct fake_connection *now;
     enum ra_transport_state state;
     ra_err error;
-    size_t answered;  /* replies begun on this connection */
+    size_t answered; /* replies begun on this connection */
     struct fake_reply reply;
     size_t reply_at;
     bool replying, request_whole, stray_due;

@@ -200,12 +200,10 @@ static void other_requests(void **state)
                          RA_E_ARGUMENT);
     }
     input.request_size = 0;
-    assert_int_equal(ra_enroll_request(&enroll, RA_ENROLL_SUBMIT, &input, &request),
-                     RA_E_ARGUMENT);
+    assert_int_equal(ra_enroll_request(&enroll, RA_ENROLL_SUBMIT, &input, &request), RA_E_ARGUMENT);
     setup();
     input.template_name = "X\r\nRequesterName:EXAMPLE\\admin";
-    assert_int_equal(ra_enroll_request(&enroll, RA_ENROLL_SUBMIT, &input, &request),
-                     RA_E_ARGUMENT);
+    assert_int_equal(ra_enroll_request(&enroll, RA_ENROLL_SUBMIT, &input, &request), RA_E_ARGUMENT);
     assert_int_equal(ra_enroll_request(&enroll, (enum ra_enroll_op)9, &input, &request),
                      RA_E_UNSUPPORTED);
 }
@@ -228,15 +226,16 @@ static void issued(void **state)
     (void)state;
     static const char *const pages[] = {
         TOP("Certificate Issued") "<P ID=locInfo>It is here.</P>"
-        "<A Href=\"certnew.cer?ReqID=40&amp;Enc=bin\">Download</A>"
-        "<A Href=\"certnew.p7b?ReqID=40&amp;Enc=bin\">Chain of 3</A>" END,
+                                  "<A Href=\"certnew.cer?ReqID=40&amp;Enc=bin\">Download</A>"
+                                  "<A Href=\"certnew.p7b?ReqID=40&amp;Enc=bin\">Chain of 3</A>" END,
         TOP("Zertifikat ausgestellt") "<A Href=\"certnew.cer?ReqID=40&Enc=bin\">Laden</A>" END,
-        TOP("\xe5\xb7\xb2\xe9\xa2\x81\xe5\x8f\x91")
-        "<Script>function g() { location=\"CertNew.cer?reqid=40&\"+enc(); }</Script>" END,
+        TOP("\xe5\xb7\xb2\xe9\xa2\x81\xe5\x8f\x91") "<Script>function g() { "
+                                                    "location=\"CertNew.cer?reqid=40&\"+enc(); "
+                                                    "}</Script>" END,
         "<html>var nReqId=40; location='certnew.cer?ReqID=40&amp;'</html>",
         /* A link to the CA's own certificate is not ours. */
         TOP("Issued") "<A Href=\"certnew.cer?ReqID=CACert&amp;Renewal=0\">CA</A>"
-        "<A Href=\"certnew.cer?ReqID=40\">ours</A>" END,
+                      "<A Href=\"certnew.cer?ReqID=40\">ours</A>" END,
     };
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         assert_int_equal(answer(RA_ENROLL_SUBMIT, pages[i]), RA_ENROLL_ISSUED);
@@ -252,30 +251,38 @@ static void pending(void **state)
 {
     (void)state;
     static const char *const pages[] = {
-        TOP("Certificate Pending")
-        "<P ID=locInfo>It has arrived. Someone has to decide.</P>\r\n<P ID=locInfoReqID>\r\n"
-        "Your Request Id is 123.\r\n</P><P ID=locInstructions>Come back in 1 or 2 days.</P>"
-        "<P ID=locTimeoutWarning><Font>Within 10 days.</Font></P>" END,
+        TOP("Certificate Pending") "<P ID=locInfo>It has arrived. Someone has to decide.</P>\r\n<P "
+                                   "ID=locInfoReqID>\r\n"
+                                   "Your Request Id is 123.\r\n</P><P ID=locInstructions>Come back "
+                                   "in 1 or 2 days.</P>"
+                                   "<P ID=locTimeoutWarning><Font>Within 10 days.</Font></P>" END,
         /* No ids below the title, the number in bold, the sentence before it with a date. */
-        TOP("Certificate Pending")
-        "<P>Received on 2026-11-22 at 10:15, version 6.1.\r\n<P>Your Request Id is "
-        "<B>123</B>.<BR>Within 10 days.<P>" END,
+        TOP("Certificate Pending") "<P>Received on 2026-11-22 at 10:15, version 6.1.\r\n<P>Your "
+                                   "Request Id is "
+                                   "<B>123</B>.<BR>Within 10 days.<P>" END,
         /* German, UTF-8; the umlauts of the second as entities, of the third in ISO 8859-1. */
-        TOP("Zertifikat steht noch aus")
-        "<P>Die Anforderung wurde \xc3\xbc" "bernommen.</P>\r\n<P>Die Anforderungs-ID lautet 123.</P>"
-        "<P>Kehren Sie innerhalb von 10 Tagen zur\xc3\xbc" "ck.</P>" END,
-        TOP("Zertifikat steht noch aus")
-        "<P>F&#252;r Ihre Anforderung gilt: &#8222;&#252;bernommen&#8220;.</P>"
-        "<P>ID:&nbsp;123</P><P>Innerhalb von 10 Tagen.</P>" END,
-        TOP("Zertifikat steht noch aus")
-        "<P>\xdc" "bernommen.</P><P>ID 123 (f\xfcr Sie)</P><P>10 Tage.</P>" END,
+        TOP("Zertifikat steht noch aus") "<P>Die Anforderung wurde \xc3\xbc"
+                                         "bernommen.</P>\r\n<P>Die Anforderungs-ID lautet 123.</P>"
+                                         "<P>Kehren Sie innerhalb von 10 Tagen zur\xc3\xbc"
+                                         "ck.</P>" END,
+        TOP("Zertifikat steht noch aus") "<P>F&#252;r Ihre Anforderung gilt: "
+                                         "&#8222;&#252;bernommen&#8220;.</P>"
+                                         "<P>ID:&nbsp;123</P><P>Innerhalb von 10 Tagen.</P>" END,
+        TOP("Zertifikat steht noch aus") "<P>\xdc"
+                                         "bernommen.</P><P>ID 123 (f\xfcr Sie)</P><P>10 "
+                                         "Tage.</P>" END,
         /* Chinese, UTF-8: no blank before the number. */
-        TOP("\xe8\xaf\x81\xe4\xb9\xa6\xe6\x8c\x82\xe8\xb5\xb7")
-        "<P ID=locInfo>\xe6\x94\xb6\xe5\x88\xb0\xe3\x80\x82</P><P>\xe8\xaf\xb7\xe6\xb1\x82 ID "
-        "\xe6\x98\xaf\xef\xbc\x9a" "123\xe3\x80\x82</P><P>10 \xe5\xa4\xa9</P>" END,
+        TOP("\xe8\xaf\x81\xe4\xb9\xa6\xe6\x8c\x82\xe8\xb5\xb7") "<P "
+                                                                "ID=locInfo>"
+                                                                "\xe6\x94\xb6\xe5\x88\xb0\xe3\x80"
+                                                                "\x82</"
+                                                                "P><P>\xe8\xaf\xb7\xe6\xb1\x82 ID "
+                                                                "\xe6\x98\xaf\xef\xbc\x9a"
+                                                                "123\xe3\x80\x82</P><P>10 "
+                                                                "\xe5\xa4\xa9</P>" END,
         /* In a table. */
         TOP("Pending") "<TABLE><TR><TD>Request Id</TD><TD>123</TD></TR><TR><TD>Days</TD>"
-        "<TD>10</TD></TR></TABLE>" END,
+                       "<TD>10</TD></TR></TABLE>" END,
         /* In the script, or in a link. */
         TOP("Pending") "<P>Wait 10 days.</P><Script>var nReqId = 123;</Script>" END,
         TOP("Pending") "<P>Wait 10 days.</P><A HREF='certckpn.asp?ReqID=123&x'>Check</A>" END,
@@ -293,8 +300,7 @@ static void pending(void **state)
         assert_int_equal(result.hresult, 0);
     }
     /* Nothing that could be the id: the page is not understood. */
-    assert_int_equal(answer(RA_ENROLL_SUBMIT, TOP("Pending") "<P>Wait.</P>" END),
-                     RA_ENROLL_BROKEN);
+    assert_int_equal(answer(RA_ENROLL_SUBMIT, TOP("Pending") "<P>Wait.</P>" END), RA_ENROLL_BROKEN);
     assert_int_equal(answer(RA_ENROLL_SUBMIT, TOP("Pending") "<P>Wait 1 to 2 days.</P>" END),
                      RA_ENROLL_BROKEN);
     assert_int_equal(answer(RA_ENROLL_SUBMIT, TOP("Pending") "<P>12345678901</P>" END),
@@ -306,11 +312,13 @@ static void denied(void **state)
 {
     (void)state;
     assert_int_equal(
-        answer(RA_ENROLL_SUBMIT,
-               TOP("Denied") "<P ID=locDenied>Your certificate request was denied.\r\n<P>Your "
-               "Request Id is 40. The disposition message is \"Denied by Policy Module  "
-               "0x80094800, The request was for a certificate template that is not supported by "
-               "the policy: EnrollmentAgentOffline\". <P>Ask 1 person." END),
+        answer(
+            RA_ENROLL_SUBMIT,
+            TOP("Denied") "<P ID=locDenied>Your certificate request was denied.\r\n<P>Your "
+                          "Request Id is 40. The disposition message is \"Denied by Policy Module  "
+                          "0x80094800, The request was for a certificate template that is not "
+                          "supported by "
+                          "the policy: EnrollmentAgentOffline\". <P>Ask 1 person." END),
         RA_ENROLL_DENIED);
     assert_int_equal(result.cause, RA_E_CA_TEMPLATE);
     assert_int_equal(result.hresult, 0x80094800);
@@ -324,9 +332,10 @@ static void denied(void **state)
     assert_int_equal(
         answer(RA_ENROLL_SUBMIT,
                TOP("Verweigert") "<P ID=\"locDenied\"> Die Anforderung wurde verweigert.</P>\r\n"
-               "<P ID=locInfoReqIDandReason>Die Anforderungs-ID lautet 40. Die "
-               "Verf\xc3\xbcgungsmeldung ist \"Verweigert von EXAMPLE\\m\xc3\xbcller\".</P>"
-               "<P ID=locContactAdmin>Fragen Sie.</P>" END),
+                                 "<P ID=locInfoReqIDandReason>Die Anforderungs-ID lautet 40. Die "
+                                 "Verf\xc3\xbcgungsmeldung ist \"Verweigert von "
+                                 "EXAMPLE\\m\xc3\xbcller\".</P>"
+                                 "<P ID=locContactAdmin>Fragen Sie.</P>" END),
         RA_ENROLL_DENIED);
     assert_int_equal(result.cause, RA_E_CA_DENIED);
     assert_int_equal(result.hresult, 0);
@@ -334,10 +343,12 @@ static void denied(void **state)
     assert_string_equal(result.text, "Verweigert von EXAMPLE\\m?ller");
 
     /* Chinese: no word of it matters. */
-    assert_int_equal(answer(RA_ENROLL_SUBMIT,
-                            TOP("\xe6\x8b\x92\xe7\xbb\x9d") "<P id='locDenied'>\xe6\x8b\x92\xe7\xbb"
-                            "\x9d 0x80094012 &quot;\xe6\x8b\x92 EXAMPLE&quot;" END),
-                     RA_ENROLL_DENIED);
+    assert_int_equal(
+        answer(
+            RA_ENROLL_SUBMIT,
+            TOP("\xe6\x8b\x92\xe7\xbb\x9d") "<P id='locDenied'>\xe6\x8b\x92\xe7\xbb"
+                                            "\x9d 0x80094012 &quot;\xe6\x8b\x92 EXAMPLE&quot;" END),
+        RA_ENROLL_DENIED);
     assert_int_equal(result.cause, RA_E_CA_PERMISSION);
     assert_string_equal(result.text, "? EXAMPLE");
     assert_string_equal(result.id, "");
@@ -345,13 +356,14 @@ static void denied(void **state)
 
 /* The page of an error, and of a request that is not issued yet. */
 #define STATUS(disp, message, res, last)                                                           \
-    TOP("Error") "<P ID=locContactAdmin>Ask.</P>\r\n<DL><DD><DL>\r\n"                               \
+    TOP("Error")                                                                                   \
+    "<P ID=locContactAdmin>Ask.</P>\r\n<DL><DD><DL>\r\n"                                           \
     "<DT ID=locModeLabel><Font Size=-1><B>Mode:</B></Font></DT><DD>newreq <LocID "                 \
     "ID=locModeSpacer>-</LocID></DD>\r\n"                                                          \
     "<DT ID=locDispLabel><Font Size=-1><B>Verf\xc3\xbcgung:</B></Font></DT><DD>\r\n\t\t" disp      \
     " <LocID ID=locDispSpacer>-</LocID> <LocID ID=locDispUnknown>(unknown)</LocID></DD>\r\n"       \
-    "<DT ID=locDispMsgLabel><Font Size=-1><B>Disposition message:</B></Font></DT><DD>\r\n\t\t\t"   \
-    message "\r\n\t</DD>\r\n"                                                                      \
+    "<DT ID=locDispMsgLabel><Font Size=-1><B>Disposition "                                         \
+    "message:</B></Font></DT><DD>\r\n\t\t\t" message "\r\n\t</DD>\r\n"                             \
     "<DT ID=locResultLabel><Font Size=-1><B>Result:</B></Font></DT><DD>\r\n\t\t" res               \
     "\r\n\t</DD>\r\n"                                                                              \
     "<DT ID=locComInfoLabel><B>COM Error Info:</B></DT><DD>\r\n\t</DD>\r\n"                        \
@@ -361,35 +373,37 @@ static void denied(void **state)
 
 /* The same in a table, as older servers have it. */
 #define TABLE(disp, message, last)                                                                 \
-    TOP("Error") "<TABLE><TR><TD ID=locDispLabel>Disposition:</TD><TD>" disp                       \
-    " - (unknown)</TD></TR><TR><TD><Font ID=locDispMsgLabel>Message:</Font></TD><TD>&nbsp;"        \
-    message "</TD></TR><TR><TD ID=locLastStatLabel><B>Last</B></TD><TD>" last                      \
-    "</TD></TR></TABLE>" END
+    TOP("Error")                                                                                   \
+    "<TABLE><TR><TD ID=locDispLabel>Disposition:</TD><TD>" disp                                    \
+    " - (unknown)</TD></TR><TR><TD><Font "                                                         \
+    "ID=locDispMsgLabel>Message:</Font></TD><TD>&nbsp;" message                                    \
+    "</TD></TR><TR><TD ID=locLastStatLabel><B>Last</B></TD><TD>" last "</TD></TR></TABLE>" END
 
 static void errors(void **state)
 {
     (void)state;
-    assert_int_equal(answer(RA_ENROLL_SUBMIT,
-                            STATUS("0", "(none)", "Error Parsing Request ASN1 bad tag. 0x8009310b "
-                                   "(ASN: 267)", FINE)),
-                     RA_ENROLL_FAILED);
+    assert_int_equal(
+        answer(RA_ENROLL_SUBMIT, STATUS("0", "(none)",
+                                        "Error Parsing Request ASN1 bad tag. 0x8009310b "
+                                        "(ASN: 267)",
+                                        FINE)),
+        RA_ENROLL_FAILED);
     assert_int_equal(result.hresult, 0x8009310b);
     assert_int_equal(result.cause, RA_E_CA_ERROR);
     assert_string_equal(result.text, "Error Parsing Request ASN1 bad tag. 0x8009310b (ASN: 267)");
     assert_string_equal(result.id, "");
 
-    assert_int_equal(answer(RA_ENROLL_SUBMIT,
-                            STATUS("1", "Fehler &amp; mehr", FINE,
-                                   "0x8009400E (-2146877426 CERTSRV_E)")),
+    assert_int_equal(answer(RA_ENROLL_SUBMIT, STATUS("1", "Fehler &amp; mehr", FINE,
+                                                     "0x8009400E (-2146877426 CERTSRV_E)")),
                      RA_ENROLL_FAILED);
     assert_int_equal(result.hresult, 0x8009400e);
     assert_int_equal(result.cause, RA_E_CA_REQUEST);
     assert_string_equal(result.text, "Fehler &amp; mehr");
 
     /* A code with the severity bit goes before one without, the first before the next. */
-    assert_int_equal(answer(RA_ENROLL_SUBMIT,
-                            "<p>0x00000000 0x00000005, 0x80094012; 0x80094800</p>"),
-                     RA_ENROLL_FAILED);
+    assert_int_equal(
+        answer(RA_ENROLL_SUBMIT, "<p>0x00000000 0x00000005, 0x80094012; 0x80094800</p>"),
+        RA_ENROLL_FAILED);
     assert_int_equal(result.hresult, 0x80094012);
     assert_int_equal(result.cause, RA_E_CA_PERMISSION);
     assert_int_equal(answer(RA_ENROLL_SUBMIT, "error:0x00000005."), RA_ENROLL_FAILED);
@@ -397,9 +411,19 @@ static void errors(void **state)
 
     /* Not codes: too short, too long, in markup, scripts and comments. */
     static const char *const none[] = {
-        "0x8009401", "0x800940120", "x80094012", "0x8009401g", "<font color=0x80094012>",
-        "<!-- 0x80094012 -->", "<script>0x80094012</script>", "<style>0x80094012</style>",
-        "<p>", "", "<script>0x80094012", "<!-- 0x80094012", "<a 0x80094012",
+        "0x8009401",
+        "0x800940120",
+        "x80094012",
+        "0x8009401g",
+        "<font color=0x80094012>",
+        "<!-- 0x80094012 -->",
+        "<script>0x80094012</script>",
+        "<style>0x80094012</style>",
+        "<p>",
+        "",
+        "<script>0x80094012",
+        "<!-- 0x80094012",
+        "<a 0x80094012",
     };
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_int_equal(answer(RA_ENROLL_SUBMIT, none[i]), RA_ENROLL_BROKEN);
@@ -419,8 +443,16 @@ static void polled_pages(void **state)
     } cases[] = {
         {STATUS("5", "Taken Under Submission", FINE, FINE), RA_ENROLL_PENDING, RA_OK,
          "Taken Under Submission"},
-        {TABLE("5", "\xc3\x9c" "bernommen", FINE), RA_ENROLL_PENDING, RA_OK, "?bernommen"},
-        {TABLE("5", "\xdc" "bernommen", FINE), RA_ENROLL_PENDING, RA_OK, "?bernommen"},
+        {TABLE("5",
+               "\xc3\x9c"
+               "bernommen",
+               FINE),
+         RA_ENROLL_PENDING, RA_OK, "?bernommen"},
+        {TABLE("5",
+               "\xdc"
+               "bernommen",
+               FINE),
+         RA_ENROLL_PENDING, RA_OK, "?bernommen"},
         {TABLE("5", "\xe6\x8c\x82\xe8\xb5\xb7", FINE), RA_ENROLL_PENDING, RA_OK, "?"},
         /* A pending request keeps the code of an earlier trouble. */
         {TABLE("5", "x", "0x80094003"), RA_ENROLL_PENDING, RA_OK, "x"},
@@ -431,8 +463,8 @@ static void polled_pages(void **state)
         {TABLE("2", "Verweigert", FINE), RA_ENROLL_DENIED, RA_E_CA_DENIED, "Verweigert"},
         {TABLE("0", "x", "0x80094014"), RA_ENROLL_DENIED, RA_E_CA_DENIED, "x"},
         {TABLE("6", "Revoked", FINE), RA_ENROLL_DENIED, RA_E_CA_DENIED, "Revoked"},
-        {STATUS("0", "(none)", "Property empty. 0x80094004 (-2146877436)", FINE),
-         RA_ENROLL_FAILED, RA_E_CA_UNKNOWN_ID, "Property empty. 0x80094004 (-2146877436)"},
+        {STATUS("0", "(none)", "Property empty. 0x80094004 (-2146877436)", FINE), RA_ENROLL_FAILED,
+         RA_E_CA_UNKNOWN_ID, "Property empty. 0x80094004 (-2146877436)"},
         {TABLE("1", "x", "0x800706ba"), RA_ENROLL_FAILED, RA_E_CA_ERROR, "x"},
         /* Said to be issued, and nothing there. */
         {TABLE("3", "Issued", FINE), RA_ENROLL_BROKEN, RA_E_CA_ANSWER, "Issued"},
@@ -638,12 +670,12 @@ static void sentences(void **state)
 {
     (void)state;
     /* The codes a renewal can meet, from MS-ERREF. */
-    static const uint32_t codes[] = {
-        0x8007000d, 0x80092004, 0x8009200e, 0x80094001, 0x80094002, 0x80094003, 0x80094009,
-        0x80094004, 0x8009400e, 0x80094011, 0x80094012, 0x80094014, 0x80094800, 0x80094801,
-        0x80094802, 0x80094806, 0x80094807, 0x80094809, 0x8009480a, 0x8009480b, 0x80094811,
-        0x80094814, 0x80094816, 0x800b0101, 0x800b0109, 0x800b010a, 0x800b010c, 0x800b010e,
-        0x800b0110};
+    static const uint32_t codes[] = {0x8007000d, 0x80092004, 0x8009200e, 0x80094001, 0x80094002,
+                                     0x80094003, 0x80094009, 0x80094004, 0x8009400e, 0x80094011,
+                                     0x80094012, 0x80094014, 0x80094800, 0x80094801, 0x80094802,
+                                     0x80094806, 0x80094807, 0x80094809, 0x8009480a, 0x8009480b,
+                                     0x80094811, 0x80094814, 0x80094816, 0x800b0101, 0x800b0109,
+                                     0x800b010a, 0x800b010c, 0x800b010e, 0x800b0110};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         assert_true(strlen(ra_hresult_text(codes[i])) > 10);
         assert_int_equal(ra_error_layer(ra_hresult_error(codes[i])), RA_LAYER_CA);
@@ -699,8 +731,9 @@ static void serve(void *ctx, unsigned number, const char *text, size_t size,
 {
     (void)ctx;
     (void)size;
-    assert_memory_equal(text, number == 0 ? "POST /certsrv/certfnsh.asp HTTP/1.1\r\n"
-                                          : "GET /certsrv/certnew.p7b?ReqID=40&Enc=bin HTTP/1.1\r\n",
+    assert_memory_equal(text,
+                        number == 0 ? "POST /certsrv/certfnsh.asp HTTP/1.1\r\n"
+                                    : "GET /certsrv/certnew.p7b?ReqID=40&Enc=bin HTTP/1.1\r\n",
                         37);
     assert_true(number < 2);
     *reply = replies[number];

@@ -97,9 +97,9 @@ static void two_on_one_connection(void **state)
         fake.random = s > 1 ? s : 0;
         assert_int_equal(run(&post), RA_OK);
         expect_body("hello");
-        assert_int_equal(fake.request_size - 3000,
-                         (size_t)(strstr((char *)fake.request, "\r\n\r\n") + 4 -
-                                  (char *)fake.request));
+        assert_int_equal(
+            fake.request_size - 3000,
+            (size_t)(strstr((char *)fake.request, "\r\n\r\n") + 4 - (char *)fake.request));
         assert_int_equal(fake.request[fake.request_size - 1], 'a' + 2999 % 26);
         struct ra_http_request r = get;
         r.suffix = "b?c=d";
@@ -142,9 +142,10 @@ static void other_server_other_connection(void **state)
 {
     (void)state;
     static const struct fake_reply replies[] = {{.bytes = OK5}, {.bytes = OK5}};
-    static const struct fake_connection c[] = {
-        {.replies = replies, .count = 2}, {.replies = replies, .count = 2},
-        {.replies = replies, .count = 2}, {.replies = replies, .count = 2}};
+    static const struct fake_connection c[] = {{.replies = replies, .count = 2},
+                                               {.replies = replies, .count = 2},
+                                               {.replies = replies, .count = 2},
+                                               {.replies = replies, .count = 2}};
     static const char *const urls[] = {"http://ca:8080/x", "http://ca:8081/x", "http://cb:8081/x",
                                        "https://cb:8081/x"};
     SCRIPT(c);
@@ -307,6 +308,22 @@ static void transport_errors(void **state)
     assert_int_equal(run(&r), RA_E_URL);
 }
 
+/* A reply that is not HTTP ends the connection too, and nothing is sent twice. */
+static void broken_replies(void **state)
+{
+    (void)state;
+    static const struct fake_reply replies[] = {{.bytes = OK5},
+                                                {.bytes = "220 mail.example.net ESMTP\r\n\r\n"}};
+    static const struct fake_connection c[] = {{.replies = replies, .count = 2},
+                                               {.replies = replies, .count = 2}};
+    SCRIPT(c);
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(run(&get), RA_E_HTTP_SYNTAX);
+    assert_int_equal(fake.state, RA_TRANSPORT_IDLE);
+    assert_int_equal(fake.opened, 1);
+    assert_int_equal(run(&get), RA_OK);
+}
+
 /* A server that sends a byte now and then holds us until the total limit only. */
 static void slow_drip(void **state)
 {
@@ -398,8 +415,7 @@ static void redirects_followed(void **state)
 
     /* One more than RA_EXCHANGE_REDIRECTS_MAX. */
     static const char *const four[] = {"302 F\r\nLocation: /1\r\n", "302 F\r\nLocation: /1\r\n",
-                                       "302 F\r\nLocation: /1\r\n",
-                                       "302 F\r\nLocation: /1\r\n"};
+                                       "302 F\r\nLocation: /1\r\n", "302 F\r\nLocation: /1\r\n"};
     redirects(4, four, "Content-Length: 0\r\n\r\n");
     SCRIPT(c);
     assert_int_equal(run(&get), RA_E_HTTP_REDIRECT);
@@ -464,6 +480,7 @@ int main(void)
         cmocka_unit_test(resent_once_only),
         cmocka_unit_test(answers_before_a_reset_count),
         cmocka_unit_test(transport_errors),
+        cmocka_unit_test(broken_replies),
         cmocka_unit_test(slow_drip),
         cmocka_unit_test(cancelled_anywhere),
         cmocka_unit_test(redirects_followed),

@@ -181,10 +181,8 @@ static void requests_refused(void **state)
 
     /* A producer that writes nothing, or claims more than it was given room for. */
     for (size_t k = 0; k < 2; k++) {
-        struct ra_http_request post = {.method = RA_HTTP_POST,
-                                       .body_size = 5000,
-                                       .body_read = lazy,
-                                       .body_ctx = &k};
+        struct ra_http_request post = {
+            .method = RA_HTTP_POST, .body_size = 5000, .body_read = lazy, .body_ctx = &k};
         assert_int_equal(ra_http_start(&http, &post, &url, 0), RA_OK);
         drain(CAP);
         assert_int_equal(ra_http_wants(&http), RA_HTTP_FINISHED);
@@ -702,10 +700,8 @@ static void early_replies(void **state)
     (void)state;
     size_t most = 100000, n;
     setup_url("http://ca/");
-    struct ra_http_request r = {.method = RA_HTTP_POST,
-                                .body_size = 5000,
-                                .body_read = read_pattern,
-                                .body_ctx = &most};
+    struct ra_http_request r = {
+        .method = RA_HTTP_POST, .body_size = 5000, .body_read = read_pattern, .body_ctx = &most};
     assert_int_equal(ra_http_init(&http, buf, CAP), RA_OK);
 
     /* An error ends the sending. */
@@ -773,6 +769,28 @@ static void early_replies(void **state)
     }
 }
 
+/* A caller that does not keep to what it was told does no harm. */
+static void careless_caller(void **state)
+{
+    (void)state;
+    struct ra_http_request r = {.method = RA_HTTP_GET};
+    size_t n;
+    setup_url("http://ca/");
+    assert_int_equal(ra_http_init(&http, buf, CAP), RA_OK);
+    assert_int_equal(ra_http_start(&http, &r, &url, 0), RA_OK);
+    drain(CAP);
+    (void)ra_http_out(&http, &n);
+    assert_int_equal(n, 0);
+    memset(buf, 'x', sizeof buf);
+    ra_http_in_given(&http, 100000);
+    assert_int_equal(ra_http_outcome(&http), RA_E_HTTP_HEADERS);
+    (void)ra_http_in(&http, &n);
+    assert_int_equal(n, 0);
+    ra_http_in_given(&http, 1);
+    ra_http_in_closed(&http);
+    assert_int_equal(ra_http_outcome(&http), RA_E_HTTP_HEADERS);
+}
+
 /* Mutated replies: any bytes end in some outcome, the same for every cut. */
 static void mutations(void **state)
 {
@@ -806,14 +824,23 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(get_is_written),    cmocka_unit_test(post_is_written),
-        cmocka_unit_test(basic_in_all_lengths), cmocka_unit_test(requests_refused),
-        cmocka_unit_test(bodies),            cmocka_unit_test(truncated),
-        cmocka_unit_test(broken),            cmocka_unit_test(limits),
-        cmocka_unit_test(many_chunks),       cmocka_unit_test(authentication),
-        cmocka_unit_test(waiting_and_dates), cmocka_unit_test(content_types),
-        cmocka_unit_test(locations),         cmocka_unit_test(keeping_alive),
-        cmocka_unit_test(early_replies),     cmocka_unit_test(mutations),
+        cmocka_unit_test(get_is_written),
+        cmocka_unit_test(post_is_written),
+        cmocka_unit_test(basic_in_all_lengths),
+        cmocka_unit_test(requests_refused),
+        cmocka_unit_test(bodies),
+        cmocka_unit_test(truncated),
+        cmocka_unit_test(broken),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(many_chunks),
+        cmocka_unit_test(authentication),
+        cmocka_unit_test(waiting_and_dates),
+        cmocka_unit_test(content_types),
+        cmocka_unit_test(locations),
+        cmocka_unit_test(keeping_alive),
+        cmocka_unit_test(early_replies),
+        cmocka_unit_test(careless_caller),
+        cmocka_unit_test(mutations),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

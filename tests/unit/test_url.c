@@ -46,12 +46,13 @@ static void refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "http://",          "http:///x",        "http://h:0/",      "http://h:65536/",
-        "http://h:8o/",     "http://h:-1/",     "http://u@h/",      "http://u:p@h/",
-        "http://[::1]/",    "http://[::1]:80/", "http://h/a b",     "http://h/a#b",
-        "http://h/\x7f",    "http://h/\xc3\xa4", "http://h/a\"b",   "http://h\\x/",
-        "http://a..b/",     "http://.a/",       "http://h/a\r\nX:", "http://h%20/",
-        "http://h:99999999999999999999/",
+        "http://",          "http:///x",         "http://h:0/",
+        "http://h:65536/",  "http://h:8o/",      "http://h:-1/",
+        "http://u@h/",      "http://u:p@h/",     "http://[::1]/",
+        "http://[::1]:80/", "http://h/a b",      "http://h/a#b",
+        "http://h/\x7f",    "http://h/\xc3\xa4", "http://h/a\"b",
+        "http://h\\x/",     "http://a..b/",      "http://.a/",
+        "http://h/a\r\nX:", "http://h%20/",      "http://h:99999999999999999999/",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(parse(cases[i]), RA_E_URL);
@@ -152,9 +153,20 @@ static void followed(void **state)
         assert_string_equal(url.host, "a");
     }
     static const char *const elsewhere[] = {
-        "https://a/b", "http://b/",  "http://a:81/", "//b/c",     "//a/c", "http://a@b/",
-        "ftp://a/",    "mailto:x",   "",             "#x",        "/a b",  "javascript:alert(1)",
-        "http://[::1]/", "/a\x7f",
+        "https://a/b",
+        "http://b/",
+        "http://a:81/",
+        "//b/c",
+        "//a/c",
+        "http://a@b/",
+        "ftp://a/",
+        "mailto:x",
+        "",
+        "#x",
+        "/a b",
+        "javascript:alert(1)",
+        "http://[::1]/",
+        "/a\x7f",
     };
     for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
         assert_int_equal(parse("http://a/b/c/d;p?q"), RA_OK);

@@ -42,7 +42,7 @@
  * READY that a cut left unstable can then never win now and lose later.
  * SETTLED, a record without payload, ends the log whenever the store is idle.
  * STEADY ends a log that a cut has torn, before another bank is erased.
- * READY names how many records precede; a record after it, or SETTLED, is new.
+ * READY names where the copied records end.
  *
  * MOUNT never fails and never writes. Any content of the flash is accepted:
  * blank, random, torn, half-erased, another product's. A log that ends in
@@ -158,6 +158,7 @@ struct ra_store_bank_ {
 struct ra_store_walk_ {
     uint32_t at;     /* offset in the bank                                 */
     uint32_t end;    /* behind the last unit that is not erased            */
+    uint32_t began;  /* where the way was lost                             */
     uint8_t lost;    /* looking for the next header, unit by unit          */
     uint8_t garbage; /* bytes that belong to no record since the last one  */
     uint8_t blank;   /* the log ended at an erased header                  */
@@ -176,7 +177,7 @@ struct ra_store {
     struct ra_store_entry_ entry[RA_STORE_KEYS_MAX];
     struct ra_store_entry_ record, bad; /* being checked; damaged, perhaps only torn */
     uint32_t entries, live;
-    uint32_t bank_sectors, need_bytes, head;
+    uint32_t bank_sectors, head;
     uint32_t sector, sector_end, highest_bank;
     uint32_t pos, next_seq;
     uint32_t check_at, check_left, check_crc;
@@ -189,7 +190,7 @@ struct ra_store {
     uint32_t put_bytes;
     struct ra_store_entry_ put;
     uint8_t mount, job, put_state, put_tries, marker;
-    uint8_t busy, status, read_wanted, io_open;
+    uint8_t busy, status, read_wanted;
     uint8_t unclean, steady, solid, settled, heal, stuck, overflow, rescue, last_type;
     uint8_t chunk[256];
     uint8_t buffer[RA_STORE_RECORD_BYTES_];

@@ -14,12 +14,14 @@ enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_
 #define PROBE_FIRST_MS 60000u
 #define PROBE_EVERY_MS 3600000u
 
-ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport)
+ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
+               uint8_t *reply)
 {
     ra_err e;
     memset(ra, 0, sizeof *ra);
     ra->hal = hal;
     ra->transport = transport;
+    ra->reply = reply;
     ra->worker = -1;
     ra_config_defaults(&ra->config);
     ra_events_init(&ra->events);
@@ -31,7 +33,7 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
         e = ra_seal_init(&ra->seal, &hal->device_key);
     }
     if (e == RA_OK && transport != NULL) {
-        e = ra_exchange_init(&ra->exchange, transport, NULL, ra->reply, sizeof ra->reply);
+        e = ra_exchange_init(&ra->exchange, transport, NULL, reply, RA_REPLY_MAX);
     }
     if (e == RA_OK) {
         e = ra_store_init(&ra->store, &hal->flash, &ra->seal, &ra->random);
@@ -86,16 +88,16 @@ bool ra_settled(const struct ra *ra)
 
 static ra_err load_config(struct ra *ra)
 {
-    /* The reply buffer is idle at the start, and wiped: the text holds a password. */
+    /* The request buffer is idle at the start, and wiped: the text holds a password. */
     size_t size = 0;
-    ra_err e = ra_read(ra, RA_RECORD_CONFIG, 0, ra->reply, RA_CONFIG_TEXT_MAX, &size);
+    ra_err e = ra_read(ra, RA_RECORD_CONFIG, 0, ra->request, RA_CONFIG_TEXT_MAX, &size);
     if (e == RA_AGAIN) {
         return e;
     }
     if (e == RA_OK) {
-        (void)ra_config_read(&ra->config, (const char *)ra->reply, size);
+        (void)ra_config_read(&ra->config, (const char *)ra->request, size);
     }
-    ra_wipe(ra->reply, RA_CONFIG_TEXT_MAX);
+    ra_wipe(ra->request, RA_CONFIG_TEXT_MAX);
     return RA_OK;
 }
 
@@ -270,7 +272,7 @@ static uint32_t housekeeping(struct ra *ra)
     } else if (ra->config_dirty || ra->writer == RA_WRITER_CONFIG) {
         e = save_config(ra);
         ra->config_dirty = e == RA_AGAIN;
-    } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && all_resumed(ra))) {
+    } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && all_resumed(ra) && ra->provision_sub == 0)) {
         e = cleanup(ra);
         ra->cleanup_wanted = e == RA_AGAIN;
     } else {

@@ -128,11 +128,11 @@ struct ra {
     struct ra_commit next_commit; /* what a commit or a rollback is writing */
     struct ra_keygen keygen;
     struct ra_key key;           /* one at a time; wiped as soon as it has served */
-    uint8_t request[RA_REQUEST_MAX];
+    uint8_t request[RA_REQUEST_MAX]; /* also scratch for a key's DER, wiped */
     struct ra_span request_span; /* the request, at the end of `request` */
     uint8_t old_cert[RA_CERT_MAX];
     size_t old_cert_size;
-    uint8_t reply[RA_REPLY_MAX]; /* the CA's reply; also scratch for a key's DER, wiped */
+    uint8_t *reply; /* what the CA sent: RA_REPLY_MAX bytes, the caller's */
     size_t scratch_size;
 
     /* For ra_sign and ra_decrypt. */
@@ -141,11 +141,14 @@ struct ra {
     uint8_t service_role;
 };
 
-/* Start. `hal` and `transport` stay the caller's and must outlive `ra`.
+/* Start. `hal`, `transport` and `reply` stay the caller's and must outlive `ra`.
+ * `reply` is a buffer of RA_REPLY_MAX bytes that only ever holds what the CA
+ * sent: it may lie in external memory, where struct ra should not.
  * Returns RA_OK, RA_E_FLASH_SMALL or RA_E_FLASH_GEOMETRY; after an error ra_step
  * must not be called. Takes under 1 ms: reading the store is ra_step's work.
- * `transport` may be NULL: then nothing is renewed. */
-ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport);
+ * `transport` may be NULL, and then `reply`: nothing is renewed. */
+ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
+               uint8_t *reply);
 
 /* Do one bounded piece of work. Returns the milliseconds until it wants to be
  * called again, 0: at once. Calling it sooner or later does no harm. */

@@ -12,7 +12,9 @@ int main(void);
 #endif
 
 static struct hal hal;
-static struct ra_appliance appliance;
+static struct ra_appliance appliance; /* keys and secrets: in the eSRAM */
+/* What the CA sent is public: in the DDR, like the rest of the network's buffers. */
+static uint8_t reply[RA_REPLY_MAX] __attribute__((section(".bss.ddr.reply")));
 
 int main(void)
 {
@@ -25,7 +27,7 @@ int main(void)
         board_print_hex(id);
         board_print("\n");
     }
-    ra_appliance_init(&appliance, &hal, BOARD);
+    ra_appliance_init(&appliance, &hal, reply, BOARD);
     for (;;) {
         board_idle(ra_appliance_step(&appliance));
     }

@@ -11,6 +11,7 @@
 
 static struct ra_appliance appliance;
 static struct hal hal;
+static uint8_t reply[RA_REPLY_MAX];
 
 int main(int argc, char *argv[])
 {
@@ -34,7 +35,8 @@ int main(int argc, char *argv[])
     if (host_hal_open(&options, &hal) != 0) {
         return 1;
     }
-    ra_appliance_init(&appliance, &hal, "host board (a Linux program; no hardware protects its keys)");
+    ra_appliance_init(&appliance, &hal, reply,
+                      "host board (a Linux program; no hardware protects its keys)");
     for (;;) {
         host_hal_wait(ra_appliance_step(&appliance));
     }

@@ -227,7 +227,7 @@ int main(int argc, char *argv[])
     if (host_hal_open(&options, &hal) != 0) {
         return 1;
     }
-    check("flash", ra_init(&ra, &hal, NULL));
+    check("flash", ra_init(&ra, &hal, NULL, NULL));
     while (!ra_started(&ra)) {
         (void)ra_step(&ra);
     }

@@ -9,12 +9,13 @@ int main(void);
 /* Static: together they hold all state, some tens of kilobytes, keys included. */
 static struct hal hal;
 static struct ra_appliance appliance;
+static uint8_t reply[RA_REPLY_MAX];
 
 int main(void)
 {
     board_init();
     board_hal(&hal);
-    ra_appliance_init(&appliance, &hal, "template board");
+    ra_appliance_init(&appliance, &hal, reply, "template board");
     for (;;) {
         board_idle(ra_appliance_step(&appliance));
     }

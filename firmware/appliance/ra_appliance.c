@@ -13,12 +13,13 @@ static bool random_for_network(void *ctx, uint8_t *out, size_t size)
     return ra_random_bytes(ctx, out, size) == RA_OK;
 }
 
-void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, const char *board)
+void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply,
+                       const char *board)
 {
     memset(a, 0, sizeof *a);
     a->started_ms = hal->clock.monotonic_ms(hal->clock.dev);
     ra_net_init(&a->net, &a->transport);
-    a->start_error = ra_init(&a->ra, hal, &a->transport);
+    a->start_error = ra_init(&a->ra, hal, &a->transport, reply);
     ra_network(&a->ra, false);
     ra_console_init(&a->console, &a->ra, board);
     ra_console_say(&a->console, "Perennial " RA_VERSION);
@@ -95,16 +96,17 @@ uint32_t ra_appliance_step(struct ra_appliance *a)
     if (hal->watchdog.feed != NULL) {
         hal->watchdog.feed(hal->watchdog.dev);
     }
-    if (a->start_error == RA_OK) {
-        ra_network(&a->ra, ra_net_setup_ready(&a->setup) == RA_OK ||
-                               now_ms - a->started_ms > NETWORK_PATIENCE_MS);
-        uint32_t wait = ra_step(&a->ra);
-        wake = wait < wake ? wait : wake;
-        configure(a);
-    }
+    /* The network first: what has arrived is then seen in this very turn. */
     uint32_t wait = ra_net_setup_step(&a->setup);
     wake = wait < wake ? wait : wake;
     pass_on_time(a);
+    if (a->start_error == RA_OK) {
+        ra_network(&a->ra, ra_net_setup_ready(&a->setup) == RA_OK ||
+                               now_ms - a->started_ms > NETWORK_PATIENCE_MS);
+        wait = ra_step(&a->ra);
+        wake = wait < wake ? wait : wake;
+        configure(a);
+    }
     watch_boot(a, now_ms);
     if (ra_console_step(&a->console)) {
         wake = 0;

@@ -6,7 +6,8 @@
  * perennial.h directly.
  *
  *     static struct ra_appliance appliance;
- *     ra_appliance_init(&appliance, &hal, "board name");
+ *     static uint8_t reply[RA_REPLY_MAX];
+ *     ra_appliance_init(&appliance, &hal, reply, "board name");
  *     for (;;) {
  *         uint32_t ms = ra_appliance_step(&appliance);
  *         ... sleep until an interrupt or ms milliseconds, whichever is first ...
@@ -43,8 +44,10 @@ struct ra_appliance {
 };
 
 /* Start everything. `board` is one line of static text for the banner and
- * `show version`. Never fails: what does not work is said on the console. */
-void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, const char *board);
+ * `show version`; `reply` as for ra_init. Never fails: what does not work is said
+ * on the console. */
+void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply,
+                       const char *board);
 
 /* One turn of the main loop; feeds the watchdog. Returns the milliseconds until
  * the next turn is wanted if nothing arrives from outside. */

@@ -34,7 +34,7 @@ static int outcome(struct ra_renewal *r, ra_err e, int done)
 
 static void wipe_scratch(struct ra *ra)
 {
-    ra_wipe(ra->reply, sizeof ra->reply);
+    ra_wipe(ra->request, sizeof ra->request);
     ra->scratch_size = 0;
 }
 
@@ -139,14 +139,14 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     return e == RA_OK ? ra_keygen_start(&ra->keygen, alg) : e;
 }
 
-/* The new key's DER goes to the reply buffer, from there to the store. */
+/* The new key's DER goes to the request buffer, from there to the store. */
 static int work_keygen(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
     ra_err e;
     if (ra->config.key_policy == RA_KEY_POLICY_SAME) {
         uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
-        e = ra_read(ra, RA_RECORD_KEY, id, ra->reply, RA_KEY_DER_MAX, &ra->scratch_size);
+        e = ra_read(ra, RA_RECORD_KEY, id, ra->request, RA_KEY_DER_MAX, &ra->scratch_size);
         *wait_ms = WAIT_FLASH_MS;
         return outcome(r, e, RA_EVENT_DONE);
     }
@@ -161,7 +161,7 @@ static int work_keygen(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         e = ra_keygen_step(&ra->keygen, &ra->random, &ra->key);
         break;
     default:
-        e = ra_key_to_der(&ra->key, ra->reply, RA_KEY_DER_MAX, &ra->scratch_size);
+        e = ra_key_to_der(&ra->key, ra->request, RA_KEY_DER_MAX, &ra->scratch_size);
         ra_key_wipe(&ra->key);
         return outcome(r, e, RA_EVENT_DONE);
     }
@@ -178,7 +178,7 @@ static int work_save_key(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     *wait_ms = WAIT_FLASH_MS;
     if (r->sub == 0) {
         ra_err e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_KEY,
-                            ra_generation_id(role, r->txn.generation), ra->reply,
+                            ra_generation_id(role, r->txn.generation), ra->request,
                             ra->scratch_size);
         if (e != RA_AGAIN) {
             wipe_scratch(ra);
@@ -471,7 +471,7 @@ static ra_err read_certificates(struct ra *ra)
     }
     /* The body lies in the reply buffer: it may be rearranged there, up to its end. */
     size_t at = (size_t)(result->data.p - ra->reply);
-    return ra_cms_certs(ra->reply + at, result->data.size, sizeof ra->reply - at,
+    return ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at,
                         ra->check.certs, RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
 }
 

@@ -111,6 +111,8 @@ uint32_t ra_lwip_random(void)
 static struct ra ra;
 static struct ra_net net;
 
+static uint8_t reply[RA_REPLY_MAX];
+
 int main(void)
 {
     struct ra_transport transport;
@@ -119,7 +121,7 @@ int main(void)
     memset(cells, 0xff, sizeof cells);
     lwip_init();
     ra_net_init(&net, &transport);
-    if (ra_init(&ra, &hal, &transport) != RA_OK) {
+    if (ra_init(&ra, &hal, &transport, reply) != RA_OK) {
         return 1;
     }
     end = monotonic_ms(NULL) + 1000u;

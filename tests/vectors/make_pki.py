@@ -162,6 +162,14 @@ class Maker:
                 *(('-extensions', 'e') if body else ()), *issuing)
         self.certs[name] = openssl('x509', '-in', f'{name}.pem', '-outform', 'DER')
 
+    def all_certs(self, names):
+        waiting = {name: CERTS[name] for name in names}
+        while waiting:  # issuers first
+            for name, (key, issuer, subject, extensions, more) in list(waiting.items()):
+                if issuer is None or issuer not in waiting:
+                    self.cert(len(self.certs), name, key, issuer, subject, extensions, more)
+                    del waiting[name]
+
     def facts(self, name):
         """What openssl reads in a certificate."""
         def ask(*what):
@@ -225,12 +233,7 @@ def main():
         os.chdir(folder)
         for name, arguments in KEYS.items():
             made.key(name, arguments)
-        waiting = dict(CERTS)
-        while waiting:  # issuers first
-            for name, (key, issuer, subject, extensions, more) in list(waiting.items()):
-                if issuer is None or issuer not in waiting:
-                    made.cert(len(made.certs), name, key, issuer, subject, extensions, more)
-                    del waiting[name]
+        made.all_certs(CERTS)
         bundle = [f for n in ('agent', 'root', 'sub') for f in ('-certfile', f'{n}.pem')]
         certs_only = openssl('crl2pkcs7', '-nocrl', *bundle, '-outform', 'DER')
         open('text', 'wb').write(b'signed content\n')

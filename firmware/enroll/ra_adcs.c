@@ -14,8 +14,8 @@ static const char *const form_text[] = {
     [FORM_HEAD] = "Mode=newreq&CertRequest=",
     [FORM_ATTRIBUTE] = "&CertAttrib=CertificateTemplate%3A",
     [FORM_LINE_END] = "%0D%0A",
-    [FORM_TAIL] = "&FriendlyType=Saved-Request+Certificate&TargetStoreFlags=0&SaveCert=yes"
-                  "&ThumbPrint=",
+    [FORM_TAIL] = ("&FriendlyType=Saved-Request+Certificate&TargetStoreFlags=0&SaveCert=yes"
+                   "&ThumbPrint="),
 };
 
 static bool is_digit(char c)
@@ -631,22 +631,22 @@ static void judge(const struct ra_enroll *e, const struct page *page, uint32_t l
     if (submit) {
         set_id(r, link != 0 ? link : id != 0 ? id : page->number);
     }
+    bool waits = page->disposition == 5 ||
+                 (coded == RA_OK && page->disposition <= 0 && (page->certsrv || id != 0));
     if (page->denied || page->disposition == 2 || page->disposition == 6 ||
         coded == RA_E_CA_DENIED) {
-        fail(r, RA_ENROLL_DENIED,
-             coded != RA_OK && coded != RA_E_CA_ERROR ? coded : RA_E_CA_DENIED);
+        bool said_why = coded != RA_OK && coded != RA_E_CA_ERROR;
+        fail(r, RA_ENROLL_DENIED, said_why ? coded : RA_E_CA_DENIED);
     } else if (submit && link != 0) {
         fail(r, RA_ENROLL_ISSUED, RA_OK);
         r->hresult = 0;
-    } else if (page->disposition == 5 && r->id[0] != '\0') {
+    } else if (waits && r->id[0] != '\0') {
         fail(r, RA_ENROLL_PENDING, RA_OK);
     } else if (coded != RA_OK) {
         fail(r, RA_ENROLL_FAILED, coded);
         if (submit) {
             r->id[0] = '\0'; /* a number on an error page is not a handle */
         }
-    } else if ((page->certsrv || id != 0) && page->disposition <= 0 && r->id[0] != '\0') {
-        fail(r, RA_ENROLL_PENDING, RA_OK);
     }
 }
 

@@ -66,14 +66,14 @@ enum ra_http_auth {
  * what it points at must stay until the exchange has ended. */
 struct ra_http_request {
     enum ra_http_method method;
+    bool allow_plaintext; /* the password may go over plain HTTP                          */
+    bool repeatable;      /* a POST that does no harm when the server gets it twice       */
     const struct ra_url *url;
     const char *suffix;       /* joined to url->path by ra_url_join; NULL: url->path as it is */
     const char *content_type; /* of the request's body, NULL: no such header                  */
     const char *user_agent;   /* NULL: "Perennial"                                            */
     const char *user;         /* Basic authentication, sent unasked; NULL: none               */
     const char *password;     /* NULL: empty                                                  */
-    bool allow_plaintext;     /* the password may go over plain HTTP                          */
-    bool repeatable;          /* a POST that does no harm when the server gets it twice       */
     size_t body_size;         /* exact; only with POST                                        */
     /* Writes up to `cap` bytes of the body from `offset` to `to`; returns how
      * many, 1 .. cap. Offsets rise without gaps, or begin again at 0 when the

@@ -100,7 +100,8 @@ static void begin_reply(struct fake_transport *f, bool early)
         }
         f->serve(f->serve_ctx, f->requests, (const char *)f->request, f->request_size, &r);
     } else {
-        if (f->answered == f->now->count || f->now->replies[f->answered].early != early) {
+        if (f->now == NULL || f->answered == f->now->count ||
+            f->now->replies[f->answered].early != early) {
             return;
         }
         r = f->now->replies[f->answered];

@@ -26,15 +26,15 @@ struct fake_reply {
 };
 
 struct fake_connection {
-    ra_err open_error;    /* what `open` returns                             */
-    ra_err connect_error; /* the connection attempt ends so                  */
-    bool hangs;           /* stays CONNECTING for ever                       */
-    bool deaf;            /* `send` never takes a byte                       */
-    enum fake_end drop;   /* at the first use after a reply: closed or reset */
-    bool drop_late;       /* only once bytes of the next request were taken  */
-    bool stray;           /* a byte nobody asked for comes after the reply   */
     const struct fake_reply *replies;
     size_t count;
+    ra_err open_error;    /* what `open` returns                              */
+    ra_err connect_error; /* the connection attempt ends so                   */
+    enum fake_end drop;   /* at the first use after a reply: closed or reset  */
+    bool drop_late;       /* only once bytes of the next request were taken   */
+    bool hangs;           /* stays CONNECTING for ever                        */
+    bool deaf;            /* `send` never takes a byte                        */
+    bool stray;           /* a byte nobody asked for comes after the reply    */
 };
 
 struct fake_transport {

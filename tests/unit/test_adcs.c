@@ -39,6 +39,14 @@ static void ask(enum ra_enroll_op op)
     assert_int_equal(ra_enroll_request(&enroll, op, &input, &request), RA_OK);
 }
 
+/* Writes `text` and a zero byte at to[at]; where it ends. */
+static size_t append(char *to, size_t at, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(to + at, text, n + 1);
+    return at + n;
+}
+
 static void answer_bytes(unsigned status, const char *type, const void *bytes, size_t size)
 {
     static struct ra_http_reply reply;
@@ -47,8 +55,8 @@ static void answer_bytes(unsigned status, const char *type, const void *bytes, s
     assert_true(size <= sizeof body);
     memcpy(body, bytes, size);
     reply.status = (uint16_t)status;
-    strcpy(reply.content_type, type);
-    strcpy(reply.reason, "Words");
+    (void)append(reply.content_type, 0, type);
+    (void)append(reply.reason, 0, "Words");
     reply.retry_after_s = -1;
     reply.body = body;
     reply.body_size = size;
@@ -488,15 +496,19 @@ static void polled_pages(void **state)
 
 static char text_of[8192];
 
+static size_t add_line(size_t n, const char *begin, const char *label, const char *line_end)
+{
+    n = append(text_of, n, begin);
+    n = append(text_of, n, label);
+    n = append(text_of, n, "-----");
+    return append(text_of, n, line_end);
+}
+
 static size_t to_pem(struct ra_span der, const char *label, const char *line_end)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t n = 0, column = 0;
-    text_of[0] = '\0';
-    if (label != NULL) {
-        strcat(strcat(strcat(strcpy(text_of, "-----BEGIN "), label), "-----"), line_end);
-        n = strlen(text_of);
-    }
+    size_t n = label != NULL ? add_line(0, "-----BEGIN ", label, line_end) : 0;
+    size_t column = 0;
     for (size_t i = 0; i < der.size; i += 3) {
         uint32_t v = (uint32_t)der.p[i] << 16;
         v |= i + 1 < der.size ? (uint32_t)der.p[i + 1] << 8 : 0;
@@ -507,16 +519,15 @@ static size_t to_pem(struct ra_span der, const char *label, const char *line_end
         text_of[n++] = i + 2 < der.size ? digits[v & 63] : '=';
         column += 4;
         if (column == 64) {
-            n += strlen(strcpy(text_of + n, line_end));
+            n = append(text_of, n, line_end);
             column = 0;
         }
     }
-    text_of[n] = '\0';
     if (label != NULL) {
-        strcat(strcat(strcat(strcat(text_of, line_end), "-----END "), label), "-----");
-        strcat(text_of, line_end);
+        n = append(text_of, n, line_end);
+        n = add_line(n, "-----END ", label, line_end);
     }
-    return strlen(text_of);
+    return n;
 }
 
 static void expect_data(enum ra_enroll_data kind, struct ra_span der)
@@ -638,7 +649,7 @@ static void web_server(void **state)
 
     reply.status = 503;
     reply.retry_after_s = 120;
-    strcpy(reply.reason, "Service Unavailable");
+    (void)append(reply.reason, 0, "Service Unavailable");
     ra_enroll_reply(&enroll, &reply, &result);
     assert_int_equal(result.outcome, RA_ENROLL_FAILED);
     assert_int_equal(result.cause, RA_E_HTTP_BUSY);
@@ -761,9 +772,10 @@ static void submit_and_fetch(void **state)
     static struct ra_exchange x;
     static uint8_t p7[4096 + 128];
     struct ra_span der = pki_blob("certs_only"), windows = pki_blob("ms_request");
-    size_t head = strlen(strcpy((char *)p7, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-                                            "Content-Type: application/x-pkcs7-certificates\r\n"
-                                            "\r\n"));
+    size_t head = append((char *)p7, 0,
+                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                         "Content-Type: application/x-pkcs7-certificates\r\n"
+                         "\r\n");
     static const char digits[] = "0123456789abcdef";
     assert_true(der.size < 4096 - 16);
     for (int shift = 12; shift >= 0; shift -= 4) {
@@ -789,7 +801,7 @@ static void submit_and_fetch(void **state)
         assert_int_equal(result.outcome, RA_ENROLL_ISSUED);
         assert_string_equal(result.id, "40");
         char id[RA_ENROLL_ID_MAX + 1];
-        strcpy(id, result.id);
+        (void)append(id, 0, result.id);
         input.id = id;
         assert_int_equal(converse(&x, RA_ENROLL_FETCH), RA_OK);
         assert_int_equal(result.outcome, RA_ENROLL_ISSUED);

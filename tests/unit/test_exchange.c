@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -374,9 +375,7 @@ static struct fake_reply scripted[5];
 static void redirects(unsigned n, const char *const lines[], const char *rest)
 {
     for (unsigned i = 0; i < n; i++) {
-        strcpy(reply_text[i], "HTTP/1.1 ");
-        strcat(reply_text[i], lines[i]);
-        strcat(reply_text[i], rest);
+        (void)snprintf(reply_text[i], sizeof reply_text[i], "HTTP/1.1 %s%s", lines[i], rest);
         scripted[i] = (struct fake_reply){.bytes = reply_text[i]};
     }
     scripted[n] = (struct fake_reply){.bytes = OK5};
@@ -446,9 +445,9 @@ static void redirects_refused(void **state)
                                             "http://evil.example.net:8080/a", "//ca:8080/a",
                                             "/a b"};
     for (unsigned i = 0; i < 5; i++) {
-        char line[80] = "302 F\r\nLocation: ";
+        char line[80];
         const char *lines[] = {line};
-        strcat(strcat(line, elsewhere[i]), "\r\n");
+        (void)snprintf(line, sizeof line, "302 F\r\nLocation: %s\r\n", elsewhere[i]);
         redirects(1, lines, "Content-Length: 0\r\n\r\n");
         SCRIPT(c);
         assert_int_equal(run(&get), RA_E_HTTP_REDIRECT);

@@ -781,13 +781,13 @@ static void submit_and_fetch(void **state)
     for (int shift = 12; shift >= 0; shift -= 4) {
         p7[head++] = (uint8_t)digits[der.size >> shift & 15];
     }
-    memcpy(p7 + head, "\r\n", 2);
-    memcpy(p7 + head + 2, der.p, der.size);
-    memcpy(p7 + head + 2 + der.size, "\r\n0\r\n\r\n", 7);
+    head = append((char *)p7, head, "\r\n");
+    memcpy(p7 + head, der.p, der.size);
+    head = append((char *)p7, head + der.size, "\r\n0\r\n\r\n");
     replies[0] = (struct fake_reply){
         .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\nContent-Type: text/html\r\n\r\n"
                  "<A Href=certnew.cer?ReqID=40&amp;Enc=b64>here</A>."};
-    replies[1] = (struct fake_reply){.bytes = p7, .size = head + 2 + der.size + 7};
+    replies[1] = (struct fake_reply){.bytes = p7, .size = head};
 
     for (uint32_t seed = 0; seed < 4; seed++) {
         setup();

@@ -11,6 +11,12 @@
 
 static struct ra_url url;
 
+/* `size` bytes of a text, without its end. */
+static void put(void *to, const char *text, size_t size)
+{
+    memcpy(to, text, size);
+}
+
 static ra_err parse(const char *text)
 {
     return ra_url_parse(&url, text, strlen(text));
@@ -68,13 +74,13 @@ static void lengths(void **state)
     (void)state;
     char text[RA_URL_MAX + 2];
     memset(text, 'a', sizeof text);
-    memcpy(text, "http://h/", 9);
+    put(text, "http://h/", 9);
     assert_int_equal(ra_url_parse(&url, text, RA_URL_MAX), RA_OK);
     assert_int_equal(strlen(url.path), RA_URL_MAX - 8);
     assert_int_equal(ra_url_parse(&url, text, RA_URL_MAX + 1), RA_E_URL);
 
     memset(text, 'a', sizeof text);
-    memcpy(text, "http://", 7);
+    put(text, "http://", 7);
     assert_int_equal(ra_url_parse(&url, text, 7 + RA_HOST_MAX), RA_OK);
     assert_int_equal(strlen(url.host), RA_HOST_MAX);
     assert_int_equal(ra_url_parse(&url, text, 7 + RA_HOST_MAX + 1), RA_E_URL);

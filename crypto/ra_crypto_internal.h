@@ -77,8 +77,8 @@ ra_err ra_ec_make_public(struct ra_key *key);
 /* A new d, and its point. */
 ra_err ra_ec_generate(struct ra_key *key, struct ra_random *random);
 /* r and s as big-endian bytes of the field size. */
-ra_err ra_ec_sign(const struct ra_key *key, enum ra_hash_alg alg, const uint8_t *digest,
-                  uint8_t *r, uint8_t *s);
+ra_err ra_ec_sign(const struct ra_key *key, enum ra_hash_alg alg, const uint8_t *digest, uint8_t *r,
+                  uint8_t *s);
 ra_err ra_ec_verify(const struct ra_key *key, enum ra_hash_alg alg, const uint8_t *digest,
                     const uint8_t *r, const uint8_t *s);
 

@@ -31,11 +31,16 @@ static union hash_wc *hash_of(struct ra_hash_state *s)
 size_t ra_hash_size(enum ra_hash_alg alg)
 {
     switch (alg) {
-    case RA_HASH_SHA1: return 20;
-    case RA_HASH_SHA256: return 32;
-    case RA_HASH_SHA384: return 48;
-    case RA_HASH_SHA512: return 64;
-    case RA_HASH_NONE: break;
+    case RA_HASH_SHA1:
+        return 20;
+    case RA_HASH_SHA256:
+        return 32;
+    case RA_HASH_SHA384:
+        return 48;
+    case RA_HASH_SHA512:
+        return 64;
+    case RA_HASH_NONE:
+        break;
     }
     return 0;
 }
@@ -47,11 +52,20 @@ ra_err ra_hash_start(struct ra_hash_state *s, enum ra_hash_alg alg)
 
     memset(s, 0, sizeof *s);
     switch (alg) {
-    case RA_HASH_SHA1: rc = wc_InitSha(&w->sha1); break;
-    case RA_HASH_SHA256: rc = wc_InitSha256(&w->sha256); break;
-    case RA_HASH_SHA384: rc = wc_InitSha384(&w->sha512); break;
-    case RA_HASH_SHA512: rc = wc_InitSha512(&w->sha512); break;
-    default: return RA_E_ARGUMENT;
+    case RA_HASH_SHA1:
+        rc = wc_InitSha(&w->sha1);
+        break;
+    case RA_HASH_SHA256:
+        rc = wc_InitSha256(&w->sha256);
+        break;
+    case RA_HASH_SHA384:
+        rc = wc_InitSha384(&w->sha512);
+        break;
+    case RA_HASH_SHA512:
+        rc = wc_InitSha512(&w->sha512);
+        break;
+    default:
+        return RA_E_ARGUMENT;
     }
     if (rc != 0)
         return RA_E_CRYPTO_INTERNAL;
@@ -70,10 +84,18 @@ ra_err ra_hash_add(struct ra_hash_state *s, const uint8_t *in, size_t in_size)
         word32 n = in_size > HASH_CHUNK ? HASH_CHUNK : (word32)in_size;
 
         switch (s->alg) {
-        case RA_HASH_SHA1: rc = wc_ShaUpdate(&w->sha1, in, n); break;
-        case RA_HASH_SHA256: rc = wc_Sha256Update(&w->sha256, in, n); break;
-        case RA_HASH_SHA384: rc = wc_Sha384Update(&w->sha512, in, n); break;
-        default: rc = wc_Sha512Update(&w->sha512, in, n); break;
+        case RA_HASH_SHA1:
+            rc = wc_ShaUpdate(&w->sha1, in, n);
+            break;
+        case RA_HASH_SHA256:
+            rc = wc_Sha256Update(&w->sha256, in, n);
+            break;
+        case RA_HASH_SHA384:
+            rc = wc_Sha384Update(&w->sha512, in, n);
+            break;
+        default:
+            rc = wc_Sha512Update(&w->sha512, in, n);
+            break;
         }
         in += n;
         in_size -= n;
@@ -87,11 +109,20 @@ ra_err ra_hash_end(struct ra_hash_state *s, uint8_t out[RA_HASH_SIZE_MAX])
     int rc;
 
     switch (s->alg) {
-    case RA_HASH_SHA1: rc = wc_ShaFinal(&w->sha1, out); break;
-    case RA_HASH_SHA256: rc = wc_Sha256Final(&w->sha256, out); break;
-    case RA_HASH_SHA384: rc = wc_Sha384Final(&w->sha512, out); break;
-    case RA_HASH_SHA512: rc = wc_Sha512Final(&w->sha512, out); break;
-    default: return RA_E_STATE;
+    case RA_HASH_SHA1:
+        rc = wc_ShaFinal(&w->sha1, out);
+        break;
+    case RA_HASH_SHA256:
+        rc = wc_Sha256Final(&w->sha256, out);
+        break;
+    case RA_HASH_SHA384:
+        rc = wc_Sha384Final(&w->sha512, out);
+        break;
+    case RA_HASH_SHA512:
+        rc = wc_Sha512Final(&w->sha512, out);
+        break;
+    default:
+        return RA_E_STATE;
     }
     ra_wipe(s, sizeof *s);
     return rc == 0 ? RA_OK : RA_E_CRYPTO_INTERNAL;

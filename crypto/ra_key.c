@@ -13,22 +13,28 @@
 #define TAG_CONTEXT_0 0xa0
 #define TAG_CONTEXT_1 0xa1
 
-static const uint8_t oid_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 };
-static const uint8_t oid_ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
-static const uint8_t oid_p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
-static const uint8_t oid_p384[] = { 0x2b, 0x81, 0x04, 0x00, 0x22 };
+static const uint8_t oid_rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+static const uint8_t oid_ec[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+static const uint8_t oid_p256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+static const uint8_t oid_p384[] = {0x2b, 0x81, 0x04, 0x00, 0x22};
 
-/* ---- names and sizes ------------------------------------------------------------------- */
+/* ---- names and sizes -------------------------------------------------------------------- */
 
 const char *ra_key_alg_name(enum ra_key_alg alg)
 {
     switch (alg) {
-    case RA_KEY_RSA_2048: return "RSA-2048";
-    case RA_KEY_RSA_3072: return "RSA-3072";
-    case RA_KEY_RSA_4096: return "RSA-4096";
-    case RA_KEY_EC_P256: return "EC P-256";
-    case RA_KEY_EC_P384: return "EC P-384";
-    case RA_KEY_NONE: break;
+    case RA_KEY_RSA_2048:
+        return "RSA-2048";
+    case RA_KEY_RSA_3072:
+        return "RSA-3072";
+    case RA_KEY_RSA_4096:
+        return "RSA-4096";
+    case RA_KEY_EC_P256:
+        return "EC P-256";
+    case RA_KEY_EC_P384:
+        return "EC P-384";
+    case RA_KEY_NONE:
+        break;
     }
     return "none";
 }
@@ -41,12 +47,18 @@ int ra_key_is_rsa(enum ra_key_alg alg)
 unsigned ra_key_bits(enum ra_key_alg alg)
 {
     switch (alg) {
-    case RA_KEY_RSA_2048: return 2048;
-    case RA_KEY_RSA_3072: return 3072;
-    case RA_KEY_RSA_4096: return 4096;
-    case RA_KEY_EC_P256: return 256;
-    case RA_KEY_EC_P384: return 384;
-    case RA_KEY_NONE: break;
+    case RA_KEY_RSA_2048:
+        return 2048;
+    case RA_KEY_RSA_3072:
+        return 3072;
+    case RA_KEY_RSA_4096:
+        return 4096;
+    case RA_KEY_EC_P256:
+        return 256;
+    case RA_KEY_EC_P384:
+        return 384;
+    case RA_KEY_NONE:
+        break;
     }
     return 0;
 }
@@ -75,7 +87,7 @@ void ra_key_wipe(struct ra_key *key)
     ra_wipe(key, sizeof *key);
 }
 
-/* ---- reading DER: just what keys and signatures need, every length checked --------------- */
+/* ---- reading DER: just what keys and signatures need, every length checked -------------- */
 
 struct der {
     const uint8_t *p;
@@ -198,8 +210,7 @@ static ra_err rsa_public(struct ra_key *key, struct der *d)
 /* The contents of an RSAPrivateKey SEQUENCE. */
 static ra_err rsa_private(struct ra_key *key, struct der *d)
 {
-    static const enum ra_rsa_part order[] = { RA_RSA_P, RA_RSA_Q, RA_RSA_DP, RA_RSA_DQ,
-                                              RA_RSA_QI };
+    static const enum ra_rsa_part order[] = {RA_RSA_P, RA_RSA_Q, RA_RSA_DP, RA_RSA_DQ, RA_RSA_QI};
     struct der c;
     ra_err e;
 
@@ -317,7 +328,7 @@ static ra_err pkcs8(struct ra_key *key, struct der *d)
 
 static ra_err from_der(struct ra_key *key, const uint8_t *der, size_t size)
 {
-    struct der all = { der, der + size };
+    struct der all = {der, der + size};
     struct der d, after, c;
 
     if (!take(&all, TAG_SEQUENCE, &d) || !at_end(&all))
@@ -328,13 +339,16 @@ static ra_err from_der(struct ra_key *key, const uint8_t *der, size_t size)
     if (at_end(&after))
         return RA_E_KEY_FORMAT;
     switch (after.p[0]) { /* what follows the version tells the three apart */
-    case TAG_INTEGER: return rsa_private(key, &d);
-    case TAG_OCTETS: return ec_private(key, &d, RA_KEY_NONE);
+    case TAG_INTEGER:
+        return rsa_private(key, &d);
+    case TAG_OCTETS:
+        return ec_private(key, &d, RA_KEY_NONE);
     case TAG_SEQUENCE:
         if (c.end - c.p > 1 || (!at_end(&c) && c.p[0] != 1))
             return RA_E_KEY_FORMAT;
         return pkcs8(key, &after);
-    default: return RA_E_KEY_FORMAT;
+    default:
+        return RA_E_KEY_FORMAT;
     }
 }
 
@@ -351,7 +365,7 @@ ra_err ra_key_from_der(struct ra_key *key, const uint8_t *der, size_t size)
 
 static ra_err from_spki(struct ra_key *key, const uint8_t *spki, size_t size)
 {
-    struct der all = { spki, spki + size };
+    struct der all = {spki, spki + size};
     struct der d, alg, bits, inner;
     enum ra_key_alg curve;
     ra_err e;
@@ -387,7 +401,7 @@ ra_err ra_key_from_spki(struct ra_key *key, const uint8_t *spki, size_t size)
     return e;
 }
 
-/* ---- writing DER: backwards, so that every length is known when it is written ------------ */
+/* ---- writing DER: backwards, so that every length is known when it is written ----------- */
 
 struct out {
     uint8_t *start;
@@ -478,7 +492,7 @@ static void put_bytes_number(struct out *w, const uint8_t *a, size_t size)
 
 static void put_small(struct out *w, uint32_t a)
 {
-    uint8_t b[4] = { (uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a };
+    uint8_t b[4] = {(uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a};
 
     put_bytes_number(w, b, sizeof b);
 }
@@ -612,13 +626,13 @@ int ra_key_same_public(const struct ra_key *a, const struct ra_key *b)
            memcmp(ra_ec_numbers_const(a)->y, ra_ec_numbers_const(b)->y, field_size(a)) == 0;
 }
 
-/* ---- signatures ---------------------------------------------------------------------------- */
+/* ---- signatures ------------------------------------------------------------------------- */
 
 /* DigestInfo up to the digest itself, RFC 8017 9.2 note 1. */
-static const uint8_t info_sha1[] = { 0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02,
-                                     0x1a, 0x05, 0x00, 0x04, 0x14 };
-static const uint8_t info_sha2[] = { 0x30, 0x11, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                     0x65, 0x03, 0x04, 0x02, 0x00, 0x05, 0x00, 0x04, 0x00 };
+static const uint8_t info_sha1[] = {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e,
+                                    0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14};
+static const uint8_t info_sha2[] = {0x30, 0x11, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                    0x65, 0x03, 0x04, 0x02, 0x00, 0x05, 0x00, 0x04, 0x00};
 
 /* EMSA-PKCS1-v1_5. */
 static void signature_block(const struct ra_key *key, enum ra_hash_alg alg, const uint8_t *digest,
@@ -728,7 +742,7 @@ static int take_half(struct der *d, uint8_t *to, size_t size)
 static ra_err ec_verify(const struct ra_key *key, enum ra_hash_alg alg, const uint8_t *digest,
                         const uint8_t *sig, size_t sig_size)
 {
-    struct der all = { sig, sig + sig_size };
+    struct der all = {sig, sig + sig_size};
     struct der d;
     uint8_t r[RA_EC_BYTES_MAX], s[RA_EC_BYTES_MAX];
 
@@ -750,14 +764,17 @@ ra_err ra_key_verify(const struct ra_key *key, enum ra_hash_alg alg, const uint8
     return rsa_verify(key, alg, digest, sig, sig_size);
 }
 
-/* ---- encryption ------------------------------------------------------------------------------ */
+/* ---- encryption ------------------------------------------------------------------------- */
 
 static size_t padding_overhead(enum ra_padding padding)
 {
     switch (padding) {
-    case RA_PAD_PKCS1: return 11;
-    case RA_PAD_OAEP_SHA1: return 2 * 20 + 2;
-    case RA_PAD_OAEP_SHA256: return 2 * 32 + 2;
+    case RA_PAD_PKCS1:
+        return 11;
+    case RA_PAD_OAEP_SHA1:
+        return 2 * 20 + 2;
+    case RA_PAD_OAEP_SHA256:
+        return 2 * 32 + 2;
     }
     return 0;
 }
@@ -813,8 +830,8 @@ ra_err ra_key_encrypt(const struct ra_key *key, struct ra_random *random, enum r
         return RA_E_RANDOM_STATE;
     memset(em, 0, sizeof em);
     if (wc_RsaPad_ex(in, (word32)in_size, em, (word32)block, RSA_BLOCK_TYPE_2, rng,
-                     pad_type(padding), pad_hash(padding), pad_mgf(padding), NULL, 0, 0,
-                     key->bits, NULL) != 0)
+                     pad_type(padding), pad_hash(padding), pad_mgf(padding), NULL, 0, 0, key->bits,
+                     NULL) != 0)
         e = RA_E_CRYPTO_INTERNAL;
     if (e == RA_OK)
         e = ra_rsa_public(key, em, out);

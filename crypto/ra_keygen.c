@@ -27,8 +27,7 @@ _Static_assert(RA_KEYGEN_SIEVE % 32 == 0 && RA_KEYGEN_SIEVE < EXPONENT, "sieve s
 static const uint8_t small_primes[] = {
     3,   5,   7,   11,  13,  17,  19,  23,  29,  31,  37,  41,  43,  47,  53,  59,  61,  67,
     71,  73,  79,  83,  89,  97,  101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157,
-    163, 167, 173, 179, 181, 191, 193, 197, 199, 211, 223, 227, 229, 233, 239, 241, 251
-};
+    163, 167, 173, 179, 181, 191, 193, 197, 199, 211, 223, 227, 229, 233, 239, 241, 251};
 
 ra_err ra_keygen_start(struct ra_keygen *g, enum ra_key_alg alg)
 {
@@ -53,10 +52,14 @@ uint32_t ra_keygen_progress(const struct ra_keygen *g)
 uint32_t ra_keygen_expected(enum ra_key_alg alg)
 {
     switch (alg) {
-    case RA_KEY_RSA_2048: return 72;
-    case RA_KEY_RSA_3072: return 108;
-    case RA_KEY_RSA_4096: return 144;
-    default: return 0;
+    case RA_KEY_RSA_2048:
+        return 72;
+    case RA_KEY_RSA_3072:
+        return 108;
+    case RA_KEY_RSA_4096:
+        return 144;
+    default:
+        return 0;
     }
 }
 
@@ -76,7 +79,7 @@ static enum ra_rsa_part part_of(const struct ra_keygen *g)
     return g->state == P_DRAW || g->state == P_TEST ? RA_RSA_P : RA_RSA_Q;
 }
 
-/* ---- sieve -------------------------------------------------------------------------------- */
+/* ---- sieve ------------------------------------------------------------------------------ */
 
 static int is_small_prime(uint32_t c)
 {
@@ -169,7 +172,7 @@ static ra_err choose(struct ra_keygen *g, struct ra_random *random)
     return RA_OK;
 }
 
-/* ---- Miller-Rabin --------------------------------------------------------------------------- */
+/* ---- Miller-Rabin ----------------------------------------------------------------------- */
 
 static void add_small(sp_int *a, sp_int_digit b)
 {
@@ -206,8 +209,8 @@ static ra_err draw_base(const sp_int *minus_one, int bits, struct ra_random *ran
         e = ra_random_bytes(random, bytes, (size_t)bits / 8);
         if (e != RA_OK)
             return e;
-        if (sp_read_unsigned_bin(base, bytes, (word32)bits / 8) == MP_OKAY &&
-            base->used > 0 && !sp_isone(base) && sp_cmp(base, minus_one) == MP_LT)
+        if (sp_read_unsigned_bin(base, bytes, (word32)bits / 8) == MP_OKAY && base->used > 0 &&
+            !sp_isone(base) && sp_cmp(base, minus_one) == MP_LT)
             return RA_OK;
     }
     return RA_E_CRYPTO_INTERNAL;
@@ -318,7 +321,7 @@ static ra_err test(struct ra_keygen *g, struct ra_random *random, struct ra_key 
     return e;
 }
 
-/* ---- the rest of the key ----------------------------------------------------------------------- */
+/* ---- the rest of the key ---------------------------------------------------------------- */
 
 static ra_err crt_exponent(struct ra_key *out, enum ra_rsa_part prime, enum ra_rsa_part exponent)
 {
@@ -451,15 +454,30 @@ ra_err ra_keygen_step(struct ra_keygen *g, struct ra_random *random, struct ra_k
         e = draw(g, random, out);
         break;
     case P_DRAW:
-    case Q_DRAW: e = draw(g, random, out); break;
+    case Q_DRAW:
+        e = draw(g, random, out);
+        break;
     case P_TEST:
-    case Q_TEST: e = test(g, random, out); break;
-    case RSA_ASSEMBLE: e = assemble(g, out); break;
-    case RSA_INVERSE: e = invert(g, out); break;
-    case RSA_CHECK: e = check(g, out); break;
-    case PAIR: e = pair(g, random, out); break;
-    case EC_MAKE: e = make_ec(g, random, out); break;
-    default: return RA_E_STATE;
+    case Q_TEST:
+        e = test(g, random, out);
+        break;
+    case RSA_ASSEMBLE:
+        e = assemble(g, out);
+        break;
+    case RSA_INVERSE:
+        e = invert(g, out);
+        break;
+    case RSA_CHECK:
+        e = check(g, out);
+        break;
+    case PAIR:
+        e = pair(g, random, out);
+        break;
+    case EC_MAKE:
+        e = make_ec(g, random, out);
+        break;
+    default:
+        return RA_E_STATE;
     }
     if (!may_be_repeated(e))
         ra_keygen_cancel(g, out);

@@ -35,11 +35,11 @@
 struct ra_keygen {
     enum ra_key_alg alg;
     uint8_t state;
-    uint8_t round;       /* Miller-Rabin rounds the candidate has passed  */
-    uint16_t index;      /* of the candidate under test                   */
-    uint16_t left;       /* survivors of the sieve not tried yet          */
-    uint16_t tried;      /* candidates for the present prime              */
-    uint32_t progress;   /* candidates tried in all                       */
+    uint8_t round;                        /* Miller-Rabin rounds the candidate has passed  */
+    uint16_t index;                       /* of the candidate under test                   */
+    uint16_t left;                        /* survivors of the sieve not tried yet          */
+    uint16_t tried;                       /* candidates for the present prime              */
+    uint32_t progress;                    /* candidates tried in all                       */
     uint32_t sieve[RA_KEYGEN_SIEVE / 32]; /* 1: composite or tried        */
 };
 

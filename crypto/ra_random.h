@@ -15,9 +15,10 @@
  * before a reset. A source that reports failure itself (-1) gives RA_E_ENTROPY
  * and may be tried again: seeding then starts over.
  *
- * State: caller-owned, 480 bytes, not to be copied or moved once initialised (it
- * holds pointers into itself). The seed callback of wolfSSL takes no argument: one static pointer is set during the
- * one call that needs it and cleared after (one thread, never from an interrupt).
+ * State: caller-owned, 472 bytes, not to be copied or moved once initialised (it
+ * holds pointers into itself). The seed callback of wolfSSL takes no argument: one
+ * static pointer is set during the one call that needs it and cleared after (one
+ * thread, never from an interrupt).
  * A power cut loses the state; the next boot seeds anew.
  */
 #ifndef RA_RANDOM_H
@@ -30,26 +31,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RA_RANDOM_START_BYTES 1024u /* health-tested before the first output      */
-#define RA_RANDOM_RESEED_BYTES 512u /* collected for each later reseed            */
+#define RA_RANDOM_START_BYTES 1024u  /* health-tested before the first output      */
+#define RA_RANDOM_RESEED_BYTES 512u  /* collected for each later reseed            */
 #define RA_RANDOM_RESEED_AFTER 4096u /* calls of the generator between two reseeds */
-#define RA_RANDOM_CHUNK 64u         /* bytes asked of the source at once          */
+#define RA_RANDOM_CHUNK 64u          /* bytes asked of the source at once          */
 #define RA_RANDOM_REPEAT_CUTOFF 31u
 #define RA_RANDOM_PROPORTION_WINDOW 512u
 #define RA_RANDOM_PROPORTION_CUTOFF 325u
 
 struct ra_random {
     const struct hal_entropy *source;
-    ra_err failed;          /* sticky health failure, or RA_OK */
-    uint8_t ready;          /* seeded: bytes may be drawn      */
-    uint8_t last;           /* repetition count test           */
-    uint8_t first;          /* adaptive proportion test        */
+    ra_err failed; /* sticky health failure, or RA_OK */
+    uint8_t ready; /* seeded: bytes may be drawn      */
+    uint8_t last;  /* repetition count test           */
+    uint8_t first; /* adaptive proportion test        */
     uint8_t started;
     uint16_t repeats;
     uint16_t window;
     uint16_t proportion;
-    uint16_t collected;     /* bytes in the pool               */
-    uint32_t calls;         /* since the last (re)seed         */
+    uint16_t collected; /* bytes in the pool               */
+    uint32_t calls;     /* since the last (re)seed         */
     struct ra_hash_state pool;
     uint64_t drbg_[24];
 };

@@ -15,7 +15,7 @@ _Static_assert(SP_INT_BITS >= RA_RSA_BITS_MAX, "SP_INT_BITS is smaller than RA_R
 _Static_assert((FULL_WORDS + 5 * HALF_WORDS) * 8 == RA_KEY_STORAGE,
                "RA_KEY_STORAGE does not fit the layout");
 
-/* ---- numbers ---------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------- */
 
 sp_int *ra_mp_init(uint64_t *w, size_t words)
 {
@@ -43,8 +43,7 @@ const sp_int *ra_rsa_part_const(const struct ra_key *key, enum ra_rsa_part part)
 
 sp_int *ra_rsa_part_init(struct ra_key *key, enum ra_rsa_part part)
 {
-    return ra_mp_init(key->opaque_ + part_offset(part),
-                      part == RA_RSA_N ? FULL_WORDS : HALF_WORDS);
+    return ra_mp_init(key->opaque_ + part_offset(part), part == RA_RSA_N ? FULL_WORDS : HALF_WORDS);
 }
 
 /* Numbers as 32-bit pieces, whatever wolfSSL's digit is. */
@@ -146,19 +145,26 @@ ra_err ra_mp_power(const sp_int *base, const sp_int *exponent, const sp_int *mod
     int rc;
 
     switch (sp_count_bits(mod)) {
-    case 1024: rc = sp_ModExp_1024(base, exponent, mod, r); break;
+    case 1024:
+        rc = sp_ModExp_1024(base, exponent, mod, r);
+        break;
 #if RA_RSA_BITS_MAX >= 3072
-    case 1536: rc = sp_ModExp_1536(base, exponent, mod, r); break;
+    case 1536:
+        rc = sp_ModExp_1536(base, exponent, mod, r);
+        break;
 #endif
 #if RA_RSA_BITS_MAX >= 4096
-    case 2048: rc = sp_ModExp_2048(base, exponent, mod, r); break;
+    case 2048:
+        rc = sp_ModExp_2048(base, exponent, mod, r);
+        break;
 #endif
-    default: return RA_E_KEY_ALGORITHM;
+    default:
+        return RA_E_KEY_ALGORITHM;
     }
     return rc == MP_OKAY ? RA_OK : RA_E_CRYPTO_INTERNAL;
 }
 
-/* ---- RSA ----------------------------------------------------------------------------- */
+/* ---- RSA -------------------------------------------------------------------------------- */
 
 /* For a CA's modulus of a size that the SP code has not got: square and multiply with a
  * plain division. Only ever a public operation, so it need not be constant time. */
@@ -220,14 +226,21 @@ ra_err ra_rsa_public(const struct ra_key *key, const uint8_t *in, uint8_t *out)
     e->dp[0] = key->exponent;
     e->used = 1;
     switch (key->bits) {
-    case 2048: rc = sp_RsaPublic_2048(in, size, e, n, out, &size); break;
+    case 2048:
+        rc = sp_RsaPublic_2048(in, size, e, n, out, &size);
+        break;
 #if RA_RSA_BITS_MAX >= 3072
-    case 3072: rc = sp_RsaPublic_3072(in, size, e, n, out, &size); break;
+    case 3072:
+        rc = sp_RsaPublic_3072(in, size, e, n, out, &size);
+        break;
 #endif
 #if RA_RSA_BITS_MAX >= 4096
-    case 4096: rc = sp_RsaPublic_4096(in, size, e, n, out, &size); break;
+    case 4096:
+        rc = sp_RsaPublic_4096(in, size, e, n, out, &size);
+        break;
 #endif
-    default: return public_any_size(key, in, out);
+    default:
+        return public_any_size(key, in, out);
     }
     return rc == MP_OKAY ? RA_OK : RA_E_CRYPTO_INTERNAL;
 }
@@ -291,7 +304,7 @@ static ra_err blind_factors(struct ra_random *random, uint32_t f[BLIND_FACTORS])
 /* The product of the factors, to the power of e. */
 static ra_err blind_power(const struct ra_key *key, const uint32_t f[BLIND_FACTORS], uint8_t *out)
 {
-    uint32_t product[BLIND_FACTORS + 1] = { 1 };
+    uint32_t product[BLIND_FACTORS + 1] = {1};
     uint8_t in[RA_RSA_BYTES_MAX];
     size_t size = key->bits / 8u;
     ra_err e;
@@ -328,14 +341,21 @@ static ra_err private_crt(const struct ra_key *key, uint8_t *buf)
 
     /* Where d should stand n does: the CRT code does not look at it. */
     switch (key->bits) {
-    case 2048: rc = sp_RsaPrivate_2048(buf, size, n, p, q, dp, dq, qi, n, buf, &size); break;
+    case 2048:
+        rc = sp_RsaPrivate_2048(buf, size, n, p, q, dp, dq, qi, n, buf, &size);
+        break;
 #if RA_RSA_BITS_MAX >= 3072
-    case 3072: rc = sp_RsaPrivate_3072(buf, size, n, p, q, dp, dq, qi, n, buf, &size); break;
+    case 3072:
+        rc = sp_RsaPrivate_3072(buf, size, n, p, q, dp, dq, qi, n, buf, &size);
+        break;
 #endif
 #if RA_RSA_BITS_MAX >= 4096
-    case 4096: rc = sp_RsaPrivate_4096(buf, size, n, p, q, dp, dq, qi, n, buf, &size); break;
+    case 4096:
+        rc = sp_RsaPrivate_4096(buf, size, n, p, q, dp, dq, qi, n, buf, &size);
+        break;
 #endif
-    default: return RA_E_KEY_ALGORITHM;
+    default:
+        return RA_E_KEY_ALGORITHM;
     }
     return rc == MP_OKAY ? RA_OK : RA_E_CRYPTO_INTERNAL;
 }
@@ -375,7 +395,7 @@ ra_err ra_rsa_private(const struct ra_key *key, struct ra_random *random, const 
     return e;
 }
 
-/* ---- agreement of the parts ------------------------------------------------------------ */
+/* ---- agreement of the parts ------------------------------------------------------------- */
 
 /* a b mod m == 1, with a of 32 bits. */
 static int inverse_of_small(uint32_t a, const sp_int *b, const sp_int *p)

@@ -24,7 +24,7 @@ static Aes *aes_shared(const struct ra_seal *s)
     union {
         const uint64_t *in;
         Aes *out;
-    } key = { s->opaque_ };
+    } key = {s->opaque_};
 
     return key.out;
 }
@@ -59,8 +59,8 @@ ra_err ra_seal_init(struct ra_seal *s, const struct hal_device_key *device_key)
 }
 
 ra_err ra_seal_close(const struct ra_seal *s, struct ra_random *random, const uint8_t *aad,
-                     size_t aad_size, uint8_t *buf, size_t size,
-                     uint8_t nonce[RA_SEAL_NONCE_SIZE], uint8_t tag[RA_SEAL_TAG_SIZE])
+                     size_t aad_size, uint8_t *buf, size_t size, uint8_t nonce[RA_SEAL_NONCE_SIZE],
+                     uint8_t tag[RA_SEAL_TAG_SIZE])
 {
     ra_err e;
 

@@ -42,8 +42,8 @@ ra_err ra_seal_init(struct ra_seal *s, const struct hal_device_key *device_key);
  * RA_E_STATE without a key; RA_E_RANDOM_STATE when `random` is not seeded (`buf` is
  * then unchanged). */
 ra_err ra_seal_close(const struct ra_seal *s, struct ra_random *random, const uint8_t *aad,
-                     size_t aad_size, uint8_t *buf, size_t size,
-                     uint8_t nonce[RA_SEAL_NONCE_SIZE], uint8_t tag[RA_SEAL_TAG_SIZE]);
+                     size_t aad_size, uint8_t *buf, size_t size, uint8_t nonce[RA_SEAL_NONCE_SIZE],
+                     uint8_t tag[RA_SEAL_TAG_SIZE]);
 
 /* Checks the tag over `aad` and `buf`, and decrypts in place. RA_E_RECORD_SEAL when it
  * does not fit; `buf` is then zeroed. RA_E_STATE without a key. */

@@ -10,7 +10,8 @@
 #include "ra_limits.h"
 
 #ifndef WOLFSSL_USER_SETTINGS
-#error "Perennial needs -DWOLFSSL_USER_SETTINGS for itself and for wolfSSL: both must see the same user_settings.h"
+#error "Perennial needs -DWOLFSSL_USER_SETTINGS for itself and for wolfSSL: both must see" \
+    "the same user_settings.h"
 #endif
 #include <wolfssl/wolfcrypt/settings.h>
 #include <wolfssl/version.h>
@@ -19,34 +20,44 @@
 #error "Perennial needs wolfSSL 5.7.2 or later"
 #endif
 #ifndef SINGLE_THREADED
-#error "Perennial needs SINGLE_THREADED in user_settings.h because it calls wolfSSL from one thread and brings no mutex"
+#error "Perennial needs SINGLE_THREADED in user_settings.h because it calls wolfSSL from one" \
+    "thread and brings no mutex"
 #endif
 #ifndef WOLFSSL_NO_MALLOC
-#error "Perennial needs WOLFSSL_NO_MALLOC in user_settings.h because no heap may be linked and the generator's state must lie inside WC_RNG"
+#error "Perennial needs WOLFSSL_NO_MALLOC in user_settings.h because no heap may be linked" \
+    "and the generator's state must lie inside WC_RNG"
 #endif
 #if !defined(NO_WOLFSSL_MEMORY) && !defined(XMALLOC_OVERRIDE)
-#error "Perennial needs NO_WOLFSSL_MEMORY (or XMALLOC_OVERRIDE) in user_settings.h because no heap may be linked"
+#error "Perennial needs NO_WOLFSSL_MEMORY (or XMALLOC_OVERRIDE) in user_settings.h because" \
+    "no heap may be linked"
 #endif
 #ifdef WOLFSSL_SMALL_STACK
-#error "Perennial needs WOLFSSL_SMALL_STACK off in user_settings.h because it moves temporaries to a heap that is not there"
+#error "Perennial needs WOLFSSL_SMALL_STACK off in user_settings.h because it moves" \
+    "temporaries to a heap that is not there"
 #endif
 #ifdef WOLFSSL_SP_SMALL_STACK
-#error "Perennial needs WOLFSSL_SP_SMALL_STACK off in user_settings.h because it moves temporaries to a heap that is not there"
+#error "Perennial needs WOLFSSL_SP_SMALL_STACK off in user_settings.h because it moves" \
+    "temporaries to a heap that is not there"
 #endif
 #if !defined(WOLFSSL_SP_MATH) && !defined(WOLFSSL_SP_MATH_ALL)
-#error "Perennial needs WOLFSSL_SP_MATH in user_settings.h because its keys are stored as SP integers"
+#error "Perennial needs WOLFSSL_SP_MATH in user_settings.h because its keys are stored as SP" \
+    "integers"
 #endif
 #if defined(WOLFSSL_SP_INT_NEGATIVE) || defined(HAVE_WOLF_BIGINT)
-#error "Perennial needs WOLFSSL_SP_INT_NEGATIVE and HAVE_WOLF_BIGINT off in user_settings.h because both enlarge the header of an SP integer (they come with WOLFSSL_SP_MATH_ALL and OPENSSL_ALL)"
+#error "Perennial needs WOLFSSL_SP_INT_NEGATIVE and HAVE_WOLF_BIGINT off in user_settings.h" \
+    "because both enlarge the header of an SP integer (they come with WOLFSSL_SP_MATH_ALL" \
+    "and OPENSSL_ALL)"
 #endif
 #ifndef WOLFSSL_HAVE_SP_RSA
 #error "Perennial needs WOLFSSL_HAVE_SP_RSA in user_settings.h because RSA runs on the SP code"
 #endif
 #ifndef WOLFSSL_HAVE_SP_ECC
-#error "Perennial needs WOLFSSL_HAVE_SP_ECC in user_settings.h because ECDSA runs on the SP code"
+#error "Perennial needs WOLFSSL_HAVE_SP_ECC in user_settings.h because ECDSA runs on the SP" \
+    "code"
 #endif
 #ifndef HAVE_ECC
-#error "Perennial needs HAVE_ECC in user_settings.h because signing keys and CAs may be P-256 or P-384"
+#error "Perennial needs HAVE_ECC in user_settings.h because signing keys and CAs may be" \
+    "P-256 or P-384"
 #endif
 #ifdef WOLFSSL_SP_NO_256
 #error "Perennial needs WOLFSSL_SP_NO_256 off in user_settings.h because of P-256"
@@ -58,31 +69,39 @@
 #error "Perennial needs WOLFSSL_SP_NO_2048 off in user_settings.h because of RSA-2048"
 #endif
 #if RA_RSA_BITS_MAX >= 3072 && defined(WOLFSSL_SP_NO_3072)
-#error "Perennial needs WOLFSSL_SP_NO_3072 off in user_settings.h because RA_RSA_BITS_MAX is 3072 or more"
+#error "Perennial needs WOLFSSL_SP_NO_3072 off in user_settings.h because RA_RSA_BITS_MAX is" \
+    "3072 or more"
 #endif
 #if RA_RSA_BITS_MAX >= 4096 && !defined(WOLFSSL_SP_4096)
 #error "Perennial needs WOLFSSL_SP_4096 in user_settings.h because RA_RSA_BITS_MAX is 4096"
 #endif
 #if defined(RSA_LOW_MEM) || defined(SP_RSA_PRIVATE_EXP_D)
-#error "Perennial needs RSA_LOW_MEM and SP_RSA_PRIVATE_EXP_D off in user_settings.h because private RSA operations use the CRT and d is not stored"
+#error "Perennial needs RSA_LOW_MEM and SP_RSA_PRIVATE_EXP_D off in user_settings.h because" \
+    "private RSA operations use the CRT and d is not stored"
 #endif
 #if defined(NO_RSA) || defined(WOLFSSL_RSA_PUBLIC_ONLY) || defined(WOLFSSL_RSA_VERIFY_ONLY)
-#error "Perennial needs RSA with private keys in user_settings.h (NO_RSA, WOLFSSL_RSA_PUBLIC_ONLY and WOLFSSL_RSA_VERIFY_ONLY off)"
+#error "Perennial needs RSA with private keys in user_settings.h (NO_RSA," \
+    "WOLFSSL_RSA_PUBLIC_ONLY and WOLFSSL_RSA_VERIFY_ONLY off)"
 #endif
 #ifdef WC_NO_RSA_OAEP
-#error "Perennial needs WC_NO_RSA_OAEP off in user_settings.h because the CEP Encryption key decrypts OAEP"
+#error "Perennial needs WC_NO_RSA_OAEP off in user_settings.h because the CEP Encryption key" \
+    "decrypts OAEP"
 #endif
 #if defined(NO_SHA) || defined(NO_SHA256) || !defined(WOLFSSL_SHA384) || !defined(WOLFSSL_SHA512)
-#error "Perennial needs SHA-1, SHA-256, WOLFSSL_SHA384 and WOLFSSL_SHA512 in user_settings.h because of thumbprints and certificate signatures"
+#error "Perennial needs SHA-1, SHA-256, WOLFSSL_SHA384 and WOLFSSL_SHA512 in user_settings.h" \
+    "because of thumbprints and certificate signatures"
 #endif
 #if !defined(HAVE_AESGCM) || !defined(WOLFSSL_AES_256)
-#error "Perennial needs HAVE_AESGCM with 256-bit keys in user_settings.h because the store is sealed with AES-256-GCM"
+#error "Perennial needs HAVE_AESGCM with 256-bit keys in user_settings.h because the store" \
+    "is sealed with AES-256-GCM"
 #endif
 #ifndef HAVE_HASHDRBG
-#error "Perennial needs HAVE_HASHDRBG in user_settings.h because its random numbers come from Hash_DRBG"
+#error "Perennial needs HAVE_HASHDRBG in user_settings.h because its random numbers come" \
+    "from Hash_DRBG"
 #endif
 #ifndef CUSTOM_RAND_GENERATE_SEED
-#error "Perennial needs CUSTOM_RAND_GENERATE_SEED set to ra_random_wolfssl_seed in user_settings.h because only health-tested entropy may seed the generator"
+#error "Perennial needs CUSTOM_RAND_GENERATE_SEED set to ra_random_wolfssl_seed in" \
+    "user_settings.h because only health-tested entropy may seed the generator"
 #endif
 
 /* Unit tests only (RA_TEST_ALLOC_TRAP): how often wolfSSL asked for memory. */

@@ -9,7 +9,7 @@
 #include "crypto_vectors.h"
 #include "ra_hash.h"
 
-const char *const crypto_hashes[5] = { "", "sha1", "sha256", "sha384", "sha512" };
+const char *const crypto_hashes[5] = {"", "sha1", "sha256", "sha384", "sha512"};
 
 #ifdef RA_TEST_ALLOC_TRAP
 extern unsigned ra_wolfssl_alloc_count;

@@ -45,7 +45,7 @@ struct noise {
     size_t given;
     size_t defect_at;
     enum noise_defect defect;
-    uint32_t most;      /* bytes given in one call at most; 0: all        */
+    uint32_t most; /* bytes given in one call at most; 0: all        */
     unsigned calls;
     uint32_t asked_max; /* the largest request seen                       */
     struct hal_entropy hal;

@@ -10,7 +10,7 @@
 #include "crypto_vectors.h"
 #include "ra_hash.h"
 
-static const size_t sizes[] = { 0, 1, 55, 56, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 1000 };
+static const size_t sizes[] = {0, 1, 55, 56, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 1000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 static uint8_t pattern[1000];
 
@@ -26,8 +26,8 @@ static void digests_are_openssls(void **state)
             uint8_t out[RA_HASH_SIZE_MAX + 1];
 
             memset(out, 0xa5, sizeof out);
-            assert_int_equal(ra_hash((enum ra_hash_alg)a, sizes[i] > 0 ? pattern : NULL, sizes[i],
-                                     out), RA_OK);
+            assert_int_equal(
+                ra_hash((enum ra_hash_alg)a, sizes[i] > 0 ? pattern : NULL, sizes[i], out), RA_OK);
             assert_memory_equal(out, want->p + i * size, size);
             assert_int_equal(out[size], 0xa5);
         }
@@ -36,7 +36,7 @@ static void digests_are_openssls(void **state)
 
 static void pieces_give_the_same(void **state)
 {
-    static const size_t steps[] = { 1, 3, 63, 64, 65, 127, 200 };
+    static const size_t steps[] = {1, 3, 63, 64, 65, 127, 200};
 
     (void)state;
     for (int a = RA_HASH_SHA1; a <= RA_HASH_SHA512; a++) {
@@ -86,7 +86,7 @@ static void hmac_is_openssls(void **state)
     static const struct {
         const char *name;
         size_t key;
-    } cases[] = { { "1", 1 }, { "20", 20 }, { "64", 64 }, { "65", 65 }, { "131", 131 } };
+    } cases[] = {{"1", 1}, {"20", 20}, {"64", 64}, {"65", 65}, {"131", 131}};
     uint8_t out[32];
 
     (void)state;
@@ -95,10 +95,10 @@ static void hmac_is_openssls(void **state)
         assert_memory_equal(out, crypto_blob("hmac", cases[i].name)->p, 32);
     }
     /* python3: hmac.new(b'', b'', 'sha256'); openssl's command line wants a key */
-    static const uint8_t empty[32] = {
-        0xb6, 0x13, 0x67, 0x9a, 0x08, 0x14, 0xd9, 0xec, 0x77, 0x2f, 0x95, 0xd7, 0x78, 0xc3, 0x5f, 0xc5,
-        0xff, 0x16, 0x97, 0xc4, 0x93, 0x71, 0x56, 0x53, 0xc6, 0xc7, 0x12, 0x14, 0x42, 0x92, 0xc5, 0xad
-    };
+    static const uint8_t empty[32] = {0xb6, 0x13, 0x67, 0x9a, 0x08, 0x14, 0xd9, 0xec,
+                                      0x77, 0x2f, 0x95, 0xd7, 0x78, 0xc3, 0x5f, 0xc5,
+                                      0xff, 0x16, 0x97, 0xc4, 0x93, 0x71, 0x56, 0x53,
+                                      0xc6, 0xc7, 0x12, 0x14, 0x42, 0x92, 0xc5, 0xad};
     assert_int_equal(ra_hmac_sha256(NULL, 0, NULL, 0, out), RA_OK);
     assert_memory_equal(out, empty, 32);
 }
@@ -141,8 +141,8 @@ static void nothing_was_allocated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests_are_openssls), cmocka_unit_test(pieces_give_the_same),
-        cmocka_unit_test(misuse_is_told),       cmocka_unit_test(hmac_is_openssls),
+        cmocka_unit_test(digests_are_openssls),  cmocka_unit_test(pieces_give_the_same),
+        cmocka_unit_test(misuse_is_told),        cmocka_unit_test(hmac_is_openssls),
         cmocka_unit_test(compare_sees_each_bit), cmocka_unit_test(wipe_stays_inside),
         cmocka_unit_test(nothing_was_allocated),
     };

@@ -19,11 +19,11 @@ static const struct {
     unsigned bits;
     size_t block;
 } own[] = {
-    { "rsa2048", RA_KEY_RSA_2048, "RSA-2048", 2048, 256 },
-    { "rsa3072", RA_KEY_RSA_3072, "RSA-3072", 3072, 384 },
-    { "rsa4096", RA_KEY_RSA_4096, "RSA-4096", 4096, 512 },
-    { "p256", RA_KEY_EC_P256, "EC P-256", 256, 72 },
-    { "p384", RA_KEY_EC_P384, "EC P-384", 384, 104 },
+    {"rsa2048", RA_KEY_RSA_2048, "RSA-2048", 2048, 256},
+    {"rsa3072", RA_KEY_RSA_3072, "RSA-3072", 3072, 384},
+    {"rsa4096", RA_KEY_RSA_4096, "RSA-4096", 4096, 512},
+    {"p256", RA_KEY_EC_P256, "EC P-256", 256, 72},
+    {"p384", RA_KEY_EC_P384, "EC P-384", 384, 104},
 };
 enum { OWN = sizeof own / sizeof own[0] };
 
@@ -143,7 +143,7 @@ static void the_tail_of_the_buffer_holds_no_secret(void **state)
 
 static void ec_keys_come_in_several_forms(void **state)
 {
-    static const char *const names[] = { "p256", "p384" };
+    static const char *const names[] = {"p256", "p384"};
     struct ra_key key, whole;
 
     (void)state;
@@ -160,10 +160,9 @@ static void ec_keys_come_in_several_forms(void **state)
 
 static void other_keys_are_refused_by_name(void **state)
 {
-    static const char *const ders[] = { "rsa1024", "rsa2050", "rsa4104", "rsa3primes", "rsa2560",
-                                        "rsa2056", "p521", "k256" };
-    static const char *const spkis[] = { "rsa1024", "rsa2050", "rsa4104", "p521", "k256",
-                                         "ed25519" };
+    static const char *const ders[] = {"rsa1024", "rsa2050", "rsa4104", "rsa3primes",
+                                       "rsa2560", "rsa2056", "p521",    "k256"};
+    static const char *const spkis[] = {"rsa1024", "rsa2050", "rsa4104", "p521", "k256", "ed25519"};
     struct ra_key key;
 
     (void)state;
@@ -186,7 +185,7 @@ static void cut_and_longer_input_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < OWN; i++) {
-        static const char *const forms[] = { "der", "p8", "spki" };
+        static const char *const forms[] = {"der", "p8", "spki"};
 
         for (size_t f = 0; f < 3; f++) {
             const struct crypto_blob *b = crypto_blob(own[i].name, forms[f]);
@@ -194,11 +193,13 @@ static void cut_and_longer_input_is_refused(void **state)
 
             for (size_t size = 0; size < b->size; size++)
                 assert_int_equal(f == 2 ? ra_key_from_spki(&key, b->p, size)
-                                        : ra_key_from_der(&key, b->p, size), RA_E_KEY_FORMAT);
+                                        : ra_key_from_der(&key, b->p, size),
+                                 RA_E_KEY_FORMAT);
             memcpy(copy, b->p, b->size);
             copy[b->size] = 0;
             assert_int_equal(f == 2 ? ra_key_from_spki(&key, copy, b->size + 1)
-                                    : ra_key_from_der(&key, copy, b->size + 1), RA_E_KEY_FORMAT);
+                                    : ra_key_from_der(&key, copy, b->size + 1),
+                             RA_E_KEY_FORMAT);
         }
     }
 }
@@ -208,7 +209,7 @@ static void cut_and_longer_input_is_refused(void **state)
 static void changed_private_keys_are_refused(void **state)
 {
     static uint8_t copy[DER_MAX], out[DER_MAX];
-    static const char *const names[] = { "rsa2048", "p256" };
+    static const char *const names[] = {"rsa2048", "p256"};
 
     (void)state;
     for (size_t n = 0; n < 2; n++) {
@@ -240,7 +241,7 @@ static void changed_private_keys_are_refused(void **state)
 
 static void points_off_the_curve_are_refused(void **state)
 {
-    static const char *const names[] = { "p256", "p384" };
+    static const char *const names[] = {"p256", "p384"};
     uint8_t copy[200];
     struct ra_key key;
 
@@ -270,10 +271,10 @@ static void points_off_the_curve_are_refused(void **state)
 static void private_numbers_out_of_range_are_refused(void **state)
 {
     const struct crypto_blob *b = crypto_blob("rfc6979", "p256.der");
-    static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
-                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                       0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
-                                       0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+    static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+                                      0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
     uint8_t copy[64];
     struct ra_key key;
 
@@ -302,7 +303,7 @@ static void verify_all_hashes(const char *name, const char *form)
         enum ra_hash_alg alg = (enum ra_hash_alg)a;
         enum ra_hash_alg other = a == RA_HASH_SHA512 ? RA_HASH_SHA384 : (enum ra_hash_alg)(a + 1);
         const struct crypto_blob *sig = crypto_blob(name, crypto_hashes[a]);
-        uint8_t copy[RA_SIGNATURE_MAX + 1] = { 0 };
+        uint8_t copy[RA_SIGNATURE_MAX + 1] = {0};
 
         assert_int_equal(ra_key_verify(&key, alg, crypto_digest(alg), sig->p, sig->size), RA_OK);
         if (ra_key_is_rsa(key.alg))
@@ -351,7 +352,7 @@ static void public_keys_of_odd_sizes_name_the_next_class(void **state)
 
 static void almost_signatures_are_refused(void **state)
 {
-    static const uint8_t ff[256] = { 0xff, 0xff };
+    static const uint8_t ff[256] = {0xff, 0xff};
     struct ra_key key;
 
     (void)state;
@@ -359,8 +360,9 @@ static void almost_signatures_are_refused(void **state)
     for (int i = 0; i < 2; i++) {
         const struct crypto_blob *b = crypto_blob("rsa2048", i == 0 ? "sign-bare" : "sign-early");
 
-        assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), b->p,
-                                       b->size), RA_E_SIGNATURE);
+        assert_int_equal(
+            ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), b->p, b->size),
+            RA_E_SIGNATURE);
     }
     /* not below the modulus */
     assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), ff, 256),
@@ -369,20 +371,23 @@ static void almost_signatures_are_refused(void **state)
 
 static void ecdsa_numbers_out_of_range_are_refused(void **state)
 {
-    static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
-                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                       0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
-                                       0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
-    static const uint8_t zeros[] = { 0x30, 6, 2, 1, 0, 2, 1, 0 };
-    static const uint8_t zero_r[] = { 0x30, 6, 2, 1, 0, 2, 1, 1 };
-    static const uint8_t zero_s[] = { 0x30, 6, 2, 1, 1, 2, 1, 0 };
-    static const uint8_t negative[] = { 0x30, 6, 2, 1, 0x81, 2, 1, 1 };
-    static const uint8_t padded[] = { 0x30, 7, 2, 2, 0, 1, 2, 1, 1 };
+    static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+                                      0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+    static const uint8_t zeros[] = {0x30, 6, 2, 1, 0, 2, 1, 0};
+    static const uint8_t zero_r[] = {0x30, 6, 2, 1, 0, 2, 1, 1};
+    static const uint8_t zero_s[] = {0x30, 6, 2, 1, 1, 2, 1, 0};
+    static const uint8_t negative[] = {0x30, 6, 2, 1, 0x81, 2, 1, 1};
+    static const uint8_t padded[] = {0x30, 7, 2, 2, 0, 1, 2, 1, 1};
     static const struct {
         const uint8_t *p;
         size_t size;
-    } cases[] = { { zeros, sizeof zeros }, { zero_r, sizeof zero_r }, { zero_s, sizeof zero_s },
-                  { negative, sizeof negative }, { padded, sizeof padded } };
+    } cases[] = {{zeros, sizeof zeros},
+                 {zero_r, sizeof zero_r},
+                 {zero_s, sizeof zero_s},
+                 {negative, sizeof negative},
+                 {padded, sizeof padded}};
     uint8_t sig[72];
     struct ra_key key;
 
@@ -390,7 +395,8 @@ static void ecdsa_numbers_out_of_range_are_refused(void **state)
     assert_int_equal(from_spki(&key, "p256", "spki"), RA_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
-                                       cases[i].p, cases[i].size), RA_E_SIGNATURE);
+                                       cases[i].p, cases[i].size),
+                         RA_E_SIGNATURE);
     /* r = order, and s = order */
     for (int i = 0; i < 2; i++) {
         uint8_t *n = sig + (i == 0 ? 2 : 5);
@@ -404,8 +410,9 @@ static void ecdsa_numbers_out_of_range_are_refused(void **state)
         n[1] = 33;
         n[2] = 0;
         memcpy(n + 3, order, 32);
-        assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), sig,
-                                       40), RA_E_SIGNATURE);
+        assert_int_equal(
+            ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), sig, 40),
+            RA_E_SIGNATURE);
     }
 }
 
@@ -425,7 +432,8 @@ static void rsa_signatures_are_openssls(void **state)
                 continue;
             assert_int_equal(ra_key_sign(&key, &random_, (enum ra_hash_alg)a,
                                          crypto_digest((enum ra_hash_alg)a), out, sizeof out,
-                                         &size), RA_OK);
+                                         &size),
+                             RA_OK);
             assert_int_equal(size, want->size);
             assert_memory_equal(out, want->p, size);
         }
@@ -435,9 +443,8 @@ static void rsa_signatures_are_openssls(void **state)
 static void ecdsa_signatures_are_rfc_6979s(void **state)
 {
     static const char *const names[2][4] = {
-        { "p256.sha1", "p256.sha256", "p256.sha384", "p256.sha512" },
-        { "p384.sha1", "p384.sha256", "p384.sha384", "p384.sha512" }
-    };
+        {"p256.sha1", "p256.sha256", "p256.sha384", "p256.sha512"},
+        {"p384.sha1", "p384.sha256", "p384.sha384", "p384.sha512"}};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -450,8 +457,8 @@ static void ecdsa_signatures_are_rfc_6979s(void **state)
             uint8_t out[RA_SIGNATURE_MAX];
             size_t size;
 
-            assert_int_equal(ra_key_sign(&key, NULL, alg, crypto_digest(alg), out, sizeof out,
-                                         &size), RA_OK);
+            assert_int_equal(
+                ra_key_sign(&key, NULL, alg, crypto_digest(alg), out, sizeof out, &size), RA_OK);
             assert_int_equal(size, want->size);
             assert_memory_equal(out, want->p, size);
             assert_int_equal(ra_key_verify(&key, alg, crypto_digest(alg), out, size), RA_OK);
@@ -473,8 +480,9 @@ static void signing_needs_all_it_needs(void **state)
     assert_int_equal(ra_random_init(&unseeded, &n.hal), RA_OK);
     assert_int_equal(from_der(&key, "rsa2048", "der"), RA_OK);
     assert_int_equal(from_spki(&public_key, "rsa2048", "spki"), RA_OK);
-    assert_int_equal(ra_key_sign(&public_key, &random_, RA_HASH_SHA256, digest, out, sizeof out,
-                                 &size), RA_E_KEY_PRIVATE);
+    assert_int_equal(
+        ra_key_sign(&public_key, &random_, RA_HASH_SHA256, digest, out, sizeof out, &size),
+        RA_E_KEY_PRIVATE);
     assert_int_equal(size, 0);
     assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, digest, out, 255, &size),
                      RA_E_SPACE);
@@ -506,19 +514,20 @@ static void a_damaged_key_gives_no_signature(void **state)
 
         *word ^= 0x100;
         memset(out, 1, sizeof out);
-        assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256,
-                                     crypto_digest(RA_HASH_SHA256), out, sizeof out, &size),
+        assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
+                                     out, sizeof out, &size),
                          RA_E_CRYPTO_INTERNAL);
         assert_int_equal(size, 0);
         for (size_t i = 0; i < 256; i++)
             assert_int_equal(out[i], 0);
         *word ^= 0x100;
     }
-    assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
-                                 out, sizeof out, &size), RA_OK);
+    assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), out,
+                                 sizeof out, &size),
+                     RA_OK);
 }
 
-static const char *const paddings[] = { "pkcs1", "oaep1", "oaep256" };
+static const char *const paddings[] = {"pkcs1", "oaep1", "oaep256"};
 
 static void openssls_ciphertexts_open(void **state)
 {
@@ -535,12 +544,14 @@ static void openssls_ciphertexts_open(void **state)
             if (i > 0 && p > 0)
                 continue;
             assert_int_equal(ra_key_decrypt(&key, &random_, (enum ra_padding)p, c->p, c->size, out,
-                                            sizeof out, &size), RA_OK);
+                                            sizeof out, &size),
+                             RA_OK);
             assert_int_equal(size, 22);
             assert_memory_equal(out, "content encryption key", 22);
             /* under another padding it is nothing */
             assert_int_equal(ra_key_decrypt(&key, &random_, (enum ra_padding)((p + 1) % 3), c->p,
-                                            c->size, out, sizeof out, &size), RA_E_DECRYPT);
+                                            c->size, out, sizeof out, &size),
+                             RA_E_DECRYPT);
             assert_int_equal(size, 0);
         }
     }
@@ -548,8 +559,8 @@ static void openssls_ciphertexts_open(void **state)
 
 static void bad_padding_looks_all_alike(void **state)
 {
-    static const char *const bad[] = { "type1", "noend", "short" };
-    static const uint8_t ff[256] = { 0xff, 0xff };
+    static const char *const bad[] = {"type1", "noend", "short"};
+    static const uint8_t ff[256] = {0xff, 0xff};
     uint8_t out[RA_SIGNATURE_MAX];
     struct ra_key key;
     size_t size;
@@ -559,8 +570,9 @@ static void bad_padding_looks_all_alike(void **state)
     for (size_t i = 0; i < 3; i++) {
         const struct crypto_blob *c = crypto_blob("rsa2048", bad[i]);
 
-        assert_int_equal(ra_key_decrypt(&key, &random_, RA_PAD_PKCS1, c->p, c->size, out,
-                                        sizeof out, &size), RA_E_DECRYPT);
+        assert_int_equal(
+            ra_key_decrypt(&key, &random_, RA_PAD_PKCS1, c->p, c->size, out, sizeof out, &size),
+            RA_E_DECRYPT);
     }
     assert_int_equal(ra_key_decrypt(&key, &random_, RA_PAD_PKCS1, ff, 256, out, sizeof out, &size),
                      RA_E_DECRYPT);
@@ -570,7 +582,7 @@ static void bad_padding_looks_all_alike(void **state)
 
 static void what_we_encrypt_we_decrypt(void **state)
 {
-    static const size_t overhead[] = { 11, 42, 66 };
+    static const size_t overhead[] = {11, 42, 66};
     struct ra_key key, public_key, ec;
     uint8_t in[256], sealed[256], out[256];
     size_t size, opened;
@@ -582,23 +594,26 @@ static void what_we_encrypt_we_decrypt(void **state)
     for (size_t p = 0; p < 3; p++) {
         enum ra_padding pad = (enum ra_padding)p;
         size_t longest = 256 - overhead[p];
-        static const size_t step[] = { 1, 32 };
+        static const size_t step[] = {1, 32};
 
         for (size_t i = 0; i < 3; i++) {
             size_t n = i < 2 ? step[i] : longest;
 
-            assert_int_equal(ra_key_encrypt(&public_key, &random_, pad, in, n, sealed,
-                                            sizeof sealed, &size), RA_OK);
+            assert_int_equal(
+                ra_key_encrypt(&public_key, &random_, pad, in, n, sealed, sizeof sealed, &size),
+                RA_OK);
             assert_int_equal(size, 256);
-            assert_int_equal(ra_key_decrypt(&key, &random_, pad, sealed, size, out, sizeof out,
-                                            &opened), RA_OK);
+            assert_int_equal(
+                ra_key_decrypt(&key, &random_, pad, sealed, size, out, sizeof out, &opened), RA_OK);
             assert_int_equal(opened, n);
             assert_memory_equal(out, in, n);
         }
         assert_int_equal(ra_key_encrypt(&public_key, &random_, pad, in, longest + 1, sealed,
-                                        sizeof sealed, &size), RA_E_LIMIT);
-        assert_int_equal(ra_key_encrypt(&public_key, &random_, pad, in, 0, sealed, sizeof sealed,
-                                        &size), RA_E_ARGUMENT);
+                                        sizeof sealed, &size),
+                         RA_E_LIMIT);
+        assert_int_equal(
+            ra_key_encrypt(&public_key, &random_, pad, in, 0, sealed, sizeof sealed, &size),
+            RA_E_ARGUMENT);
         assert_int_equal(ra_key_encrypt(&public_key, &random_, pad, in, 5, sealed, 255, &size),
                          RA_E_SPACE);
         assert_int_equal(ra_key_encrypt(&public_key, NULL, pad, in, 5, sealed, 256, &size),

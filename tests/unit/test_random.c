@@ -31,7 +31,7 @@ static int setup(void **state)
 
 static void start_takes_1024_bytes_in_slices(void **state)
 {
-    uint8_t out[4] = { 1, 2, 3, 4 };
+    uint8_t out[4] = {1, 2, 3, 4};
 
     (void)state;
     assert_int_equal(noise.calls, 0);
@@ -98,7 +98,7 @@ static void a_source_that_waits_is_waited_for(void **state)
 
 static void without_a_source_there_is_no_key(void **state)
 {
-    const struct hal_entropy none = { NULL, NULL };
+    const struct hal_entropy none = {NULL, NULL};
     uint8_t out[1];
 
     (void)state;
@@ -129,11 +129,11 @@ static void health_failures_stay(void **state)
         size_t at, seen;
     } cases[] = {
         /* 31 equal bytes; the chunk in which the 31st falls is the last one read */
-        { NOISE_STUCK, 0, 64 },
-        { NOISE_STUCK, 900, 960 },
-        { NOISE_STUCK, 1024 - 31, 1024 },
+        {NOISE_STUCK, 0, 64},
+        {NOISE_STUCK, 900, 960},
+        {NOISE_STUCK, 1024 - 31, 1024},
         /* 325 zeros in a window of 512: at three of four, after at least 433 bytes */
-        { NOISE_BIASED, 0, 1024 },
+        {NOISE_BIASED, 0, 1024},
     };
     uint8_t out[1];
 
@@ -166,7 +166,7 @@ static int script_read(void *dev, uint8_t *to, uint32_t size)
 
 static ra_err seed_from_script(void)
 {
-    static const struct hal_entropy hal = { script_read, NULL };
+    static const struct hal_entropy hal = {script_read, NULL};
 
     script_at = 0;
     assert_int_equal(ra_random_init(&random_, &hal), RA_OK);
@@ -269,11 +269,16 @@ static void nothing_was_allocated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(start_takes_1024_bytes_in_slices), TEST(bytes_are_hash_drbgs),
-        TEST(small_portions_serve_too),         TEST(a_source_that_waits_is_waited_for),
-        TEST(without_a_source_there_is_no_key), TEST(health_failures_stay),
-        TEST(cutoffs_are_exact),                TEST(later_failures_stop_it),
-        TEST(sizes_are_bounded),                TEST(nothing_was_allocated),
+        TEST(start_takes_1024_bytes_in_slices),
+        TEST(bytes_are_hash_drbgs),
+        TEST(small_portions_serve_too),
+        TEST(a_source_that_waits_is_waited_for),
+        TEST(without_a_source_there_is_no_key),
+        TEST(health_failures_stay),
+        TEST(cutoffs_are_exact),
+        TEST(later_failures_stop_it),
+        TEST(sizes_are_bounded),
+        TEST(nothing_was_allocated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

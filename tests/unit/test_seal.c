@@ -24,7 +24,7 @@ static int device_key(void *dev, uint8_t key[HAL_DEVICE_KEY_SIZE])
     return key_answer;
 }
 
-static const struct hal_device_key hal_key = { device_key, NULL };
+static const struct hal_device_key hal_key = {device_key, NULL};
 
 static int setup(void **state)
 {
@@ -39,8 +39,7 @@ static void opens_what_others_sealed(void **state)
     static const struct {
         const char *name;
         size_t size, aad;
-    } cases[] = { { "0", 0, 40 }, { "1", 1, 0 }, { "16", 16, 16 }, { "128", 128, 24 },
-                  { "1000", 1000, 5 } };
+    } cases[] = {{"0", 0, 40}, {"1", 1, 0}, {"16", 16, 16}, {"128", 128, 24}, {"1000", 1000, 5}};
     uint8_t pattern[1012], buf[1000];
 
     (void)state;
@@ -51,8 +50,8 @@ static void opens_what_others_sealed(void **state)
         assert_int_equal(b->size, size + RA_SEAL_TAG_SIZE);
         crypto_pattern(pattern, sizeof pattern); /* nonce: its first 12 bytes */
         memcpy(buf, b->p, size);
-        assert_int_equal(ra_seal_open(&seal, pattern, cases[i].aad, buf, size, pattern,
-                                      b->p + size), RA_OK);
+        assert_int_equal(
+            ra_seal_open(&seal, pattern, cases[i].aad, buf, size, pattern, b->p + size), RA_OK);
         assert_memory_equal(buf, pattern, size);
     }
 }
@@ -66,8 +65,8 @@ static void nothing_may_differ(void **state)
     crypto_pattern(plain, sizeof plain);
     crypto_pattern(aad, sizeof aad);
     memcpy(sealed, plain, sizeof plain);
-    assert_int_equal(ra_seal_close(&seal, &random_, aad, sizeof aad, sealed, sizeof sealed, nonce,
-                                   tag), RA_OK);
+    assert_int_equal(
+        ra_seal_close(&seal, &random_, aad, sizeof aad, sealed, sizeof sealed, nonce, tag), RA_OK);
     assert_memory_not_equal(sealed, plain, sizeof plain);
     memcpy(buf, sealed, sizeof buf);
     assert_int_equal(ra_seal_open(&seal, aad, sizeof aad, buf, sizeof buf, nonce, tag), RA_OK);
@@ -76,7 +75,7 @@ static void nothing_may_differ(void **state)
     struct {
         uint8_t *p;
         size_t size;
-    } const parts[] = { { sealed, sizeof sealed }, { aad, sizeof aad }, { nonce, 12 }, { tag, 16 } };
+    } const parts[] = {{sealed, sizeof sealed}, {aad, sizeof aad}, {nonce, 12}, {tag, 16}};
     for (size_t part = 0; part < 4; part++) {
         for (size_t bit = 0; bit < parts[part].size * 8; bit += 3) {
             uint8_t *b = parts[part].p + bit / 8;
@@ -100,7 +99,7 @@ static void nothing_may_differ(void **state)
 
 static void every_nonce_is_new(void **state)
 {
-    uint8_t nonces[64][12], buf[4] = { 0 }, tag[16];
+    uint8_t nonces[64][12], buf[4] = {0}, tag[16];
 
     (void)state;
     for (size_t i = 0; i < 64; i++) {
@@ -127,8 +126,8 @@ static void without_random_numbers_nothing_is_sealed(void **state)
 
 static void without_a_device_key_it_says_so(void **state)
 {
-    const struct hal_device_key none = { NULL, NULL };
-    uint8_t buf[4] = { 0 }, nonce[12] = { 0 }, tag[16] = { 0 };
+    const struct hal_device_key none = {NULL, NULL};
+    uint8_t buf[4] = {0}, nonce[12] = {0}, tag[16] = {0};
 
     (void)state;
     key_answer = 0;

@@ -351,7 +351,7 @@ def main():
     seals()
     generator()
     lines = ['/* Made by tests/vectors/make_crypto.py: openssl\'s keys, signatures and digests. */',
-             '#include "crypto_vectors.h"', '']
+             '#include "crypto_vectors.h"', '', '/* clang-format off */']
     for i, (name, data) in enumerate(blobs):
         lines.append(f'static const uint8_t b{i}[] = {{ /* {name} */')
         data = data or b'\0'

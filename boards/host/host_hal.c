@@ -370,7 +370,8 @@ int host_hal_open(const struct host_options *o, struct hal *hal)
     host.entropy = -1;
 
     if (o->entropy != NULL) {
-        host.entropy = strcmp(o->entropy, "none") == 0 ? -2 : open(o->entropy, O_RDONLY | O_CLOEXEC);
+        host.entropy =
+            strcmp(o->entropy, "none") == 0 ? -2 : open(o->entropy, O_RDONLY | O_CLOEXEC);
         if (host.entropy == -1) {
             host_complain("cannot open", o->entropy);
             return -1;

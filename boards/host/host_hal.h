@@ -23,29 +23,29 @@
 #include "hal.h"
 
 struct host_options {
-    const char *flash;       /* file; NULL: no file, the flash is forgotten at exit */
-    uint32_t sector_size;    /* geometry, see hal_flash.h                           */
+    const char *flash;    /* file; NULL: no file, the flash is forgotten at exit */
+    uint32_t sector_size; /* geometry, see hal_flash.h                           */
     uint32_t sectors;
     uint32_t unit;
     uint32_t page;
-    uint32_t erased;         /* 0xff or 0x00                                        */
-    uint32_t busy_polls;     /* polls that say busy after each program or erase     */
-    uint32_t cut_before;     /* the power goes before the Nth flash operation, 0: never */
-    uint32_t cut_after;      /* ... after it                                        */
-    uint32_t cut_in;         /* ... in the middle: some of its bits are done        */
-    bool trace_flash;        /* each operation on a line of standard error          */
-    const char *device_key;  /* file of 32 bytes; NULL: none                        */
-    const char *entropy;     /* file instead of getrandom; "none": it has failed    */
+    uint32_t erased;        /* 0xff or 0x00                                        */
+    uint32_t busy_polls;    /* polls that say busy after each program or erase     */
+    uint32_t cut_before;    /* the power goes before the Nth flash operation, 0: never */
+    uint32_t cut_after;     /* ... after it                                        */
+    uint32_t cut_in;        /* ... in the middle: some of its bits are done        */
+    bool trace_flash;       /* each operation on a line of standard error          */
+    const char *device_key; /* file of 32 bytes; NULL: none                        */
+    const char *entropy;    /* file instead of getrandom; "none": it has failed    */
     bool wall_known;
-    int64_t wall;            /* Unix seconds at the start                           */
-    uint32_t speed;          /* the board's clock runs this many times faster       */
-    uint32_t watchdog;       /* seconds without `feed` until the process is ended, 0: none */
-    bool exit_on_reset;      /* exit with 0 instead of starting again               */
-    bool network;            /* false: the cable is out, for ever                   */
-    bool restricted;         /* nothing outside the emulated network answers        */
-    const char *forward;     /* ADDRESS:PORT:COMMAND, see slirp's guestfwd          */
-    const char *capture;     /* pcap file of all frames                             */
-    char *const *argv;       /* to start again                                      */
+    int64_t wall;        /* Unix seconds at the start                           */
+    uint32_t speed;      /* the board's clock runs this many times faster       */
+    uint32_t watchdog;   /* seconds without `feed` until the process is ended, 0: none */
+    bool exit_on_reset;  /* exit with 0 instead of starting again               */
+    bool network;        /* false: the cable is out, for ever                   */
+    bool restricted;     /* nothing outside the emulated network answers        */
+    const char *forward; /* ADDRESS:PORT:COMMAND, see slirp's guestfwd          */
+    const char *capture; /* pcap file of all frames                             */
+    char *const *argv;   /* to start again                                      */
 };
 
 #define HOST_EXIT_CUT 137 /* as after SIGKILL: the power was cut                     */

@@ -212,7 +212,8 @@ static int add_forward(const char *text)
     unsigned port;
     int used = 0;
     if (sscanf(text, "%15[0-9.]:%u:%n", address, &port, &used) != 2 || used == 0 ||
-        text[used] == '\0' || port == 0 || port > 65535 || inet_pton(AF_INET, address, &guest) != 1 ||
+        text[used] == '\0' || port == 0 || port > 65535 ||
+        inet_pton(AF_INET, address, &guest) != 1 ||
         slirp_add_exec(net.slirp, text + used, &guest, (int)port) != 0) {
         errno = 0;
         host_complain("cannot forward", text);

@@ -36,8 +36,8 @@ struct ra_net_config {
     uint32_t netmask;
     uint32_t gateway;
     uint32_t dns[RA_NET_DNS_SERVERS]; /* first one set: used instead of those from DHCP */
-    const char *sntp_server; /* name or dotted address; NULL or "": no SNTP */
-    const char *host_name;   /* for DHCP, up to 32 characters; NULL or "": none */
+    const char *sntp_server;          /* name or dotted address; NULL or "": no SNTP */
+    const char *host_name;            /* for DHCP, up to 32 characters; NULL or "": none */
 };
 
 struct ra_net_status {

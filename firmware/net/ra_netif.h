@@ -22,7 +22,7 @@ struct ra_netif {
     uint32_t frames_in;
     uint32_t frames_out;
     uint32_t frames_refused; /* the driver had no room; TCP repeats */
-    uint32_t starved;        /* polls that found no packet buffer free; frames waited in the driver */
+    uint32_t starved;        /* polls that found no packet buffer; frames waited below */
     uint8_t frame[HAL_ETHERNET_FRAME_MAX]; /* a frame that lwIP built in pieces */
 };
 

@@ -17,7 +17,7 @@
 
 #define NTP_PORT 123u
 #define NTP_SIZE 48u
-#define NTP_CLIENT 0x23u          /* leap indicator 0, version 4, mode 3          */
+#define NTP_CLIENT 0x23u            /* leap indicator 0, version 4, mode 3          */
 #define NTP_1970_TO_2036 2085978496 /* seconds to the start of NTP era 1          */
 
 _Static_assert(sizeof(ip_addr_t) <= sizeof((struct ra_sntp *)0)->address,
@@ -59,8 +59,8 @@ static void on_packet(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_a
         return;
     }
     memcpy(&asked, s->address, sizeof asked);
-    if (!whole || port != NTP_PORT || !ip_addr_eq(from, &asked) ||
-        get32(m + 24) != s->cookie[0] || get32(m + 28) != s->cookie[1]) {
+    if (!whole || port != NTP_PORT || !ip_addr_eq(from, &asked) || get32(m + 24) != s->cookie[0] ||
+        get32(m + 28) != s->cookie[1]) {
         s->refused++;
         return;
     }

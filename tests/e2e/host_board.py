@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The host board's flash file, power cuts and options, without the firmware (tests/net/net_probe)."""
 import argparse
-import os
 import pathlib
 import subprocess
 import sys

@@ -83,8 +83,8 @@ static const char *const state_names[] = {"idle", "connecting", "open", "closed"
 
 static void print_end(uint64_t since)
 {
-    printf(" state=%s error=%s ms=%" PRIu64, state_names[t.state(t.ctx)], ra_error_name(t.error(t.ctx)),
-           now() - since);
+    printf(" state=%s error=%s ms=%" PRIu64, state_names[t.state(t.ctx)],
+           ra_error_name(t.error(t.ctx)), now() - since);
 }
 
 static enum ra_transport_state connected(void)
@@ -113,7 +113,7 @@ static void send_all(const uint8_t *p, size_t size)
 
 struct taken {
     size_t bytes, body;
-    uint32_t crc; /* of what follows the first empty line */
+    uint32_t crc;  /* of what follows the first empty line */
     unsigned line; /* bytes of \r\n\r\n seen */
     size_t most_held;
     unsigned most_buffers;
@@ -388,8 +388,8 @@ static void run(char *command)
     } else if (n == 4 && strcmp(w[0], "program") == 0) {
         static uint8_t bytes[4096];
         memset(bytes, atoi(w[3]), sizeof bytes);
-        end_flash(hal.flash.program(hal.flash.dev, (uint32_t)atoi(w[1]), bytes,
-                                    (uint32_t)atoi(w[2])));
+        end_flash(
+            hal.flash.program(hal.flash.dev, (uint32_t)atoi(w[1]), bytes, (uint32_t)atoi(w[2])));
     } else if (n == 2 && strcmp(w[0], "erase") == 0) {
         end_flash(hal.flash.erase(hal.flash.dev, (uint32_t)atoi(w[1])));
     } else if (n == 1 && strcmp(w[0], "pools") == 0) {

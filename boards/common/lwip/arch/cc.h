@@ -36,7 +36,7 @@ uint32_t ra_lwip_random(void);
 
 /* Each pool is a section .bss.lwip_pool.NAME, so that a linker script can put some or all of them
  * into other memory. The start-up code need not clear it. */
-#define LWIP_DECLARE_MEMORY_ALIGNED(variable_name, size)                                          \
+#define LWIP_DECLARE_MEMORY_ALIGNED(variable_name, size)                                           \
     uint8_t variable_name[size]                                                                    \
         __attribute__((aligned(MEM_ALIGNMENT), section(".bss.lwip_pool." #variable_name)))
 

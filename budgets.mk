@@ -2,8 +2,26 @@
 #   BOARD.FIGURE[.PART] = BYTES     figure: code data bss ddr stack (computed) measured (stack) ram
 
 # emcraft-sf2: 256 KiB of code memory, 64 KiB of eSRAM with the stack in it.
-emcraft-sf2.code = 262144
+emcraft-sf2.code = 196608
 emcraft-sf2.ram = 65536
-emcraft-sf2.stack = 24576
-emcraft-sf2.measured = 24576
-emcraft-sf2.ddr = 65536
+emcraft-sf2.stack = 16384
+emcraft-sf2.measured = 16384
+emcraft-sf2.ddr = 81920
+
+# The parts, with some room to move in.
+emcraft-sf2.code.wolfSSL = 57344
+emcraft-sf2.code.lwIP = 25600
+emcraft-sf2.code.picohttpparser = 2048
+emcraft-sf2.code.crypto = 14336
+emcraft-sf2.code.firmware = 11264
+emcraft-sf2.code.firmware/appliance = 2048
+emcraft-sf2.code.firmware/config = 4096
+emcraft-sf2.code.firmware/console = 6144
+emcraft-sf2.code.firmware/enroll = 7168
+emcraft-sf2.code.firmware/http = 8192
+emcraft-sf2.code.firmware/net = 4608
+emcraft-sf2.code.firmware/pki = 14336
+emcraft-sf2.code.firmware/renewal = 16384
+emcraft-sf2.code.firmware/store = 13312
+emcraft-sf2.code.boards/emcraft-sf2 = 5120
+emcraft-sf2.bss.boards/emcraft-sf2 = 38912

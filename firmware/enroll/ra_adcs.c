@@ -40,13 +40,13 @@ static char section_char(struct ra_enroll *e)
     const struct ra_enroll_input *in = e->in;
     size_t at = e->body.at++;
     if (e->body.section == FORM_REQUEST) {
-        if (at % 4 == 0) {
+        size_t i = at % sizeof e->body.base64;
+        if (i == 0) {
             struct ra_span der = {in->request, in->request_size};
-            if (ra_base64_read(der, 0, at, e->body.quad, 4) != 4) {
-                return '\0';
-            }
+            size_t n = ra_base64_read(der, 0, at, e->body.base64, sizeof e->body.base64);
+            memset(e->body.base64 + n, 0, sizeof e->body.base64 - n);
         }
-        return e->body.quad[at % 4];
+        return e->body.base64[i];
     }
     if (e->body.section == FORM_TEMPLATE) {
         return in->template_name[at];
@@ -234,7 +234,7 @@ static bool starts(const char *p, size_t size, const char *word)
 /* The first `word` (lower case) at or after `from`; `size` when there is none. */
 static size_t find(const char *p, size_t size, size_t from, const char *word)
 {
-    while (from < size && !starts(p + from, size - from, word)) {
+    while (from < size && (lower(p[from]) != word[0] || !starts(p + from, size - from, word))) {
         from++;
     }
     return from < size ? from : size;

@@ -32,7 +32,7 @@ $(TREES): setup
 host:   ## the appliance as a Linux program: build/host/boards/host/
 
 demo: host emcraft-sf2 ## renew both certificates on the emulated appliance
-	@tests/demo.py
+	@tests/e2e/demo.py
 
 test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words
 	@tests/run.py $(T)

@@ -44,7 +44,9 @@ struct hal_flash {
     uint8_t erased;        /* value of an erased byte: 0xff or 0x00            */
 
     /* All return an enum hal_flash_status. `read` is done when it returns and
-     * never says busy. */
+     * never says busy. `program` and `erase` say BUSY when the operation was
+     * started (poll then tells its end), DONE when it is over already, FAILED
+     * when it was refused. */
     int (*read)(void *dev, uint32_t at, void *to, uint32_t size);
     int (*program)(void *dev, uint32_t at, const void *from, uint32_t size);
     int (*erase)(void *dev, uint32_t sector); /* 0 .. sector_count - 1 */

@@ -170,12 +170,11 @@ static int flash_wait(int status)
 {
     uint64_t start = board_cycles();
 
-    while (status == HAL_FLASH_DONE) {
+    while (status == HAL_FLASH_BUSY) {
         status = hal.flash.poll(hal.flash.dev);
-        if (status != HAL_FLASH_BUSY) {
-            return status;
+        if (elapsed_ms(start) > 10000u) {
+            return HAL_FLASH_FAILED;
         }
-        status = elapsed_ms(start) > 10000u ? HAL_FLASH_FAILED : HAL_FLASH_DONE;
     }
     return status;
 }
@@ -307,7 +306,7 @@ static const char *test_flash(void)
 
     /* While an operation is under way nothing else is accepted. */
     status = hal.flash.program(hal.flash.dev, SECTOR, page, 256);
-    if (status != HAL_FLASH_DONE || hal.flash.erase(hal.flash.dev, 0) != HAL_FLASH_FAILED ||
+    if (status != HAL_FLASH_BUSY || hal.flash.erase(hal.flash.dev, 0) != HAL_FLASH_FAILED ||
         hal.flash.read(hal.flash.dev, 0, buffer, 1) != HAL_FLASH_FAILED ||
         flash_wait(status) != HAL_FLASH_DONE || !flash_holds(SECTOR - 256u, page, 256)) {
         return "an operation was accepted while another was under way";

@@ -236,7 +236,7 @@ static int flash_program(void *dev, uint32_t at, const void *from, uint32_t size
         spi_burst((const uint8_t *)from + done, NULL, PROGRAM_UNIT);
     }
     started(from, at, size, PROGRAM_TIMEOUT);
-    return HAL_FLASH_DONE;
+    return HAL_FLASH_BUSY;
 }
 
 static int flash_erase(void *dev, uint32_t sector)
@@ -250,7 +250,7 @@ static int flash_erase(void *dev, uint32_t sector)
     spi_begin(COMMAND_MAX);
     spi_command(OP_ERASE_64K, RA_BOARD_STORE_OFFSET + sector * SECTOR_SIZE);
     started(NULL, sector * SECTOR_SIZE, SECTOR_SIZE, ERASE_TIMEOUT);
-    return HAL_FLASH_DONE;
+    return HAL_FLASH_BUSY;
 }
 
 static int page_as_written(void)

@@ -157,7 +157,7 @@ int host_options_read(struct host_options *o, int argc, char *const argv[], int 
         *table[i].text = value;
         return 1;
     }
-    if (number(name, value, table[i].number) < 0) {
+    if (table[i].number == NULL || number(name, value, table[i].number) < 0) {
         return -1;
     }
     if (o->speed == 0) {

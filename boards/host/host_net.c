@@ -207,14 +207,18 @@ static int ethernet_link(void *dev)
 /* ADDRESS:PORT:COMMAND */
 static int add_forward(const char *text)
 {
-    char address[16];
+    char address[16] = "";
     struct in_addr guest;
-    unsigned port;
-    int used = 0;
-    if (sscanf(text, "%15[0-9.]:%u:%n", address, &port, &used) != 2 || used == 0 ||
-        text[used] == '\0' || port == 0 || port > 65535 ||
+    const char *colon = strchr(text, ':');
+    char *end = NULL;
+    unsigned long port = 0;
+    if (colon != NULL && (size_t)(colon - text) < sizeof address) {
+        memcpy(address, text, (size_t)(colon - text));
+        port = strtoul(colon + 1, &end, 10);
+    }
+    if (port == 0 || port > 65535 || *end != ':' || end[1] == '\0' ||
         inet_pton(AF_INET, address, &guest) != 1 ||
-        slirp_add_exec(net.slirp, text + used, &guest, (int)port) != 0) {
+        slirp_add_exec(net.slirp, end + 1, &guest, (int)port) != 0) {
         errno = 0;
         host_complain("cannot forward", text);
         return -1;

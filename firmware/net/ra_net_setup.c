@@ -117,7 +117,8 @@ ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c)
     s->netmask = c->netmask;
     s->gateway = c->gateway;
     memcpy(s->dns, c->dns, sizeof s->dns);
-    strcpy(s->host_name, host_name);
+    memset(s->host_name, 0, sizeof s->host_name);
+    memcpy(s->host_name, host_name, strlen(host_name));
 #if LWIP_NETIF_HOSTNAME
     netif_set_hostname(netif, s->host_name[0] != '\0' ? s->host_name : NULL);
 #endif

@@ -341,6 +341,11 @@ static uint32_t address(const char *text)
     return ntohl(inet_addr(text));
 }
 
+static unsigned long number(const char *text)
+{
+    return strtoul(text, NULL, 10);
+}
+
 static void run(char *command)
 {
     char *w[6];
@@ -349,7 +354,7 @@ static void run(char *command)
     for (char *p = strtok(command, " "); p != NULL && n < 6; p = strtok(NULL, " ")) {
         w[n++] = p;
     }
-    port = n > 2 ? (uint16_t)atoi(w[2]) : 0;
+    port = n > 2 ? (uint16_t)number(w[2]) : 0;
     if (n == 1 && strcmp(w[0], "up") == 0) {
         do_up();
     } else if (n == 3 && strcmp(w[0], "try") == 0) {
@@ -360,18 +365,18 @@ static void run(char *command)
         print_end(start);
         t.close(t.ctx);
     } else if ((n == 4 || n == 6) && strcmp(w[0], "get") == 0) {
-        do_get(w[1], port, w[3], n == 6 ? (size_t)atol(w[4]) : SIZE_MAX,
-               n == 6 ? (uint64_t)atol(w[5]) : 0);
+        do_get(w[1], port, w[3], n == 6 ? (size_t)number(w[4]) : SIZE_MAX,
+               n == 6 ? (uint64_t)number(w[5]) : 0);
     } else if (n == 5 && strcmp(w[0], "post") == 0) {
-        do_post(w[1], port, w[3], (size_t)atol(w[4]));
+        do_post(w[1], port, w[3], (size_t)number(w[4]));
     } else if (n == 5 && strcmp(w[0], "push") == 0) {
-        do_push(w[1], port, (size_t)atol(w[3]), (uint64_t)atol(w[4]));
+        do_push(w[1], port, (size_t)number(w[3]), (uint64_t)number(w[4]));
     } else if (n == 4 && strcmp(w[0], "hold") == 0) {
-        do_hold(w[1], port, (uint64_t)atol(w[3]));
+        do_hold(w[1], port, (uint64_t)number(w[3]));
     } else if (n == 4 && strcmp(w[0], "churn") == 0) {
-        do_churn(w[1], port, (unsigned)atoi(w[3]));
+        do_churn(w[1], port, (unsigned)number(w[3]));
     } else if (n == 3 && strcmp(w[0], "sntp") == 0) {
-        do_sntp(w[1], (uint64_t)atol(w[2]));
+        do_sntp(w[1], (uint64_t)number(w[2]));
     } else if (n == 5 && strcmp(w[0], "static") == 0) {
         config.address = address(w[1]);
         config.netmask = address(w[2]);
@@ -383,15 +388,15 @@ static void run(char *command)
         config.dns[0] = address(w[1]);
         printf("dhcp set=%s", ra_error_name(ra_net_setup_apply(&setup, &config)));
     } else if (n == 2 && strcmp(w[0], "sleep") == 0) {
-        turn_for((uint64_t)atol(w[1]));
+        turn_for((uint64_t)number(w[1]));
         printf("sleep");
     } else if (n == 4 && strcmp(w[0], "program") == 0) {
         static uint8_t bytes[4096];
-        memset(bytes, atoi(w[3]), sizeof bytes);
-        end_flash(
-            hal.flash.program(hal.flash.dev, (uint32_t)atoi(w[1]), bytes, (uint32_t)atoi(w[2])));
+        memset(bytes, (int)number(w[3]), sizeof bytes);
+        end_flash(hal.flash.program(hal.flash.dev, (uint32_t)number(w[1]), bytes,
+                                    (uint32_t)number(w[2])));
     } else if (n == 2 && strcmp(w[0], "erase") == 0) {
-        end_flash(hal.flash.erase(hal.flash.dev, (uint32_t)atoi(w[1])));
+        end_flash(hal.flash.erase(hal.flash.dev, (uint32_t)number(w[1])));
     } else if (n == 1 && strcmp(w[0], "pools") == 0) {
         do_pools();
     } else {

@@ -3,8 +3,7 @@
 #include <string.h>
 
 ra_err ra_chain_start(struct ra_chain *c, const struct ra_cert *leaf, const struct ra_span *pool,
-                      size_t pool_n, const struct ra_span *anchors, size_t anchors_n,
-                      int64_t now)
+                      size_t pool_n, const struct ra_span *anchors, size_t anchors_n, int64_t now)
 {
     memset(c, 0, sizeof *c);
     c->leaf = leaf;

@@ -4,11 +4,11 @@
 
 /* --- the renewal request ----------------------------------------------- */
 
-/* The request waits at the start of the buffer while what follows it is written at the end.
- * Where they would meet, the writer finds no room for the request. */
-ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr,
-                            const struct ra_cert *old, const struct ra_key *old_key,
-                            struct ra_random *random, enum ra_hash_alg hash, struct ra_span *out)
+/* The request waits at the start of the buffer while what follows it is written at the
+ * end. Where they would meet, the writer finds no room for the request. */
+ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr, const struct ra_cert *old,
+                            const struct ra_key *old_key, struct ra_random *random,
+                            enum ra_hash_alg hash, struct ra_span *out)
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
     struct ra_der_put w;
@@ -253,8 +253,8 @@ ra_err ra_cms_signed_verify(const struct ra_cms_signed *s, const struct ra_key *
             !attr_is(s, RA_OID_CONTENT_TYPE, RA_DER_OID, s->content_type)) {
             return RA_E_SIGNATURE;
         }
-        /* Signed is the SET OF, not the [0] it is sent under [RFC 5652 5.4]: another tag
-         * before the same length and contents. */
+        /* Signed is the SET OF, not the [0] it is sent under [RFC 5652 5.4]: another
+         * tag before the same length and contents. */
         uint8_t header[4];
         struct ra_der_put w;
         ra_der_put_init(&w, header, sizeof header);

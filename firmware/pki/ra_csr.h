@@ -14,8 +14,8 @@
  * Two calls, so that no call does more than one private-key operation:
  *     ra_csr_begin(&in, buf, cap, &tbs);                     no key
  *     ra_csr_sign(buf, cap, tbs, key, random, hash, &csr);   one private-key operation
- * Everything happens in `buf`; the result lies at its end, so that ra_cms can wrap
- * it there. Nothing persists: after a power cut start again.
+ * Everything happens in `buf`; the result lies at its end, so that ra_cms can wrap it
+ * there. Nothing persists: after a power cut start again.
  */
 #ifndef RA_CSR_H
 #define RA_CSR_H
@@ -27,13 +27,13 @@
 #define RA_CSR_CLIENT_ID 1001 /* of REQUEST_CLIENT_INFO; 1 to 9 and 1000 are reserved */
 
 struct ra_csr_input {
-    struct ra_span subject;      /* Name, whole element                                     */
-    struct ra_span spki;         /* SubjectPublicKeyInfo of the key that will sign          */
-    const struct ra_cert *old;   /* the certificate to be renewed; NULL: a first request    */
-    const char *machine;         /* REQUEST_CLIENT_INFO in UTF-8; absent when machine is NULL */
+    struct ra_span subject;    /* Name, whole element                                     */
+    struct ra_span spki;       /* SubjectPublicKeyInfo of the key that will sign          */
+    const struct ra_cert *old; /* the certificate to be renewed; NULL: a first request    */
+    const char *machine;       /* REQUEST_CLIENT_INFO in UTF-8; absent when machine is NULL */
     const char *user;
     const char *process;
-    const struct ra_span *more;  /* further attributes, each a whole Attribute element      */
+    const struct ra_span *more; /* further attributes, each a whole Attribute element      */
     size_t more_n;
 };
 
@@ -58,8 +58,8 @@ struct ra_csr {
 };
 
 ra_err ra_csr_parse(struct ra_csr *c, struct ra_span der);
-/* The single value (whole element) of an attribute. RA_E_NOT_FOUND; RA_E_CSR_SYNTAX when it
- * is there twice or has not exactly one value. */
+/* The single value (whole element) of an attribute. RA_E_NOT_FOUND; RA_E_CSR_SYNTAX
+ * when it is there twice or has not exactly one value. */
 ra_err ra_csr_attribute(const struct ra_csr *c, enum ra_oid oid, struct ra_span *value);
 /* Proof of possession: the signature against the request's own key. One public-key operation. */
 ra_err ra_csr_verify(const struct ra_csr *c, struct ra_key *work);

@@ -181,9 +181,8 @@ void ra_der_leave(struct ra_der *d, const uint8_t *outer)
 struct ra_span ra_der_integer(struct ra_der *d)
 {
     struct ra_span v = ra_der_read(d, RA_DER_INTEGER);
-    if (d->err == RA_OK &&
-        (v.size == 0 ||
-         (v.size > 1 && ((v.p[0] == 0 && v.p[1] < 0x80) || (v.p[0] == 0xff && v.p[1] >= 0x80))))) {
+    if (d->err == RA_OK && (v.size == 0 || (v.size > 1 && ((v.p[0] == 0 && v.p[1] < 0x80) ||
+                                                           (v.p[0] == 0xff && v.p[1] >= 0x80))))) {
         ra_der_fail(d, RA_E_DER_VALUE);
         return nothing;
     }
@@ -315,8 +314,8 @@ struct level {
 
 #define HEADER_ROOM 4 /* tag and the longest length we write */
 
-/* The output trails the input: each open level has cost 2 bytes of input at least and 4 of
- * output at most, and a closed one never came out longer than it went in (an
+/* The output trails the input: each open level has cost 2 bytes of input at least and 4
+ * of output at most, and a closed one never came out longer than it went in (an
  * indefinite length takes 1 + 2 bytes, as the longest definite one does). So
  * RA_BER_SLACK between the two is enough and one buffer serves both. */
 ra_err ra_ber_to_der(uint8_t *buf, size_t size, size_t cap, size_t *out_size)
@@ -333,8 +332,7 @@ ra_err ra_ber_to_der(uint8_t *buf, size_t size, size_t cap, size_t *out_size)
     if (err != RA_OK) {
         return err;
     }
-    if (h.length != INDEFINITE &&
-        ra_der_check((struct ra_span){buf, h.size + h.length}) == RA_OK) {
+    if (h.length != INDEFINITE && ra_der_check((struct ra_span){buf, h.size + h.length}) == RA_OK) {
         *out_size = h.size + h.length;
         return RA_OK;
     }

@@ -1,10 +1,10 @@
 /* ra_der.h - DER in and out [X.690], and BER in when a peer sends it.
  *
  * Reader: a cursor over the caller's bytes. It accepts DER only: one-byte tags,
- * definite lengths in their shortest form, strings never constructed. The first
- * error sticks in `err` and ends the cursor, so a parser reads a whole
- * structure and looks at `err` once; after an error every call returns an empty
- * result. Nothing is copied: spans point into the input and live as long as it.
+ * definite lengths in their shortest form, strings never constructed. The first error
+ * sticks in `err` and ends the cursor, so a parser reads a whole structure and looks at
+ * `err` once; after an error every call returns an empty result. Nothing is copied:
+ * spans point into the input and live as long as it.
  *
  *     struct ra_der d;
  *     ra_der_init(&d, input);
@@ -14,12 +14,12 @@
  *     ra_der_leave(&d, outer);
  *     return ra_der_finish(&d);
  *
- * Writer: fills the caller's buffer from its end towards its start, so that
- * lengths are known when their headers are written: the last field goes first.
- * What does not fit latches RA_E_SPACE.
+ * Writer: fills the caller's buffer from its end towards its start, so that lengths are
+ * known when their headers are written: the last field goes first. What does not fit
+ * latches RA_E_SPACE.
  *
- * All calls are total (any bytes, any size) and linear in the bytes they look
- * at; none recurses.
+ * All calls are total (any bytes, any size) and linear in the bytes they look at; none
+ * recurses.
  */
 #ifndef RA_DER_H
 #define RA_DER_H
@@ -74,8 +74,8 @@ struct ra_span ra_der_read(struct ra_der *d, uint8_t tag);
 struct ra_span ra_der_whole(struct ra_der *d, uint8_t tag);
 /* Read any element, header included. */
 struct ra_span ra_der_any(struct ra_der *d);
-/* Step into an element of this tag. Hand the result to ra_der_leave, which
- * demands that all of it was read (RA_E_DER_TRAILING). */
+/* Step into an element of this tag. Hand the result to ra_der_leave, which demands that
+ * all of it was read (RA_E_DER_TRAILING). */
 const uint8_t *ra_der_enter(struct ra_der *d, uint8_t tag);
 void ra_der_leave(struct ra_der *d, const uint8_t *outer);
 /* INTEGER 0 .. 2^32-1, else RA_E_DER_VALUE. */
@@ -97,23 +97,22 @@ ra_err ra_der_finish(struct ra_der *d);
 
 bool ra_span_equal(struct ra_span a, struct ra_span b);
 
-/* Walk all of `in`, which must be one element, down to every primitive: every
- * header, length and nesting is as DER has it. One pass. */
+/* Walk all of `in`, which must be one element, down to every primitive: every header,
+ * length and nesting is as DER has it. One pass. */
 ra_err ra_der_check(struct ra_span in);
 
-/* Rewrite BER as DER lengths, in place: indefinite and long lengths become
- * short definite ones, constructed OCTET STRINGs are joined to primitive ones,
- * at every level. DER comes out unchanged, bytes after the first element are
- * dropped. SETs are not sorted, and an implicitly tagged string stays
- * constructed (join it with ra_der_join).
- * `buf` holds `size` bytes of input and has room for `cap`; BER input needs
- * cap >= size + RA_BER_SLACK, otherwise RA_E_SPACE, and cap <= 65535 is used.
+/* Rewrite BER as DER lengths, in place: indefinite and long lengths become short
+ * definite ones, constructed OCTET STRINGs are joined to primitive ones, at every
+ * level. DER comes out unchanged, bytes after the first element are dropped. SETs are
+ * not sorted, and an implicitly tagged string stays constructed (join it with
+ * ra_der_join). `buf` holds `size` bytes of input and has room for `cap`; BER input
+ * needs cap >= size + RA_BER_SLACK, otherwise RA_E_SPACE, and cap <= 65535 is used.
  * After an error buf's contents are undefined. */
 #define RA_BER_SLACK (2 * RA_DER_DEPTH_MAX)
 ra_err ra_ber_to_der(uint8_t *buf, size_t size, size_t cap, size_t *out_size);
 
-/* Join the OCTET STRINGs in `in` (the contents of a constructed [n] IMPLICIT
- * OCTET STRING) in place; the joined bytes start at in.p. RA_E_DER_*. */
+/* Join the OCTET STRINGs in `in` (the contents of a constructed [n] IMPLICIT OCTET
+ * STRING) in place; the joined bytes start at in.p. RA_E_DER_*. */
 ra_err ra_der_join(uint8_t *p, size_t size, size_t *out_size);
 
 /* --- writer ------------------------------------------------------------ */

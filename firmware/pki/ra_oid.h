@@ -55,10 +55,10 @@ enum ra_oid {
     /* extended key usages */
     RA_OID_MS_REQUEST_AGENT, /* 1.3.6.1.4.1.311.20.2.1 */
     /* request attributes */
-    RA_OID_EXTENSION_REQUEST,    /* 1.2.840.113549.1.9.14 */
-    RA_OID_CHALLENGE_PASSWORD,   /* 1.2.840.113549.1.9.7  */
-    RA_OID_MS_RENEWAL_CERT,      /* 1.3.6.1.4.1.311.13.1  */
-    RA_OID_MS_CLIENT_INFO,       /* 1.3.6.1.4.1.311.21.20 */
+    RA_OID_EXTENSION_REQUEST,  /* 1.2.840.113549.1.9.14 */
+    RA_OID_CHALLENGE_PASSWORD, /* 1.2.840.113549.1.9.7  */
+    RA_OID_MS_RENEWAL_CERT,    /* 1.3.6.1.4.1.311.13.1  */
+    RA_OID_MS_CLIENT_INFO,     /* 1.3.6.1.4.1.311.21.20 */
     RA_OID_COUNT
 };
 
@@ -70,8 +70,8 @@ enum ra_oid ra_oid_find(struct ra_span value);
 enum ra_oid ra_oid_of_hash(enum ra_hash_alg hash);
 enum ra_hash_alg ra_oid_hash(enum ra_oid digest); /* RA_HASH_NONE: not a digest */
 enum ra_oid ra_oid_of_signature(enum ra_hash_alg hash, bool rsa);
-/* The digest of a signature algorithm and, in *rsa, whether it is RSA PKCS#1
- * v1.5 or ECDSA. RA_HASH_NONE: not a signature algorithm we know. */
+/* The digest of a signature algorithm and, in *rsa, whether it is RSA PKCS#1 v1.5 or
+ * ECDSA. RA_HASH_NONE: not a signature algorithm we know. */
 enum ra_hash_alg ra_oid_signature(enum ra_oid oid, bool *rsa);
 
 #endif

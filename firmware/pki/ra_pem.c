@@ -40,8 +40,7 @@ static int value_of(uint8_t c)
     }
 }
 
-ra_err ra_base64_decode(const uint8_t *in, size_t size, uint8_t *out, size_t cap,
-                        size_t *out_size)
+ra_err ra_base64_decode(const uint8_t *in, size_t size, uint8_t *out, size_t cap, size_t *out_size)
 {
     uint32_t bits = 0;
     unsigned count = 0, padding = 0;
@@ -63,11 +62,11 @@ ra_err ra_base64_decode(const uint8_t *in, size_t size, uint8_t *out, size_t cap
             out[n++] = (uint8_t)(bits >> (2 * (3 - (count - 1) % 4)));
         }
     }
-    /* One character cannot hold a byte; padding, if any, fills up to four; the bits left
-     * over are zero. */
+    /* One character cannot hold a byte; padding, if any, fills up to four; the bits
+     * left over are zero. */
     unsigned tail = count % 4;
-    if (tail == 1 || (padding > 0 && tail + padding != 4) ||
-        (tail == 2 && (bits & 0xf) != 0) || (tail == 3 && (bits & 0x3) != 0)) {
+    if (tail == 1 || (padding > 0 && tail + padding != 4) || (tail == 2 && (bits & 0xf) != 0) ||
+        (tail == 3 && (bits & 0x3) != 0)) {
         return RA_E_BASE64;
     }
     *out_size = n;
@@ -82,7 +81,8 @@ size_t ra_base64_size(size_t size, size_t line)
 
 static char base64_char(struct ra_span in, size_t at)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t i = at / 4 * 3;
     size_t left = in.size - i;
     uint32_t bits = (uint32_t)in.p[i] << 16;
@@ -143,7 +143,8 @@ static size_t part(const char *s, size_t *offset, char *to, size_t cap)
 
 size_t ra_pem_read(struct ra_span in, const char *label, size_t offset, char *to, size_t cap)
 {
-    const char *const words[] = {begin_mark, label, "-----\r\n", NULL, end_mark, label, "-----\r\n"};
+    const char *const words[] = {begin_mark, label, "-----\r\n", NULL,
+                                 end_mark,   label, "-----\r\n"};
     size_t n = 0;
     for (size_t i = 0; i < sizeof words / sizeof words[0] && n < cap; i++) {
         if (words[i] != NULL) {
@@ -207,8 +208,8 @@ ra_err ra_pem_to_der(const uint8_t *in, size_t size, uint8_t *out, size_t cap, s
 {
     struct ra_span rest = {in, size}, label, body;
     *out_size = 0;
-    /* A SEQUENCE begins with "0", which is also base64; its length octet is not: at least
-     * 0x80 for anything of interest. */
+    /* A SEQUENCE begins with "0", which is also base64; its length octet is not: at
+     * least 0x80 for anything of interest. */
     if (size > 2 && in[0] == RA_DER_SEQUENCE && in[1] >= 0x80) {
         while (size > 2 && value_of(in[size - 1]) == -1) {
             size--;

@@ -10,8 +10,8 @@ static bool is_leap(int year)
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Days from 1970-01-01 to the first of March of `year`, counted so that the leap day
- * is the last of its year. */
+/* Days from 1970-01-01 to the first of March of `year`, counted so that the leap day is
+ * the last of its year. */
 static int64_t days_to_march(int year)
 {
     return (int64_t)year * 365 + year / 4 - year / 100 + year / 400 - 719468;

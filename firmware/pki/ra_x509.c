@@ -62,8 +62,7 @@ static void read_spki(struct ra_cert *c, struct ra_der *d)
 static void read_key_usage(struct ra_cert *c, struct ra_der *d)
 {
     struct ra_span v = ra_der_read(d, RA_DER_BITS);
-    if (v.size < 2 || v.size > 3 || v.p[0] > 7 ||
-        (v.p[v.size - 1] & ((1u << v.p[0]) - 1)) != 0) {
+    if (v.size < 2 || v.size > 3 || v.p[0] > 7 || (v.p[v.size - 1] & ((1u << v.p[0]) - 1)) != 0) {
         ra_der_fail(d, RA_E_CERT_SYNTAX);
         return;
     }
@@ -269,9 +268,8 @@ ra_err ra_cert_parse(struct ra_cert *c, const uint8_t *der, size_t size)
     c->sig_hash = ra_oid_signature(ra_der_algorithm(&d), &c->sig_rsa);
     c->sig = ra_der_bits(&d);
     ra_der_leave(&d, outer);
-    if (d.err == RA_OK &&
-        (!ra_span_equal(algorithm, inner) || c->serial.size > SERIAL_MAX || c->issuer.size <= 2 ||
-         c->not_after < c->not_before)) {
+    if (d.err == RA_OK && (!ra_span_equal(algorithm, inner) || c->serial.size > SERIAL_MAX ||
+                           c->issuer.size <= 2 || c->not_after < c->not_before)) {
         d.err = RA_E_CERT_SYNTAX;
     }
     if (d.err != RA_OK) {
@@ -392,9 +390,8 @@ static const char *type_name(struct ra_span oid)
     static const struct {
         uint8_t last;
         char name[13];
-    } x520[] = {{3, "CN"},  {4, "SN"},     {5, "SERIALNUMBER"}, {6, "C"},      {7, "L"},
-                {8, "ST"},  {9, "STREET"}, {10, "O"},           {11, "OU"},    {12, "T"},
-                {42, "GN"}, {43, "I"}};
+    } x520[] = {{3, "CN"},     {4, "SN"}, {5, "SERIALNUMBER"}, {6, "C"},  {7, "L"},   {8, "ST"},
+                {9, "STREET"}, {10, "O"}, {11, "OU"},          {12, "T"}, {42, "GN"}, {43, "I"}};
     static const uint8_t dc[] = {0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x19};
     static const uint8_t email[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01};
     if (oid.size == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x04) {
@@ -481,8 +478,8 @@ static void add_string(struct ra_text *t, uint8_t tag, struct ra_span s)
                 add_escaped(t, utf8[i]);
             }
         } else {
-            if (c == '"' || c == '+' || c == ',' || c == ';' || c == '<' || c == '>' ||
-                c == '\\' || (first && (c == '#' || c == ' ')) || (c == ' ' && s.size == 0)) {
+            if (c == '"' || c == '+' || c == ',' || c == ';' || c == '<' || c == '>' || c == '\\' ||
+                (first && (c == '#' || c == ' ')) || (c == ' ' && s.size == 0)) {
                 ra_text_add_char(t, '\\');
             }
             ra_text_add_bytes(t, (const char *)utf8, n);

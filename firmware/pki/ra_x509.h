@@ -1,10 +1,10 @@
 /* ra_x509.h - certificates [RFC 5280], read and never written.
  *
- * ra_cert_parse checks the whole structure once; afterwards the fields are
- * views into the caller's DER, which must stay in place and unchanged as long as
- * the struct is used. A span of size 0 is an absent field. Nothing here says
- * that a certificate is to be trusted: that is ra_chain's and the gates' work.
- * Time is linear in the size except where said.
+ * ra_cert_parse checks the whole structure once; afterwards the fields are views into
+ * the caller's DER, which must stay in place and unchanged as long as the struct is
+ * used. A span of size 0 is an absent field. Nothing here says that a certificate is to
+ * be trusted: that is ra_chain's and the gates' work. Time is linear in the size except
+ * where said.
  */
 #ifndef RA_X509_H
 #define RA_X509_H
@@ -66,8 +66,8 @@ struct ra_cert {
 };
 
 /* Parse all of der[0 .. size-1]. RA_E_LIMIT above RA_CERT_MAX; RA_E_DER_* and
- * RA_E_CERT_SYNTAX otherwise, RA_E_TIME_SYNTAX for its dates. On error *c is
- * zeroed. Quadratic in the number of extensions (at most RA_CERT_EXTENSIONS_MAX). */
+ * RA_E_CERT_SYNTAX otherwise, RA_E_TIME_SYNTAX for its dates. On error *c is zeroed.
+ * Quadratic in the number of extensions (at most RA_CERT_EXTENSIONS_MAX). */
 ra_err ra_cert_parse(struct ra_cert *c, const uint8_t *der, size_t size);
 
 /* Thumbprints: digests over the whole DER. */
@@ -77,24 +77,26 @@ ra_err ra_cert_sha256(struct ra_span der, uint8_t out[32]);
 /* The template as text: its name (311.20.2), or its OID in dots (311.21.7). "" when the
  * certificate has none. Cut at cap - 1. */
 void ra_cert_template_name(const struct ra_cert *c, char *out, size_t cap);
-/* Same template: names compare as names do, OIDs byte for byte; version numbers are
- * not compared. Both without a template: true. */
+/* Same template: names compare as names do, OIDs byte for byte; version numbers are not
+ * compared. Both without a template: true. */
 bool ra_cert_template_equal(const struct ra_cert *a, const struct ra_cert *b);
 /* Issuer and subject are the same name. */
 bool ra_cert_self_issued(const struct ra_cert *c);
 /* The serial number in lower-case hex, without the sign's zero byte. */
 void ra_cert_serial_text(const struct ra_cert *c, char *out, size_t cap);
 
-/* A Name (whole element) for people: RFC 4514, last RDN first, "CN=ra01,O=Example". ASCII controls,
- * C1 controls, direction marks and invisible characters are escaped, so that the text is safe on
- * a terminal; other characters come out as UTF-8. Any bytes are accepted; what is not
- * a Name gives "". Cut at cap - 1. Quadratic in the number of RDNs. */
+/* A Name (whole element) for people: RFC 4514, last RDN first, "CN=ra01,O=Example".
+ * ASCII controls, C1 controls, direction marks and invisible characters are escaped, so
+ * that the text is safe on a terminal; other characters come out as UTF-8. Any bytes
+ * are accepted; what is not a Name gives "". Cut at cap - 1. Quadratic in the number of
+ * RDNs. */
 void ra_name_text(struct ra_span name, char *out, size_t cap);
 /* The first commonName only, same escapes; "" when there is none. */
 void ra_name_common(struct ra_span name, char *out, size_t cap);
 /* Compare Names as RFC 5280 7.1 means it: the string type does not matter, ASCII
  * letters without case, runs of blanks as one, none at the ends. No Unicode
- * normalisation: other characters must be equal. AVAs of one RDN compare in the order they have. */
+ * normalisation: other characters must be equal. AVAs of one RDN compare in the order
+ * they have. */
 bool ra_name_equal(struct ra_span a, struct ra_span b);
 
 #endif

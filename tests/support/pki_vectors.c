@@ -1,5 +1,6 @@
 /* Made by tests/vectors/make_pki.py; keys for tests only. The arrays ms_* are messages
  * of Windows from [MS-WSTEP], copyright Microsoft: tests/vectors/ms-wstep/README.md. */
+/* clang-format off */
 #include "pki_vectors.h"
 
 static const uint8_t blob_certs_only[] = {

@@ -104,8 +104,8 @@ static void other_ways_are_tried(void **state)
 {
     (void)state;
     /* wrong ones first: same name, other key; expired; no CA; signed by a stranger */
-    assert_int_equal(verify("agent", "sub_other_key sub_expired sub_not_ca sub_by_other sub", "root"),
-                     RA_OK);
+    assert_int_equal(
+        verify("agent", "sub_other_key sub_expired sub_not_ca sub_by_other sub", "root"), RA_OK);
     assert_int_equal(chain.path[0], 4);
     assert_int_equal(verify("agent", "sub", "root_other root"), RA_OK);
     assert_int_equal(chain.anchor, 1);
@@ -163,7 +163,7 @@ static void each_rule(void **state)
         {"weak_leaf", "sub", "root", RA_E_GATE_WEAK, "weak_leaf"},
         {"below_weak", "weak_ca", "root", RA_E_GATE_WEAK, "weak_ca"},
         {"below_sub2", "sub2 sub", "root", RA_E_CHAIN_PATH, "sub"},
-        {"below_sub2", "sub2", "sub", RA_E_CHAIN_PATH, "sub"}, /* an anchor's path length too */
+        {"below_sub2", "sub2", "sub", RA_E_CHAIN_PATH, "sub"},    /* an anchor's path length too */
         {"agent", "sub", "root_other", RA_E_CHAIN_ISSUER, "sub"}, /* AKI and SKI differ */
         {"agent", "", "sub_not_ca", RA_E_CHAIN_CA, "sub_not_ca"},
         {"agent", "", "sub_expired", RA_E_CHAIN_DATE, "sub_expired"},
@@ -212,8 +212,10 @@ static void forged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_chains),         cmocka_unit_test(other_ways_are_tried),
-        cmocka_unit_test(no_way_to_an_anchor), cmocka_unit_test(each_rule),
+        cmocka_unit_test(good_chains),
+        cmocka_unit_test(other_ways_are_tried),
+        cmocka_unit_test(no_way_to_an_anchor),
+        cmocka_unit_test(each_rule),
         cmocka_unit_test(forged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

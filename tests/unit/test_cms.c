@@ -36,9 +36,9 @@ static struct ra_span renewal(const char *old, const char *old_name, const char 
     struct ra_csr_input in = {.subject = cert.subject, .spki = {spki, size}, .old = &cert};
     assert_int_equal(ra_csr_begin(&in, buf, sizeof buf, &tbs), RA_OK);
     assert_int_equal(ra_csr_sign(buf, sizeof buf, tbs, &key, random, RA_HASH_SHA256, &csr), RA_OK);
-    assert_int_equal(ra_cms_renewal_build(buf, sizeof buf, csr, &cert, &old_key, random,
-                                          RA_HASH_SHA256, &out),
-                     RA_OK);
+    assert_int_equal(
+        ra_cms_renewal_build(buf, sizeof buf, csr, &cert, &old_key, random, RA_HASH_SHA256, &out),
+        RA_OK);
     assert_ptr_equal(out.p + out.size, buf + sizeof buf);
     return out;
 }
@@ -95,7 +95,9 @@ static void replace(char *text, const char *from, const char *to)
     char *at;
     while ((at = strstr(text, from)) != NULL) {
         memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
-        memcpy(at, to, strlen(to));
+        for (size_t i = 0; to[i] != 0; i++) {
+            at[i] = to[i];
+        }
     }
 }
 
@@ -181,7 +183,8 @@ static void windows_answer_holds_three(void **state)
     unsigned found = 0;
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(ra_cert_parse(&cert, certs[i].p, certs[i].size), RA_OK);
-        if (ra_span_equal(cert.spki, csr.spki)) { /* the new certificate carries the request's key */
+        if (ra_span_equal(cert.spki,
+                          csr.spki)) { /* the new certificate carries the request's key */
             ra_cert_serial_text(&cert, text, sizeof text);
             assert_string_equal(text, "18d9ec8e00000000003f");
             found++;
@@ -232,26 +235,26 @@ static void request_from_elsewhere_and_no_room(void **state)
     (void)state;
     pki_cert_parse(&cert, "agent_ec");
     pki_key(&old_key, "agent_ec");
-    assert_int_equal(ra_cms_renewal_build(buf, sizeof buf, inner, &cert, &old_key, NULL, RA_HASH_SHA256,
-                                          &out),
-                     RA_OK);
+    assert_int_equal(
+        ra_cms_renewal_build(buf, sizeof buf, inner, &cert, &old_key, NULL, RA_HASH_SHA256, &out),
+        RA_OK);
     assert_int_equal(parse(out), RA_OK);
     assert_true(ra_span_equal(s.content, inner));
     size_t need = out.size;
     for (size_t cap = 0; cap < need; cap += 101) {
-        assert_int_equal(ra_cms_renewal_build(buf + sizeof buf - cap, cap, inner, &cert, &old_key, NULL,
-                                              RA_HASH_SHA256, &out),
+        assert_int_equal(ra_cms_renewal_build(buf + sizeof buf - cap, cap, inner, &cert, &old_key,
+                                              NULL, RA_HASH_SHA256, &out),
                          RA_E_SPACE);
         assert_int_equal(out.size, 0);
     }
-    assert_int_equal(ra_cms_renewal_build(buf + sizeof buf - need, need, inner, &cert, &old_key, NULL,
-                                          RA_HASH_SHA256, &out),
+    assert_int_equal(ra_cms_renewal_build(buf + sizeof buf - need, need, inner, &cert, &old_key,
+                                          NULL, RA_HASH_SHA256, &out),
                      RA_OK);
     /* a public key does not sign */
     assert_int_equal(ra_key_from_spki(&old_key, cert.spki.p, cert.spki.size), RA_OK);
-    assert_int_equal(ra_cms_renewal_build(buf, sizeof buf, inner, &cert, &old_key, NULL, RA_HASH_SHA256,
-                                          &out),
-                     RA_E_KEY_PRIVATE);
+    assert_int_equal(
+        ra_cms_renewal_build(buf, sizeof buf, inner, &cert, &old_key, NULL, RA_HASH_SHA256, &out),
+        RA_E_KEY_PRIVATE);
 }
 
 /* --- certificates ------------------------------------------------------ */
@@ -270,7 +273,8 @@ static void certificates_in_every_wrapping(void **state)
         assert_true(ra_span_equal(certs[0], pki_cert_der("agent")));
         assert_true(ra_span_equal(certs[1], pki_cert_der("root")));
         assert_true(ra_span_equal(certs[2], pki_cert_der("sub")));
-        assert_int_equal(ra_cms_certs(scratch, size, sizeof scratch, certs, 2, &n), RA_E_CMS_TOO_MANY);
+        assert_int_equal(ra_cms_certs(scratch, size, sizeof scratch, certs, 2, &n),
+                         RA_E_CMS_TOO_MANY);
     }
     struct ra_span in = pki_cert_der("agent");
     memcpy(scratch, in.p, in.size);
@@ -289,14 +293,17 @@ static void no_certificates(void **state)
     size_t n;
     (void)state;
     /* SignedData without any; with an attribute certificate choice only; EnvelopedData; rubbish */
-    static const uint8_t none[] = {0x30, 0x25, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2, 0xa0,
-                                   0x18, 0x30, 0x16, 2, 1, 1, 0x31, 0, 0x30, 0x0b, 6, 9, 0x2a, 0x86,
-                                   0x48, 0x86, 0xf7, 0x0d, 1, 7, 1, 0xa0, 0, 0x31, 0};
+    static const uint8_t none[] = {0x30, 0x25, 6,    9,    0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                   1,    7,    2,    0xa0, 0x18, 0x30, 0x16, 2,    1,    1,
+                                   0x31, 0,    0x30, 0x0b, 6,    9,    0x2a, 0x86, 0x48, 0x86,
+                                   0xf7, 0x0d, 1,    7,    1,    0xa0, 0,    0x31, 0};
     memcpy(scratch, none, sizeof none);
-    assert_int_equal(ra_cms_certs(scratch, sizeof none, sizeof scratch, certs, 4, &n), RA_E_CMS_NO_CERT);
+    assert_int_equal(ra_cms_certs(scratch, sizeof none, sizeof scratch, certs, 4, &n),
+                     RA_E_CMS_NO_CERT);
     scratch[12] = 3;
-    assert_int_equal(ra_cms_certs(scratch, sizeof none, sizeof scratch, certs, 4, &n), RA_E_CMS_SYNTAX);
-    memcpy(scratch, "<html>", 6);
+    assert_int_equal(ra_cms_certs(scratch, sizeof none, sizeof scratch, certs, 4, &n),
+                     RA_E_CMS_SYNTAX);
+    memcpy(scratch, "<html>", sizeof "<html>");
     assert_int_not_equal(ra_cms_certs(scratch, 6, sizeof scratch, certs, 4, &n), RA_OK);
     assert_int_not_equal(ra_cms_certs(scratch, 0, sizeof scratch, certs, 4, &n), RA_OK);
     assert_int_equal(n, 0);
@@ -306,8 +313,8 @@ static void no_certificates(void **state)
 
 static void openssl_messages_verify(void **state)
 {
-    static const char *const names[] = {"signed_attributes", "signed_stream", "signed_ber", "signed_ec",
-                                        "signed_by_key_id"};
+    static const char *const names[] = {"signed_attributes", "signed_stream", "signed_ber",
+                                        "signed_ec", "signed_by_key_id"};
     (void)state;
     for (size_t i = 0; i < 5; i++) {
         struct ra_span in = pki_blob(names[i]);
@@ -334,8 +341,10 @@ static void openssl_messages_verify(void **state)
             other.signed_attrs.p = NULL;
             assert_int_equal(ra_cms_signed_verify(&other, &key), RA_E_SIGNATURE);
             struct ra_span value;
-            assert_int_equal(ra_cms_signed_attr(&s, ra_oid_value(RA_OID_DATA), &value), RA_E_NOT_FOUND);
-            assert_int_equal(ra_cms_signed_attr(&s, ra_oid_value(RA_OID_MESSAGE_DIGEST), &value), RA_OK);
+            assert_int_equal(ra_cms_signed_attr(&s, ra_oid_value(RA_OID_DATA), &value),
+                             RA_E_NOT_FOUND);
+            assert_int_equal(ra_cms_signed_attr(&s, ra_oid_value(RA_OID_MESSAGE_DIGEST), &value),
+                             RA_OK);
             assert_int_equal(value.size, 34);
         }
         pki_cert_parse(&cert, i < 3 ? "encryption" : "agent");
@@ -370,9 +379,9 @@ static uint32_t dice(uint32_t n)
 
 static void damaged(void **state)
 {
-    static const char *const names[] = {"ms_request", "ms_response", "certs_only", "certs_only_ber",
-                                        "certs_only_pem", "signed_attributes", "signed_stream",
-                                        "signed_ber", "signed_by_key_id"};
+    static const char *const names[] = {"ms_request",     "ms_response",    "certs_only",
+                                        "certs_only_ber", "certs_only_pem", "signed_attributes",
+                                        "signed_stream",  "signed_ber",     "signed_by_key_id"};
     (void)state;
     for (unsigned round = 0; round < 9000; round++) {
         struct ra_span in = pki_blob(names[round % 9]), certs[4], value;

@@ -118,8 +118,8 @@ static void genuine_windows_request(void **state)
     assert_int_equal(ra_csr_attribute(&csr, RA_OID_MS_RENEWAL_CERT, &value), RA_OK);
     assert_true(ra_span_equal(value, cert));
     /* OS version, client info and CSP are what Windows has and an appliance has not (client info: may) */
-    assert_string_equal(attributes(), "2b0601040182370d0203 " CLIENT_INFO "2b0601040182370d0202 "
-                                      EXTENSION_REQUEST RENEWAL_CERT);
+    assert_string_equal(attributes(), "2b0601040182370d0203 " CLIENT_INFO
+                                      "2b0601040182370d0202 " EXTENSION_REQUEST RENEWAL_CERT);
     /* what Windows copies from the old certificate, byte for byte, is what we copy */
     assert_true(ra_span_equal(extension(RA_OID_MS_TEMPLATE_NAME), old.template_ext));
     assert_true(ra_span_equal(extension(RA_OID_EXTENDED_KEY_USAGE), old.eku_ext));
@@ -133,7 +133,8 @@ static void genuine_windows_request(void **state)
 static void windows_request_rebuilt(void **state)
 {
     static uint8_t again[RA_REQUEST_MAX];
-    struct ra_span windows = pki_blob("ms_request_inner"), cert = pki_blob("ms_old_cert"), tbs, ours;
+    struct ra_span windows = pki_blob("ms_request_inner"), cert = pki_blob("ms_old_cert"), tbs,
+                   ours;
     struct ra_csr rebuilt;
     (void)state;
     assert_int_equal(ra_csr_parse(&csr, windows), RA_OK);
@@ -148,7 +149,8 @@ static void windows_request_rebuilt(void **state)
     ra_der_put_raw(&w, tbs);
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
     assert_int_equal(ra_csr_parse(&rebuilt, ra_der_put_span(&w)), RA_OK);
-    assert_true(ra_span_equal(rebuilt.subject, csr.subject) && ra_span_equal(rebuilt.spki, csr.spki));
+    assert_true(ra_span_equal(rebuilt.subject, csr.subject) &&
+                ra_span_equal(rebuilt.spki, csr.spki));
     /* each extension of ours stands in the Windows request as it is, the SKI of the new key too, in
      * the same order */
     struct ra_span theirs;
@@ -176,10 +178,10 @@ static void renewals(void **state)
         const char *cert, *key;
         size_t extensions;
     } cases[] = {
-        {"agent", "agent_new", 5},      {"encryption", "agent_new", 4},
+        {"agent", "agent_new", 5},       {"encryption", "agent_new", 4},
         {"agent_ec", "agent_ec_new", 4}, {"agent_ec384", "agent_ec384", 4},
-        {"agent", "agent", 5},          {"agent", "agent_ec_new", 5},
-        {"odd", "agent_new", 4},        {"sub", "agent_new", 2},
+        {"agent", "agent", 5},           {"agent", "agent_ec_new", 5},
+        {"odd", "agent_new", 4},         {"sub", "agent_new", 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ra_span value;
@@ -200,7 +202,8 @@ static void renewals(void **state)
         assert_true(ra_span_equal(extension(RA_OID_EXTENDED_KEY_USAGE), old.eku_ext));
         assert_true(ra_span_equal(extension(RA_OID_SUBJECT_ALT_NAME), old.san_ext));
         struct ra_span t = extension(RA_OID_MS_TEMPLATE);
-        assert_true(ra_span_equal(t.size > 0 ? t : extension(RA_OID_MS_TEMPLATE_NAME), old.template_ext));
+        assert_true(
+            ra_span_equal(t.size > 0 ? t : extension(RA_OID_MS_TEMPLATE_NAME), old.template_ext));
         assert_int_equal(extension(RA_OID_MS_APPLICATION_POLICIES).size, 0);
     }
     /* same key, same certificate: the SKI is the one openssl put into the certificate */
@@ -214,11 +217,12 @@ static void renewals(void **state)
 static void client_info_and_more(void **state)
 {
     /* the bytes of the enrolment notes, with our client id */
-    static const uint8_t info[] =
-        "\x30\x2e\x02\x02\x03\xe9\x0c\x10ra01.example.net\x0c\x0d" "EXAMPLE\\ra01$\x0c\x07rarenew";
+    static const uint8_t info[] = "\x30\x2e\x02\x02\x03\xe9\x0c\x10ra01.example.net\x0c\x0d"
+                                  "EXAMPLE\\ra01$\x0c\x07rarenew";
     /* challengePassword, as SCEP wants it: sorts before everything else */
-    static const uint8_t password[] = "\x30\x13\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07\x31\x06\x13\x04"
-                                      "abcd";
+    static const uint8_t password[] =
+        "\x30\x13\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07\x31\x06\x13\x04"
+        "abcd";
     struct ra_span value, more = {password, sizeof password - 1};
     (void)state;
     struct ra_csr_input in = input("agent_ec", "agent_ec_new");
@@ -228,7 +232,8 @@ static void client_info_and_more(void **state)
     in.more = &more;
     in.more_n = 1;
     assert_int_equal(ra_csr_parse(&csr, build_with(&in, sizeof buf, RA_OK)), RA_OK);
-    assert_string_equal(attributes(), "2a864886f70d010907 " CLIENT_INFO EXTENSION_REQUEST RENEWAL_CERT);
+    assert_string_equal(attributes(),
+                        "2a864886f70d010907 " CLIENT_INFO EXTENSION_REQUEST RENEWAL_CERT);
     assert_int_equal(ra_csr_attribute(&csr, RA_OID_MS_CLIENT_INFO, &value), RA_OK);
     assert_true(ra_span_equal(value, (struct ra_span){info, sizeof info - 1}));
     assert_int_equal(ra_csr_attribute(&csr, RA_OID_CHALLENGE_PASSWORD, &value), RA_OK);

@@ -171,10 +171,11 @@ static void writer(void **state)
     struct ra_der_put w;
     (void)state;
     /* the example of the enrolment notes: client id 1000 and three strings */
-    static const uint8_t expected[] = {
-        0x30, 0x2e, 0x02, 0x02, 0x03, 0xe8, 0x0c, 0x10, 0x72, 0x61, 0x30, 0x31, 0x2e, 0x65, 0x78, 0x61,
-        0x6d, 0x70, 0x6c, 0x65, 0x2e, 0x6e, 0x65, 0x74, 0x0c, 0x0d, 0x45, 0x58, 0x41, 0x4d, 0x50, 0x4c,
-        0x45, 0x5c, 0x72, 0x61, 0x30, 0x31, 0x24, 0x0c, 0x07, 0x72, 0x61, 0x72, 0x65, 0x6e, 0x65, 0x77};
+    static const uint8_t expected[] = {0x30, 0x2e, 0x02, 0x02, 0x03, 0xe8, 0x0c, 0x10, 0x72, 0x61,
+                                       0x30, 0x31, 0x2e, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65,
+                                       0x2e, 0x6e, 0x65, 0x74, 0x0c, 0x0d, 0x45, 0x58, 0x41, 0x4d,
+                                       0x50, 0x4c, 0x45, 0x5c, 0x72, 0x61, 0x30, 0x31, 0x24, 0x0c,
+                                       0x07, 0x72, 0x61, 0x72, 0x65, 0x6e, 0x65, 0x77};
     for (size_t cap = 0; cap <= sizeof expected; cap++) {
         ra_der_put_init(&w, buf, cap);
         ra_der_put_text(&w, RA_DER_UTF8, "rarenew");
@@ -212,8 +213,9 @@ static void set_is_sorted_by_bytes(void **state)
     (void)state;
     /* longer may come first: 04 02 00 00 sorts before 05 00, and 02 02 .. before 04 00 */
     static const uint8_t sorted[] = {2, 1, 9, 2, 2, 1, 0, 4, 0, 4, 1, 1, 4, 1, 2, 4, 2, 0, 0, 5, 0};
-    static const uint8_t elements[][5] = {
-        {4, 2, 4, 2, 0}, {3, 4, 1, 2}, {2, 5, 0}, {4, 2, 2, 1, 0}, {2, 4, 0}, {3, 4, 1, 1}, {3, 2, 1, 9}};
+    static const uint8_t elements[][5] = {{4, 2, 4, 2, 0}, {3, 4, 1, 2}, {2, 5, 0},
+                                          {4, 2, 2, 1, 0}, {2, 4, 0},    {3, 4, 1, 1},
+                                          {3, 2, 1, 9}};
     static const uint8_t zeros[] = {4, 2, 0, 0};
     for (size_t first = 0; first < 7; first++) {
         ra_der_put_init(&w, buf, sizeof buf);
@@ -272,14 +274,14 @@ static void ber_cases(void **state)
         uint8_t in[12];
         size_t size;
     } bad[] = {
-        {{0x30, 0x80}, 2},                              /* no end                         */
+        {{0x30, 0x80}, 2}, /* no end                         */
         {{0x30, 0x80, 0}, 3},
-        {{0x30, 0x80, 0, 1}, 4},                        /* end with a length              */
-        {{4, 0x80, 1, 0, 0}, 5},                        /* primitive and indefinite       */
-        {{0x24, 0x80, 2, 1, 1, 0, 0}, 7},               /* another type among the pieces  */
-        {{0x30, 3, 0x30, 0x80, 1, 0, 0}, 7},            /* runs past a definite container */
+        {{0x30, 0x80, 0, 1}, 4},             /* end with a length              */
+        {{4, 0x80, 1, 0, 0}, 5},             /* primitive and indefinite       */
+        {{0x24, 0x80, 2, 1, 1, 0, 0}, 7},    /* another type among the pieces  */
+        {{0x30, 3, 0x30, 0x80, 1, 0, 0}, 7}, /* runs past a definite container */
         {{0x30, 4, 0x30, 0x80, 2, 1, 5, 0, 0}, 9},
-        {{0x23, 0x80, 3, 1, 0, 0, 0}, 7},               /* constructed BIT STRING         */
+        {{0x23, 0x80, 3, 1, 0, 0, 0}, 7}, /* constructed BIT STRING         */
         {{0x30, 0x80, 0x1f, 1, 0, 0, 0}, 7},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

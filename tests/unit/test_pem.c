@@ -15,8 +15,13 @@ static char text[8192];
 
 static const struct {
     const char *plain, *coded;
-} rfc4648[] = {{"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-               {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+} rfc4648[] = {{"", ""},
+               {"f", "Zg=="},
+               {"fo", "Zm8="},
+               {"foo", "Zm9v"},
+               {"foob", "Zm9vYg=="},
+               {"fooba", "Zm9vYmE="},
+               {"foobar", "Zm9vYmFy"}};
 
 static struct ra_span span(const char *s)
 {
@@ -53,15 +58,30 @@ static void base64_forms(void **state)
 {
     size_t size;
     (void)state;
-    static const char *const good[] = {"Zm9vYg==", "Zm9vYg", "Zm9v\r\nYg==\r\n", " Z m\t9\nvYg = = "};
+    static const char *const good[] = {"Zm9vYg==", "Zm9vYg", "Zm9v\r\nYg==\r\n",
+                                       " Z m\t9\nvYg = = "};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(decode(good[i], 4, &size), RA_OK);
         assert_int_equal(size, 4);
         assert_memory_equal(buf, "foob", 4);
     }
     assert_int_equal(ra_base64_decode((const uint8_t *)"Zm9v\0", 5, buf, 4, &size), RA_OK);
-    static const char *const bad[] = {"Z", "Zm9vY", "Zg=", "Zg===", "Zm9v=", "Zm=v", "Zg==Zg==", "Zm9_",
-                                      "Zm-v", "Zh==", "Zm9=", "=", "====", "Zm9v.", "\xc3\xa4" "aaa"};
+    static const char *const bad[] = {"Z",
+                                      "Zm9vY",
+                                      "Zg=",
+                                      "Zg===",
+                                      "Zm9v=",
+                                      "Zm=v",
+                                      "Zg==Zg==",
+                                      "Zm9_",
+                                      "Zm-v",
+                                      "Zh==",
+                                      "Zm9=",
+                                      "=",
+                                      "====",
+                                      "Zm9v.",
+                                      "\xc3\xa4"
+                                      "aaa"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(decode(bad[i], 100, &size), RA_E_BASE64);
     }
@@ -91,13 +111,15 @@ static void base64_by_offset(void **state)
             }
             size_t back;
             uint8_t out[300];
-            assert_int_equal(ra_base64_decode((uint8_t *)whole, total, out, sizeof out, &back), RA_OK);
+            assert_int_equal(ra_base64_decode((uint8_t *)whole, total, out, sizeof out, &back),
+                             RA_OK);
             assert_int_equal(back, size);
             assert_memory_equal(out, buf, size);
             if (lines[l] != 0 && total > 0) {
                 assert_memory_equal(whole + total - 2, "\r\n", 2);
                 for (size_t at = 0; at < total; at++) {
-                    assert_int_equal(whole[at] == '\r', at % (lines[l] + 2) == lines[l] || at == total - 2);
+                    assert_int_equal(whole[at] == '\r',
+                                     at % (lines[l] + 2) == lines[l] || at == total - 2);
                 }
             }
         }
@@ -187,9 +209,9 @@ static void broken_armour(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         size_t n;
-        assert_int_equal(ra_pem_to_der((const uint8_t *)bad[i].text, strlen(bad[i].text), buf,
-                                       sizeof buf, &n),
-                         bad[i].err);
+        assert_int_equal(
+            ra_pem_to_der((const uint8_t *)bad[i].text, strlen(bad[i].text), buf, sizeof buf, &n),
+            bad[i].err);
     }
 }
 
@@ -211,9 +233,9 @@ static void blocks_one_after_the_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_of_the_rfc),    cmocka_unit_test(base64_forms),
-        cmocka_unit_test(base64_by_offset),     cmocka_unit_test(pem_as_openssl_writes_it),
-        cmocka_unit_test(any_form_becomes_der), cmocka_unit_test(broken_armour),
+        cmocka_unit_test(base64_of_the_rfc),          cmocka_unit_test(base64_forms),
+        cmocka_unit_test(base64_by_offset),           cmocka_unit_test(pem_as_openssl_writes_it),
+        cmocka_unit_test(any_form_becomes_der),       cmocka_unit_test(broken_armour),
         cmocka_unit_test(blocks_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

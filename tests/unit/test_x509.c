@@ -68,8 +68,9 @@ static void fields(void **state)
     assert_text_span(cert.key_usage_ext, "300e0603551d0f0101ff040403020780");
     assert_text_span(cert.eku_ext, "30150603551d25040e300c060a2b060104018237140201");
     assert_text_span(cert.eku, "300c060a2b060104018237140201");
-    assert_text_span(cert.template_ext, "303b06092b0601040182371402042e1e2c0045006e0072006f006c006c006d"
-                                        "0065006e0074004100670065006e0074004f00660066006c0069006e0065");
+    assert_text_span(cert.template_ext,
+                     "303b06092b0601040182371402042e1e2c0045006e0072006f006c006c006d"
+                     "0065006e0074004100670065006e0074004f00660066006c0069006e0065");
     ra_cert_template_name(&cert, text, sizeof text);
     assert_string_equal(text, "EnrollmentAgentOffline");
     assert_int_equal(cert.skid.size, 20);
@@ -237,7 +238,10 @@ struct name {
     const char *value;
     size_t size;
 };
-#define NAME(tag, value) {tag, value, sizeof(value) - 1}
+#define NAME(tag, value)                                                                           \
+    {                                                                                              \
+        tag, value, sizeof(value) - 1                                                              \
+    }
 
 /* C=DE, CN=value */
 static struct ra_span make_name(const struct name *n, uint8_t *to, size_t cap)
@@ -261,19 +265,33 @@ static void names_compare_by_meaning(void **state)
     uint8_t a[100], b[100];
     (void)state;
     static const struct name same[] = {
-        NAME(RA_DER_UTF8, "Sub CA"),          NAME(RA_DER_PRINTABLE, "Sub CA"),
-        NAME(RA_DER_BMP, "\0S\0u\0b\0 \0C\0A"), NAME(RA_DER_IA5, "sub ca"),
-        NAME(RA_DER_T61, "  SUB \t  ca "),    NAME(RA_DER_UNIVERSAL, "\0\0\0s\0\0\0u\0\0\0b\0\0\0 \0\0\0c\0\0\0a"),
+        NAME(RA_DER_UTF8, "Sub CA"),
+        NAME(RA_DER_PRINTABLE, "Sub CA"),
+        NAME(RA_DER_BMP, "\0S\0u\0b\0 \0C\0A"),
+        NAME(RA_DER_IA5, "sub ca"),
+        NAME(RA_DER_T61, "  SUB \t  ca "),
+        NAME(RA_DER_UNIVERSAL, "\0\0\0s\0\0\0u\0\0\0b\0\0\0 \0\0\0c\0\0\0a"),
     };
     static const struct name umlaut[] = {
-        NAME(RA_DER_UTF8, "Gr\xc3\xb6\xc3\x9f" "e"), NAME(RA_DER_BMP, "\0g\0r\0\xf6\0\xdf\0e"),
-        NAME(RA_DER_T61, "gr\xf6\xdf" "e"),
+        NAME(RA_DER_UTF8, "Gr\xc3\xb6\xc3\x9f"
+                          "e"),
+        NAME(RA_DER_BMP, "\0g\0r\0\xf6\0\xdf\0e"),
+        NAME(RA_DER_T61, "gr\xf6\xdf"
+                         "e"),
     };
     static const struct name other[] = {
-        NAME(RA_DER_UTF8, "SubCA"),   NAME(RA_DER_UTF8, "Sub CA2"), NAME(RA_DER_UTF8, "Sub"),
-        NAME(RA_DER_UTF8, ""),        NAME(RA_DER_UTF8, "Sub CA\0"), NAME(RA_DER_OCTETS, "Sub CA"),
-        NAME(RA_DER_UTF8, "Sub\0CA"), NAME(RA_DER_BMP, "Sub CA"),    NAME(RA_DER_UTF8, "Gr\xc3\x96\xc3\x9f" "e"),
-        NAME(RA_DER_BMP, "\0S\0u\0b\0 \0C\0A\0"), NAME(RA_DER_UTF8, "Sub CA\xff"),
+        NAME(RA_DER_UTF8, "SubCA"),
+        NAME(RA_DER_UTF8, "Sub CA2"),
+        NAME(RA_DER_UTF8, "Sub"),
+        NAME(RA_DER_UTF8, ""),
+        NAME(RA_DER_UTF8, "Sub CA\0"),
+        NAME(RA_DER_OCTETS, "Sub CA"),
+        NAME(RA_DER_UTF8, "Sub\0CA"),
+        NAME(RA_DER_BMP, "Sub CA"),
+        NAME(RA_DER_UTF8, "Gr\xc3\x96\xc3\x9f"
+                          "e"),
+        NAME(RA_DER_BMP, "\0S\0u\0b\0 \0C\0A\0"),
+        NAME(RA_DER_UTF8, "Sub CA\xff"),
     };
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         struct ra_span left = make_name(&same[i], a, sizeof a);
@@ -294,7 +312,8 @@ static void names_compare_by_meaning(void **state)
     }
     /* fewer RDNs, or none */
     struct ra_span left = make_name(&same[0], a, sizeof a);
-    static const uint8_t country[] = {0x30, 0x0d, 0x31, 0x0b, 0x30, 9, 6, 3, 0x55, 4, 6, 0x13, 2, 'd', 'e'};
+    static const uint8_t country[] = {0x30, 0x0d, 0x31, 0x0b, 0x30, 9,   6,  3,
+                                      0x55, 4,    6,    0x13, 2,    'd', 'e'};
     static const uint8_t empty[] = {0x30, 0};
     assert_false(ra_name_equal(left, (struct ra_span){country, sizeof country}));
     assert_false(ra_name_equal((struct ra_span){country, sizeof country}, left));
@@ -321,8 +340,10 @@ static void names_are_safe_to_print(void **state)
         {NAME(RA_DER_UTF8, "a\x1b[2Jb"), "CN=a\\1b[2Jb,C=DE"},
         {NAME(RA_DER_UTF8, "a\0b"), "CN=a\\00b,C=DE"},
         {NAME(RA_DER_UTF8, "a\x7f\xc2\x9b"), "CN=a\\7f\\c2\\9b,C=DE"},
-        {NAME(RA_DER_UTF8, "\xe2\x80\x8e" "a"), "CN=\\e2\\80\\8ea,C=DE"},
-        {NAME(RA_DER_UTF8, "\xe2\x80\xae" "a"), "CN=\\e2\\80\\aea,C=DE"},
+        {NAME(RA_DER_UTF8, "\xe2\x80\x8e"
+                           "a"),
+         "CN=\\e2\\80\\8ea,C=DE"},
+        {NAME(RA_DER_BMP, "\x20\x2e\0a"), "CN=\\e2\\80\\aea,C=DE"},
         {NAME(RA_DER_UTF8, "a\xff"), "CN=a\\ff,C=DE"},
         {NAME(RA_DER_UTF8, "\xc0\x80"), "CN=\\c0\\80,C=DE"},
         {NAME(RA_DER_UTF8, "\xed\xa0\x80"), "CN=\\ed\\a0\\80,C=DE"},
@@ -330,10 +351,12 @@ static void names_are_safe_to_print(void **state)
         {NAME(RA_DER_UTF8, "\xe2\x82\xac\xf0\x9f\x94\x91"), "CN=\xe2\x82\xac\xf0\x9f\x94\x91,C=DE"},
         {NAME(RA_DER_UTF8, "\xe2\x82"), "CN=\\e2\\82,C=DE"},
         {NAME(RA_DER_BMP, "\x20\xac\xd8\x3d\xdd\x11"), "CN=\xe2\x82\xac\xf0\x9f\x94\x91,C=DE"},
-        {NAME(RA_DER_BMP, "\xd8\x3d\0a\x41"), "CN=\xef\xbf\xbd" "a\\41,C=DE"},
+        {NAME(RA_DER_BMP, "\xd8\x3d\0a\x41"), "CN=\xef\xbf\xbd"
+                                              "a\\41,C=DE"},
         {NAME(RA_DER_T61, "\xe4\x9b"), "CN=\xc3\xa4\\c2\\9b,C=DE"},
         {NAME(RA_DER_UNIVERSAL, "\0\1\xf5\x11\x7f\0\0\0"), "CN=\xf0\x9f\x94\x91\xef\xbf\xbd,C=DE"},
-        {NAME(RA_DER_UTF8, " #a,b+c\"d\\e<f>g;h "), "CN=\\ #a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h\\ ,C=DE"},
+        {NAME(RA_DER_UTF8, " #a,b+c\"d\\e<f>g;h "),
+         "CN=\\ #a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h\\ ,C=DE"},
         {NAME(RA_DER_UTF8, "#a"), "CN=\\#a,C=DE"},
         {NAME(RA_DER_UTF8, ""), "CN=,C=DE"},
         {NAME(RA_DER_OCTETS, "\1\2"), "CN=#04020102,C=DE"},

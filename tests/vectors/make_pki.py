@@ -263,7 +263,7 @@ def main():
 
     lines = ['/* Made by tests/vectors/make_pki.py; keys for tests only. The arrays ms_* are messages',
              ' * of Windows from [MS-WSTEP], copyright Microsoft: tests/vectors/ms-wstep/README.md. */',
-             '#include "pki_vectors.h"', '']
+             '/* clang-format off */', '#include "pki_vectors.h"', '']
     for name, data in blobs.items():
         lines += c_array(f'blob_{name}', data)
     for name, data in made.keys.items():

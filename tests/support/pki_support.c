@@ -37,11 +37,9 @@ void pki_cert_parse(struct ra_cert *c, const char *name)
 
 void pki_key(struct ra_key *key, const char *name)
 {
-    char full[32];
-    size_t size = strlen(name);
-    assert_true(size + 5 <= sizeof full);
-    memcpy(full, name, size);
-    memcpy(full + size, ".key", 5);
+    char full[32] = "";
+    assert_true(strlen(name) + 5 <= sizeof full);
+    strcat(strcat(full, name), ".key");
     struct ra_span der = pki_blob(full);
     assert_int_equal(ra_key_from_der(key, der.p, der.size), RA_OK);
 }

@@ -179,6 +179,20 @@ static void other_keys_are_refused_by_name(void **state)
     }
 }
 
+static void strange_exponents_are_refused(void **state)
+{
+    static const char *const strange[] = {"e1", "e2", "e65536", "e2to32"};
+    struct ra_key key;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(from_spki(&key, "rsasum", strange[i]), RA_E_KEY_ALGORITHM);
+        assert_empty(&key);
+    }
+    assert_int_equal(from_spki(&key, "rsasum", "e4294967295"), RA_OK);
+    assert_true(key.exponent == 0xffffffffu);
+}
+
 static void cut_and_longer_input_is_refused(void **state)
 {
     static uint8_t copy[DER_MAX];
@@ -246,6 +260,8 @@ static void points_off_the_curve_are_refused(void **state)
     struct ra_key key;
 
     (void)state;
+    assert_int_equal(from_spki(&key, "p256", "reduced"), RA_OK);
+    assert_int_equal(from_spki(&key, "p256", "unreduced"), RA_E_KEY_ALGORITHM);
     for (size_t i = 0; i < 2; i++) {
         const struct crypto_blob *b = crypto_blob(names[i], "spki");
         size_t field = i == 0 ? 32 : 48;
@@ -364,6 +380,14 @@ static void almost_signatures_are_refused(void **state)
             ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), b->p, b->size),
             RA_E_SIGNATURE);
     }
+    /* s + n is as good as s for the arithmetic, but no signature */
+    assert_int_equal(from_spki(&key, "rsasum", "spki"), RA_OK);
+    assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
+                                   crypto_blob("rsasum", "sha256")->p, 256),
+                     RA_OK);
+    assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
+                                   crypto_blob("rsasum", "sum")->p, 256),
+                     RA_E_SIGNATURE);
     /* not below the modulus */
     assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), ff, 256),
                      RA_E_SIGNATURE);
@@ -464,6 +488,43 @@ static void ecdsa_signatures_are_rfc_6979s(void **state)
             assert_int_equal(ra_key_verify(&key, alg, crypto_digest(alg), out, size), RA_OK);
         }
     }
+}
+
+static void a_digest_above_the_order_is_reduced(void **state)
+{
+    const struct crypto_blob *want = crypto_blob("rfc6979", "p256.high");
+    uint8_t digest[32], out[RA_SIGNATURE_MAX];
+    struct ra_key key;
+    size_t size;
+
+    (void)state;
+    memset(digest, 0xff, sizeof digest);
+    assert_int_equal(from_der(&key, "rfc6979", "p256.der"), RA_OK);
+    assert_int_equal(ra_key_sign(&key, NULL, RA_HASH_SHA256, digest, out, sizeof out, &size),
+                     RA_OK);
+    assert_int_equal(size, want->size);
+    assert_memory_equal(out, want->p, size);
+}
+
+/* A good signature with one zero octet too many in r. */
+static void ecdsa_numbers_are_in_shortest_form(void **state)
+{
+    const struct crypto_blob *b = crypto_blob("p256", "sha256");
+    uint8_t copy[80];
+    struct ra_key key;
+
+    (void)state;
+    assert_int_equal(from_spki(&key, "p256", "spki"), RA_OK);
+    memcpy(copy, b->p, 4);
+    copy[1]++;
+    copy[3]++;
+    copy[4] = 0;
+    memcpy(copy + 5, b->p + 4, b->size - 4);
+    assert_int_equal(
+        ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), b->p, b->size), RA_OK);
+    assert_int_equal(
+        ra_key_verify(&key, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), copy, b->size + 1),
+        RA_E_SIGNATURE);
 }
 
 static void signing_needs_all_it_needs(void **state)
@@ -646,6 +707,7 @@ int main(void)
         cmocka_unit_test(the_tail_of_the_buffer_holds_no_secret),
         cmocka_unit_test(ec_keys_come_in_several_forms),
         cmocka_unit_test(other_keys_are_refused_by_name),
+        cmocka_unit_test(strange_exponents_are_refused),
         cmocka_unit_test(cut_and_longer_input_is_refused),
         cmocka_unit_test(changed_private_keys_are_refused),
         cmocka_unit_test(points_off_the_curve_are_refused),
@@ -656,6 +718,8 @@ int main(void)
         cmocka_unit_test(ecdsa_numbers_out_of_range_are_refused),
         cmocka_unit_test(rsa_signatures_are_openssls),
         cmocka_unit_test(ecdsa_signatures_are_rfc_6979s),
+        cmocka_unit_test(a_digest_above_the_order_is_reduced),
+        cmocka_unit_test(ecdsa_numbers_are_in_shortest_form),
         cmocka_unit_test(signing_needs_all_it_needs),
         cmocka_unit_test(a_damaged_key_gives_no_signature),
         cmocka_unit_test(openssls_ciphertexts_open),

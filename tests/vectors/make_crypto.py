@@ -103,6 +103,22 @@ def keys(directory):
                                 ('rsa4104', 4104, ()), ('rsa3primes', 2048, ('-primes', 3))):
         private_forms(name, rsa(name, directory, bits, *options), 'rsa')
 
+    # a signature to which the modulus was added, and keys with strange exponents
+    while True:
+        pem = rsa('sum', directory, 2048)
+        n = int(openssl('rsa', '-in', pem, '-noout', '-modulus').split(b'=')[1], 16)
+        total = n + int.from_bytes(openssl('dgst', '-sha256', '-sign', pem, data=MESSAGE), 'big')
+        if total < 2**2048:
+            break
+    blob('rsasum.spki', openssl('pkey', '-in', pem, '-pubout', '-outform', 'DER'))
+    blob('rsasum.sha256', (total - n).to_bytes(256, 'big'))
+    blob('rsasum.sum', total.to_bytes(256, 'big'))
+    for name, e in (('e1', 1), ('e2', 2), ('e65536', 65536), ('e2to32', 2**32 + 1),
+                    ('e4294967295', 2**32 - 1)):
+        key = der(0x30, der_integer(n) + der_integer(e))
+        blob(f'rsasum.{name}', der(0x30, der(0x30, bytes.fromhex('06092a864886f70d0101010500'))
+                                   + der(3, b'\0' + key)))
+
     for name, curve in (('p256', 'prime256v1'), ('p384', 'secp384r1'), ('p521', 'secp521r1'),
                         ('k256', 'secp256k1')):
         pem = directory / (name + '.pem')
@@ -181,10 +197,9 @@ def multiply(p, k, point):
     return result
 
 
-def rfc6979(curve, x, h, message):
+def rfc6979(curve, x, h, digest):
     p, q, base = CURVES[curve]
     size = (q.bit_length() + 7) // 8
-    digest = hashlib.new(h, message).digest()
     e = int.from_bytes(digest[:size], 'big')
     seed = x.to_bytes(size, 'big') + (e % q).to_bytes(size, 'big')
     n = len(digest)
@@ -210,8 +225,11 @@ def rfc6979(curve, x, h, message):
 
 
 def der(tag, content):
-    assert len(content) < 128
-    return bytes((tag, len(content))) + content
+    size = len(content)
+    if size < 128:
+        return bytes((tag, size)) + content
+    return bytes((tag, 0x82)) + size.to_bytes(2, 'big') + content if size > 255 else \
+        bytes((tag, 0x81, size)) + content
 
 
 def der_integer(n):
@@ -222,11 +240,13 @@ def nonces():
     x = {'p256': 0xc9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721,
          'p384': int('6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d8'
                      '96d5724e4c70a825f872c9ea60d2edf5', 16)}
+    digest = {h: hashlib.new(h, MESSAGE).digest() for h in HASHES}
     # RFC 6979 A.2.5 and A.2.6
-    assert rfc6979('p256', x['p256'], 'sha256', b'sample') == (
+    assert MESSAGE == b'sample'
+    assert rfc6979('p256', x['p256'], 'sha256', digest['sha256']) == (
         0xefd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716,
         0xf7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8)
-    assert rfc6979('p384', x['p384'], 'sha384', b'sample')[0] == int(
+    assert rfc6979('p384', x['p384'], 'sha384', digest['sha384'])[0] == int(
         '94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c'
         '81a648152e44acf96e36dd1e80fabe46', 16)
     oid = {'p256': '2a8648ce3d030107', 'p384': '2b81040022'}
@@ -235,8 +255,21 @@ def nonces():
         blob(f'rfc6979.{curve}.der', der(0x30, der_integer(1) + der(4, secret.to_bytes(size, 'big'))
                                          + der(0xa0, der(6, bytes.fromhex(oid[curve])))))
         for h in HASHES:
-            r, s = rfc6979(curve, secret, h, MESSAGE)
+            r, s = rfc6979(curve, secret, h, digest[h])
             blob(f'rfc6979.{curve}.{h}', der(0x30, der_integer(r) + der_integer(s)))
+    # a digest above the order, which is reduced
+    r, s = rfc6979('p256', x['p256'], 'sha256', b'\xff' * 32)
+    blob('rfc6979.p256.high', der(0x30, der_integer(r) + der_integer(s)))
+    # a point whose x is given as x + p
+    p, _, base = CURVES['p256']
+    b = (base[1]**2 - base[0]**3 + 3 * base[0]) % p
+    small = next(c for c in range(1, 1000) if pow(c**3 - 3 * c + b, (p - 1) // 2, p) == 1)
+    y = pow(small**3 - 3 * small + b, (p + 1) // 4, p)
+    for name, value in (('reduced', small), ('unreduced', small + p)):
+        blob(f'p256.{name}', der(0x30, der(0x30, der(6, bytes.fromhex('2a8648ce3d0201'))
+                                           + der(6, bytes.fromhex(oid['p256'])))
+                                 + der(3, b'\0\4' + value.to_bytes(32, 'big')
+                                       + y.to_bytes(32, 'big'))))
 
 
 # ---- AES-256-GCM -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test size bench lint format clean distclean
+.PHONY: help setup build $(TREES) demo test size bench lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -45,12 +45,15 @@ bench: build ## counts for each phase of a renewal
 
 lint:   ## clang-tidy, cppcheck, clang-format over our files
 	@tests/tools/setup.sh lint
-	@$(MAKE) host
+	@$(MAKE) host-asan
 	@tests/tools/lint.sh
 
 format: ## clang-format our files in place
 	@tests/tools/setup.sh lint
 	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+
+docs: host-asan ## print docs/ that come from tables in the code
+	@tests/tools/check_docs.py --write
 
 clean:  ## remove what was built
 	rm -rf build

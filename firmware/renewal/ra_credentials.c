@@ -132,6 +132,7 @@ size_t ra_txn_encode(const struct ra_txn *t, uint8_t out[RA_TXN_SIZE_MAX])
     struct cursor to = {.out = out};
     put(&to, VERSION, 1);
     put(&to, (uint64_t)t->phase | (t->alone ? 0x80u : 0u), 1);
+    put(&to, t->protocol, 1);
     put(&to, t->generation, 4);
     put_text(&to, t->request_id);
     memcpy(to.out + to.at, t->request_sha256, sizeof t->request_sha256);
@@ -157,6 +158,7 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     memset(t, 0, sizeof *t);
     t->phase = (enum ra_phase)(phase & 0x7fu);
     t->alone = (phase & 0x80u) != 0;
+    t->protocol = (uint8_t)get(&from, 1);
     t->generation = (uint32_t)get(&from, 4);
     get_text(&from, t->request_id, RA_REQUEST_ID_MAX);
     for (unsigned i = 0; i < sizeof t->request_sha256; i++) {

@@ -11,7 +11,10 @@
  * A transaction is a renewal under way: one record per role that says how far
  * it got (enum ra_phase) and under which generation its new key, and later its
  * certificate, are stored. A transaction whose generation is not newer than the
- * active one is over; no record need be erased for that.
+ * active one is over; no record need be erased for that. The request itself is
+ * not stored: it is made again from old certificate, old key and new key, which
+ * are, and comes out byte for byte the same (PKCS#1 v1.5 and RFC 6979 signatures
+ * have no randomness). Its SHA-256 is stored, to tell the CA manager which it was.
  *
  * Encoding of all records: little-endian, fixed layout, a version byte first;
  * an unknown version reads as absent (RA_E_RECORD_DAMAGED).
@@ -84,6 +87,7 @@ struct ra_txn {
     enum ra_phase phase;
     uint32_t generation;       /* of the new key and certificate                    */
     bool alone;                /* the operator asked for this role only             */
+    uint8_t protocol;          /* of the request: 0 AD CS web enrollment            */
     char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's                             */
     uint8_t request_sha256[32];             /* of the request last sent             */
     struct ra_budget budget;
@@ -97,7 +101,7 @@ struct ra_txn {
     char peer[RA_PEER_TEXT_MAX + 1]; /* the CA's own words, cleaned     */
 };
 
-#define RA_TXN_SIZE_MAX (1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 24 + 2 + 4 + 1 + RA_PEER_TEXT_MAX)
+#define RA_TXN_SIZE_MAX (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 24 + 2 + 4 + 1 + RA_PEER_TEXT_MAX)
 
 /* Both write to `out` and return the number of bytes. */
 size_t ra_commit_encode(const struct ra_commit *c, uint8_t out[RA_COMMIT_SIZE]);

@@ -294,6 +294,8 @@ static void pending(void **state)
         /* In the script, or in a link. */
         TOP("Pending") "<P>Wait 10 days.</P><Script>var nReqId = 123;</Script>" END,
         TOP("Pending") "<P>Wait 10 days.</P><A HREF='certckpn.asp?ReqID=123&x'>Check</A>" END,
+        /* Not whole numbers. */
+        TOP("Pending") "<P>Server 6.1<P>50%<P>1,5<P>-7<P>3/4<P>+49<P>2nd<P>No. 123!" END,
         /* What the id element holds goes before all other numbers. */
         TOP("Pending") "<P>Wait 10 days.</P><P id='LOCInfoReqID'>No. 123 of 500 today" END,
     };
@@ -414,8 +416,8 @@ static void errors(void **state)
         RA_ENROLL_FAILED);
     assert_int_equal(result.hresult, 0x80094012);
     assert_int_equal(result.cause, RA_E_CA_PERMISSION);
-    assert_int_equal(answer(RA_ENROLL_SUBMIT, "error:0x00000005."), RA_ENROLL_FAILED);
-    assert_int_equal(result.hresult, 5);
+    assert_int_equal(answer(RA_ENROLL_SUBMIT, "error:0x0000000f."), RA_ENROLL_FAILED);
+    assert_int_equal(result.hresult, 15);
 
     /* Not codes: too short, too long, in markup, scripts and comments. */
     static const char *const none[] = {

@@ -52,6 +52,7 @@ static ra_err run(const struct ra_http_request *request)
     r.url = &url;
     ra_err e = ra_exchange_start(&x, &r, now, RA_HTTP_NO_TIME);
     if (e == RA_OK) {
+        assert_int_equal(ra_exchange_wait_ms(&x, now), 0);
         assert_int_equal(ra_exchange_start(&x, &r, now, RA_HTTP_NO_TIME), RA_E_BUSY);
         e = finish();
     }

@@ -303,6 +303,7 @@ static void bodies(void **state)
     assert_int_equal(feed_closed("HTTP/1.1 200 OK\r\n\r\nuntil the end"), RA_OK);
     expect_body("until the end");
     assert_int_equal(feed_closed("HTTP/1.0 404 Not Found\r\n\r\n"), RA_OK);
+    assert_string_equal(first.reply.reason, "Not Found");
     expect_body("");
 
     assert_int_equal(feed("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"

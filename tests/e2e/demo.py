@@ -43,6 +43,7 @@ class Story:
         self.begin = time.monotonic()
         self.step = 0
         self.checks = 0
+        self.board = None
 
     def chapter(self, text):
         self.step += 1
@@ -59,6 +60,18 @@ class Story:
                 while line:
                     print('   | ' + line[:WIDTH - 5], flush=True)
                     line = '    ' + line[WIDTH - 5:] if len(line) > WIDTH - 5 else ''
+
+    def last_words(self):
+        """What the console says when something went wrong."""
+        signal.alarm(0)
+        if not self.board or not self.board.running():
+            return
+        self.say('the console at that moment:')
+        try:
+            self.quote(words.command(self.board, words.SHOW_LOG, 5))
+            self.quote(words.command(self.board, words.SHOW, 5))
+        except lab.ConsoleError as why:
+            self.say('it does not answer: %s' % why)
 
     def check(self, truth, text):
         if not truth:
@@ -156,59 +169,59 @@ def tell(story, the_lab, kind, limits):
     story.chapter('First boot; the CA issues one, and its manager must approve the other')
     ca.mode('issue')
     ca.mode('pend', template='cep')
-    board = the_lab.board(kind, life=limits['total'])
-    with board:
-        story.quote(board.read_until(words.PROMPT, limits['boot']))
-        ca.wait(lambda c: c.issued('agent') and c.pending('cep'), limits['keys'],
-                'one request issued and one pending')
-        text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
-                               limits['step'])
-        story.quote(text)
-        request = ca.pending('cep')[0]
-        story.check(got['encryption']['request id'] == request.id,
-                    'the console names request %d, as the CA does' % request.id)
-        for role, _, title in ROLES:
-            if got[role]['thumbprint'] != before[role]['thumbprint']:
-                raise Wrong('%s was switched before its partner was ready' % title)
-        story.check(True, 'both old certificates still serve until the pair is complete')
+    board = story.board = the_lab.board(kind, life=limits['total'] + 10)
+    board.start()
+    story.quote(board.read_until(words.PROMPT, limits['boot']))
+    ca.wait(lambda c: c.issued('agent') and c.pending('cep'), limits['keys'],
+            'one request issued and one pending')
+    text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
+                           limits['step'])
+    story.quote(text)
+    request = ca.pending('cep')[0]
+    story.check(got['encryption']['request id'] == request.id,
+                'the console names request %d, as the CA does' % request.id)
+    for role, _, title in ROLES:
+        if got[role]['thumbprint'] != before[role]['thumbprint']:
+            raise Wrong('%s was switched before its partner was ready' % title)
+    story.check(True, 'both old certificates still serve until the pair is complete')
 
-        story.chapter('The power fails while it waits')
-        board.kill()
-        story.say('kill -9, and the process is gone')
-        submissions = len(ca.log('submit'))
+    story.chapter('The power fails while it waits')
+    board.kill()
+    story.say('kill -9, and the process is gone')
+    submissions = len(ca.log('submit'))
 
-        story.chapter('Second boot: it goes on where it was')
-        board.start()
-        story.quote(board.read_until(words.PROMPT, limits['boot']))
-        text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
-                               limits['step'])
-        story.quote(text)
-        story.check(got['encryption']['request id'] == request.id,
-                    'request %d was kept over the power cut' % request.id)
+    story.chapter('Second boot: it goes on where it was')
+    board.start()
+    story.quote(board.read_until(words.PROMPT, limits['boot']))
+    text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
+                           limits['step'])
+    story.quote(text)
+    story.check(got['encryption']['request id'] == request.id,
+                'request %d was kept over the power cut' % request.id)
 
-        story.chapter('The CA manager approves request %d' % request.id)
-        ca.approve(request.id)
-        story.quote(words.command(board, words.ASK_NOW))
-        for role, _, _ in ROLES:
-            board_event(board, words.event('switched', role), limits['step'] + 70)
-        text = wait_state(board, {role: words.SERVING for role, _, _ in ROLES},
-                          limits['step'])[0]
-        after = {role: facts(pki, ca.issued(leaf)[-1].cert) for role, leaf, _ in ROLES}
-        served(story, board, after, 'the new pair, switched in one commit')
-        story.check(len(ca.log('submit')) == submissions == 2,
-                    'two requests in all: the power cut caused no third')
+    story.chapter('The CA manager approves request %d' % request.id)
+    ca.approve(request.id)
+    story.quote(words.command(board, words.ASK_NOW))
+    for role, _, _ in ROLES:
+        board_event(board, words.event('switched', role), limits['step'] + 70)
+    text = wait_state(board, {role: words.SERVING for role, _, _ in ROLES},
+                      limits['step'])[0]
+    after = {role: facts(pki, ca.issued(leaf)[-1].cert) for role, leaf, _ in ROLES}
+    served(story, board, after, 'the new pair, switched in one commit')
+    story.check(len(ca.log('submit')) == submissions == 2,
+                'two requests in all: the power cut caused no third')
 
-        story.chapter('A reboot: served from flash')
-        board.send(words.REBOOT)
-        restart(board, limits)
-        ca.down()
-        story.say('(the CA is switched off, so nothing can be fetched)')
-        served(story, board, after, 'the new pair, read from flash')
-        story.quote(words.command(board, words.SHOW_LOG))
-        board.kill()
-        if hasattr(board, 'check_log'):
-            board.check_log()
-            story.check(True, 'QEMU saw no access by a driver that the hardware forbids')
+    story.chapter('A reboot: served from flash')
+    board.send(words.REBOOT)
+    restart(board, limits)
+    ca.down()
+    story.say('(the CA is switched off, so nothing can be fetched)')
+    served(story, board, after, 'the new pair, read from flash')
+    story.quote(words.command(board, words.SHOW_LOG))
+    board.kill()
+    if hasattr(board, 'check_log'):
+        board.check_log()
+        story.check(True, 'QEMU saw no access by a driver that the hardware forbids')
 
     story.chapter('The same, seen from outside')
     judge(story, the_lab, image, after)
@@ -293,7 +306,14 @@ def main():
           % {'sf2': 'emcraft-sf2, Cortex-M3 under QEMU', 'host': 'host board'}[args.board])
     try:
         with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key) as the_lab:
-            tell(story, the_lab, args.board, limits)
+            try:
+                tell(story, the_lab, args.board, limits)
+            except Exception:
+                story.last_words()
+                raise
+            finally:
+                if story.board:
+                    story.board.__exit__(None, None, None)
     except (Wrong, AssertionError, OSError, x509.OpensslError, subprocess.SubprocessError) as why:
         print('\nFAILED after %.1f s: %s' % (time.monotonic() - story.begin, why))
         return 1

@@ -43,6 +43,7 @@ import pki as pki_room  # noqa: E402
 import x509  # noqa: E402
 from console import Console, ConsoleError  # noqa: E402
 
+BUILD = os.environ.get('RA_BUILD', os.path.join(ROOT, 'build'))  # holds host/, emcraft-sf2/
 INSIDE = 'PERENNIAL_LAB'
 CA_NAME = 'ca01.example.net'
 TIME_NAME = 'time.example.net'
@@ -187,7 +188,7 @@ class LabCa:
 
 def host_program(name):
     """A program of the host build."""
-    return os.path.join(ROOT, 'build', 'host', 'boards', 'host', name)
+    return os.path.join(BUILD, 'host', 'boards', 'host', name)
 
 
 class Lab:
@@ -281,7 +282,7 @@ class Lab:
         (use `with`, or start())."""
         if kind == 'sf2':
             from qemu_sf2 import QemuSf2
-            elf = os.path.join(ROOT, 'build', 'emcraft-sf2', 'boards', 'emcraft-sf2',
+            elf = os.path.join(BUILD, 'emcraft-sf2', 'boards', 'emcraft-sf2',
                                'appliance-test.elf')
             told = {'key': self.path('device.key')} if words is None else words
             return QemuSf2(elf, self.path(image), words=told, extra=options, life=life)

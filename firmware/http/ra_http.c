@@ -280,6 +280,7 @@ void ra_http_out_taken(struct ra_http *h, size_t size)
     h->out_at += size;
     if (h->out_at == h->out_size && h->body_at == h->request.body_size) {
         h->sending = false;
+        memset(window(h), 0, RA_HTTP_OUT_MAX); /* the password was in it */
     }
 }
 

@@ -147,6 +147,10 @@ static void basic_in_all_lengths(void **state)
         drain(CAP);
         (void)snprintf(line, sizeof line, "\r\nAuthorization: Basic %s\r\n", cases[i][2]);
         assert_non_null(strstr(sent, line));
+        /* Nothing of it stays behind. */
+        for (size_t k = CAP - RA_HTTP_OUT_MAX; k < CAP; k++) {
+            assert_int_equal(buf[k], 0);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "hal_entropy.h"
 #include "pki_vectors.h"
+#include "ra_text.h"
 
 struct ra_span pki_blob(const char *name)
 {
@@ -37,9 +38,12 @@ void pki_cert_parse(struct ra_cert *c, const char *name)
 
 void pki_key(struct ra_key *key, const char *name)
 {
-    char full[32] = "";
-    assert_true(strlen(name) + 5 <= sizeof full);
-    strcat(strcat(full, name), ".key");
+    char full[32];
+    struct ra_text t;
+    ra_text_init(&t, full, sizeof full);
+    ra_text_add(&t, name);
+    ra_text_add(&t, ".key");
+    assert_false(t.cut);
     struct ra_span der = pki_blob(full);
     assert_int_equal(ra_key_from_der(key, der.p, der.size), RA_OK);
 }

@@ -96,6 +96,9 @@ static void good_chains(void **state)
     assert_int_equal(chain.length, 1);
     /* a pinned root of version 1, signed with SHA-1 */
     assert_int_equal(verify("agent", "sub_by_v1", "root_v1"), RA_OK);
+    /* self-issued certificates do not count for the path length */
+    assert_int_equal(verify("below_rolled", "root_rolled", "root_pathlen0"), RA_OK);
+    assert_int_equal(chain.length, 1);
     /* names compare by meaning */
     assert_int_equal(verify("agent", "sub_folded", "root"), RA_OK);
 }
@@ -184,6 +187,16 @@ static void each_rule(void **state)
     assert_int_equal(verify_at("agent", "", "sub", 2493072001), RA_E_CHAIN_DATE);
 }
 
+/* Certificates that all vouch for each other: 6! orders, but a bounded search. */
+static void the_search_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(verify("sub", "twin0 twin1 twin2 twin3 twin4 root", "ec_root"),
+                     RA_E_CHAIN_ISSUER);
+    assert_true(steps <= RA_CHAIN_SIGNATURES + 2);
+    assert_int_equal(verify("sub", "twin0 twin1 twin2 twin3 twin4 root_of_cross", "other"), RA_OK);
+}
+
 /* A flipped bit anywhere in the signed part or the signature is noticed. */
 static void forged(void **state)
 {
@@ -212,11 +225,9 @@ static void forged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_chains),
-        cmocka_unit_test(other_ways_are_tried),
-        cmocka_unit_test(no_way_to_an_anchor),
-        cmocka_unit_test(each_rule),
-        cmocka_unit_test(forged),
+        cmocka_unit_test(good_chains),         cmocka_unit_test(other_ways_are_tried),
+        cmocka_unit_test(no_way_to_an_anchor), cmocka_unit_test(each_rule),
+        cmocka_unit_test(the_search_ends),     cmocka_unit_test(forged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

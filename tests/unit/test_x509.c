@@ -231,6 +231,51 @@ static void breaches_are_refused(void **state)
     assert_int_equal(cert.der.size, 0);
 }
 
+/* The "agent" certificate with another serial number and, where given, issuer. */
+static ra_err parse_with(const uint8_t *serial, size_t size, const char *issuer)
+{
+    struct ra_cert from;
+    struct ra_der_put w;
+    pki_cert_parse(&from, "agent");
+    const uint8_t *tbs_end = from.tbs.p + from.tbs.size;
+    const uint8_t *rest = from.issuer.p + from.issuer.size;
+    const uint8_t *algorithm = from.serial.p + from.serial.size;
+    ra_der_put_init(&w, buf, sizeof buf);
+    ra_der_put_bytes(&w, tbs_end, (size_t)(from.der.p + from.der.size - tbs_end));
+    size_t mark = ra_der_put_size(&w);
+    ra_der_put_bytes(&w, rest, (size_t)(tbs_end - rest));
+    if (issuer != NULL) {
+        ra_der_put_bytes(&w, (const uint8_t *)issuer, 2);
+    } else {
+        ra_der_put_raw(&w, from.issuer);
+    }
+    ra_der_put_bytes(&w, algorithm, (size_t)(from.issuer.p - algorithm));
+    ra_der_put_value(&w, RA_DER_INTEGER, serial, size);
+    ra_der_put_u32(&w, 2);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), ra_der_put_size(&w) - 3);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    struct ra_span der = ra_der_put_span(&w);
+    return ra_cert_parse(&cert, der.p, der.size);
+}
+
+static void serials_and_issuer(void **state)
+{
+    uint8_t serial[24] = {0, 0x80};
+    (void)state;
+    assert_int_equal(parse_with(serial, 21, NULL), RA_OK);
+    ra_cert_serial_text(&cert, hex, sizeof hex);
+    assert_string_equal(hex, "8000000000000000000000000000000000000000");
+    assert_int_equal(parse_with(serial, 22, NULL), RA_E_CERT_SYNTAX);
+    assert_int_equal(parse_with(serial, 1, NULL), RA_OK);
+    ra_cert_serial_text(&cert, hex, sizeof hex);
+    assert_string_equal(hex, "00");
+    assert_int_equal(parse_with(serial, 0, NULL), RA_E_DER_VALUE);
+    serial[1] = 0x7f;
+    assert_int_equal(parse_with(serial, 2, NULL), RA_E_DER_VALUE);
+    assert_int_equal(parse_with(serial + 1, 1, "\x30\x00"), RA_E_CERT_SYNTAX);
+}
+
 /* --- names ------------------------------------------------------------- */
 
 struct name {
@@ -453,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_odd_one),
         cmocka_unit_test(genuine_windows_certificate),
         cmocka_unit_test(breaches_are_refused),
+        cmocka_unit_test(serials_and_issuer),
         cmocka_unit_test(names_compare_by_meaning),
         cmocka_unit_test(names_are_safe_to_print),
         cmocka_unit_test(templates_compare),

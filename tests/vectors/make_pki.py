@@ -116,6 +116,13 @@ CERTS = {
     'root_v1': ('root', None, '0.CN=Root of version 1\n', '', {'md': 'sha1'}),
     'sub_by_v1': ('sub', 'root_v1', SUB, ISSUING.format(path=''), {}),
     'root_of_cross': ('root', 'other', ROOT, ISSUING.format(path='') + AKI, {}),
+    # a root that took a new key: self-issued, so it does not count for the path length
+    'root_pathlen0': ('root', None, ROOT, ISSUING.format(path=',pathlen:0'), {}),
+    'root_rolled': ('other', 'root', ROOT, ISSUING.format(path='') + AKI, {}),
+    'below_rolled': ('agent', 'root_rolled', RA,
+                     leaf(V1.format('CEPEncryption'), 'keyEncipherment'), {}),
+    # twins that all vouch for each other
+    **{f'twin{i}': ('root', None, ROOT, ISSUING.format(path=''), {}) for i in range(5)},
     # one level too many below `sub`, whose path length is 0
     'sub2': ('sub2', 'sub', '0.CN=Second CA\n', ISSUING.format(path='') + AKI, {}),
     'below_sub2': ('agent', 'sub2', RA, leaf(V1.format('CEPEncryption'), 'keyEncipherment'), {}),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # clang-format, clang-tidy and cppcheck over our own files; all three run, any complaint fails.
-# lint.sh [FILE...]: only these files. Needs build/host (compile_commands.json).
+# lint.sh [FILE...]: only these files. Needs build/host-asan (compile_commands.json).
 set -u
 cd "$(dirname "$0")/../.."
 build=build/lint
@@ -8,7 +8,7 @@ failed=0
 
 # clang does not know every option of GCC that the build uses.
 mkdir -p $build
-sed -E 's/ -fcallgraph-info=[^ ]*| -fstack-usage//g' build/host/compile_commands.json \
+sed -E 's/ -fcallgraph-info=[^ ]*| -fstack-usage//g' build/host-asan/compile_commands.json \
     >$build/compile_commands.json
 
 ours() {

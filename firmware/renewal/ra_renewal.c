@@ -40,7 +40,9 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
         r->reported = RA_OK;
         ra_log(ra, RA_LOG_BEGUN, role, RA_OK, 0, NULL);
     }
-    if (event == RA_EVENT_DUE) {
+    /* Out of BACKOFF the wish is kept until the recovery table was asked: the
+     * waiting time in flash is not over. */
+    if (event == RA_EVENT_DUE && r->state != RA_STATE_BACKOFF) {
         r->asked = false;
     }
     if (event == RA_EVENT_FAILED && r->state == RA_STATE_ROLLBACK) {
@@ -141,9 +143,7 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
         r->txn.next, now,
         ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after));
     if (ra_may_ask(ra) && (r->asked || now >= r->txn.next)) {
-        enum ra_event event = r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER;
-        r->txn.next = 0;
-        ra_apply(ra, role, event);
+        ra_apply(ra, role, r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER);
         return 0;
     }
     return LOOK_MS;

@@ -87,7 +87,8 @@ static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found
     found->phase = r->txn.phase;
     found->key = ra_store_find(&ra->store, RA_RECORD_KEY, id);
     found->cert = ra_store_find(&ra->store, RA_RECORD_CERT, id);
-    found->waiting = r->txn.next != 0 && (now == RA_TIME_UNKNOWN || now < r->txn.next);
+    found->waiting =
+        !r->asked && r->txn.next != 0 && (now == RA_TIME_UNKNOWN || now < r->txn.next);
     return RA_OK;
 }
 
@@ -116,6 +117,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     if (to == RA_STATE_KEYGEN) {
         r->txn.generation = ra->commit.slot[role].newest + 1u;
     }
+    r->asked = false;
     ra_enter(ra, role, to);
     return GOES_ON;
 }

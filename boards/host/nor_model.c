@@ -91,9 +91,8 @@ static void disturb(struct nor_model *m)
 
 static void cut_program(struct nor_model *m, uint32_t at, const uint8_t *from, uint32_t size)
 {
-    uint8_t before[4096];
+    uint32_t unit = m->geometry.program_unit;
     uint32_t whole = size;
-    memcpy(before, m->memory + at, size);
     if (m->cut == NOR_CUT_BEFORE) {
         return;
     }
@@ -102,16 +101,27 @@ static void cut_program(struct nor_model *m, uint32_t at, const uint8_t *from, u
     } else if (m->cut == NOR_CUT_ALL_BUT_LAST) {
         whole = size - 1u;
     }
-    for (uint32_t i = 0; i < whole; i++) {
-        uint8_t mask = m->cut >= NOR_CUT_RANDOM_BITS ? (uint8_t)random_next(m) : 0xffu;
-        m->memory[at + i] = programmed(m, m->memory[at + i], from[i], mask);
+    bool some = m->cut >= NOR_CUT_RANDOM_BITS || (m->cut == NOR_CUT_AFTER && m->unstable);
+    for (uint32_t i = 0; i < size; i++) {
+        uint8_t mask = some ? (uint8_t)random_next(m) : 0xffu;
+        if (m->shadow != NULL) {
+            m->shadow[at + i] = programmed(m, m->memory[at + i], from[i], 0xff);
+        }
+        if (i < whole) {
+            m->memory[at + i] = programmed(m, m->memory[at + i], from[i], mask);
+        }
+    }
+    for (uint32_t i = at; i < at + size; i += unit) {
+        /* A unit that reads erased is so, and may be programmed: nobody can know that it
+         * was tried. The others are weak when `unstable`: as they are, or complete. */
+        bool changed = !is_erased(m, m->memory + i, unit);
+        if (m->shadow != NULL && (!changed || !m->unstable)) {
+            memcpy(m->shadow + i, m->memory + i, unit);
+        }
+        touch(m, i, unit, changed || (m->cut == NOR_CUT_AFTER && !m->unstable));
     }
     if (m->cut == NOR_CUT_DISTURB) {
         disturb(m);
-    }
-    touch(m, at, size, true);
-    if (m->shadow != NULL) {
-        memcpy(m->shadow + at, m->unstable ? before : m->memory + at, size);
     }
 }
 

@@ -18,10 +18,10 @@
  * is called instead of returning (the host board ends its process there).
  *
  * Unstable cells: give `shadow`, a second buffer of the same size, and set
- * `unstable`. A cut range then reads as its content before or after the
- * operation, or as a mixture, anew at each read, until its sector is erased. (As
- * hal_flash.h promises, a unit that may read as something else never reads wholly
- * erased.)
+ * `unstable`. Units that a cut program left half done then read as they are, as if it
+ * were complete, or as a mixture, anew at each read, until their sector is erased; what a
+ * cut erase touched reads as before, as after, or as a mixture. (As hal_flash.h
+ * promises, a unit that may read as something else never reads wholly erased.)
  */
 #ifndef NOR_MODEL_H
 #define NOR_MODEL_H

@@ -20,8 +20,9 @@
 
 enum { TYPE_SETTLED = 0xf1, TYPE_READY = 0xf2, TYPE_DROP = 0xf3, TYPE_STEADY = 0xf4 };
 
-/* In flash: SEALED, LOST. In RAM only: an older copy serves; no copy is good. */
-enum { FLAG_SEALED = 1, FLAG_LOST = 2, FLAG_OLDER = 0x40, FLAG_BAD = 0x80 };
+/* In flash: SEALED, LOST. In RAM only: the last record before a cut, whose cells may be
+ * unstable; an older copy serves; no copy is good. */
+enum { FLAG_SEALED = 1, FLAG_LOST = 2, FLAG_TAIL = 0x20, FLAG_OLDER = 0x40, FLAG_BAD = 0x80 };
 
 enum { MOUNT_SCAN, MOUNT_LIST, MOUNT_SEARCH, MOUNT_CHECK, MOUNT_OLDER, MOUNT_DONE };
 
@@ -349,7 +350,9 @@ static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b,
             }
             if (p[i] != s->flash->erased) {
                 w->garbage = 1;
+                /* The first program call of a record was for all of its header. */
                 w->end = in_units(s->flash, at + i + 1u);
+                w->end = w->end < w->began + s->head ? w->began + s->head : w->end;
             }
         }
     }
@@ -528,14 +531,19 @@ static void drop_apply(struct ra_store *s, const uint8_t *names, uint32_t n, uin
 static void entry_damaged(struct ra_store *s, uint32_t i)
 {
     struct ra_store_entry_ e = s->entry[i];
-    s->info.damaged++;
+    bool tail = (e.flags & FLAG_TAIL) != 0;
+    s->info.damaged += tail ? 0u : 1u;
     s->heal = 1;
     if (find_older(s, &s->entry[i], &e)) {
-        e.flags |= FLAG_OLDER;
+        e.flags |= tail ? 0 : FLAG_OLDER;
+        entry_replace(s, i, &e);
+    } else if (tail) {
+        /* It was never acknowledged, and there was none before it. */
+        entry_drop(s, name_of(e.type, e.id), e.seq + 1u);
     } else {
         e.flags |= FLAG_BAD;
+        entry_replace(s, i, &e);
     }
-    entry_replace(s, i, &e);
 }
 
 /* --- mount --------------------------------------------------------------- */
@@ -618,8 +626,24 @@ static void mount_search(struct ra_store *s)
     s->last_type = 0;
     s->unclean = 1;
     s->bad.type = 0;
+    memset(&s->record, 0, sizeof s->record);
     walk_start(s, &s->walk);
     s->mount = MOUNT_SEARCH;
+}
+
+/* A marker that a cut left half done may read well once. */
+static bool settled_firmly(struct ra_store *s)
+{
+    struct ra_store_entry_ e;
+    uint8_t h[HEAD];
+    uint32_t at = s->active.base + s->walk.at - s->head;
+    for (unsigned i = 0; i < 3u; i++) {
+        read_at(s, at, h, HEAD);
+        if (head_read(h, &s->active, at, false, &e) == 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The log by its headers alone, as long as all is in order. */
@@ -629,7 +653,7 @@ static void mount_list(struct ra_store *s)
     uint8_t names[PIECE];
     for (unsigned i = 0; i < 8u; i++) {
         if (walk_next(s, &s->active, &s->walk, WALK_LIST, &e) == WALK_END) {
-            if (s->last_type != TYPE_SETTLED || s->walk.blank == 0) {
+            if (s->last_type != TYPE_SETTLED || s->walk.blank == 0 || !settled_firmly(s)) {
                 mount_search(s);
                 return;
             }
@@ -675,18 +699,52 @@ static void mount_damaged(struct ra_store *s, const struct ra_store_entry_ *bad)
     }
 }
 
+/* Whether the way was lost at a half programmed SETTLED, and found again behind it: a cut
+ * can leave one that reads well at the next mount and no longer at a later one. */
+static bool torn_settled(struct ra_store *s, const struct ra_store_entry_ *next)
+{
+    uint8_t found[HEAD];
+    uint8_t whole[HEAD];
+    struct ra_store_entry_ e = {
+        .at = s->active.base + s->walk.began, .seq = s->next_seq, .type = TYPE_SETTLED};
+    if (next->at != e.at + s->head) {
+        return false;
+    }
+    head_write(whole, &s->active, &e);
+    read_at(s, e.at, found, HEAD);
+    for (unsigned i = 0; i < HEAD; i++) {
+        uint8_t too_much = (uint8_t)((found[i] ^ s->flash->erased) & ~(whole[i] ^ s->flash->erased));
+        if (too_much != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What lies between the last good record and this one was torn by a cut if STEADY
  * follows it, and is damage otherwise. */
-static void mount_between(struct ra_store *s, uint8_t type)
+static void mount_between(struct ra_store *s, const struct ra_store_entry_ *e)
 {
-    if (type != TYPE_STEADY) {
-        s->info.damaged += s->walk.garbage;
+    if (e->type != TYPE_STEADY) {
+        if (s->walk.garbage != 0 && !torn_settled(s, e)) {
+            s->info.damaged++;
+        }
         if (s->bad.type != 0) {
             mount_damaged(s, &s->bad);
         }
     }
     s->walk.garbage = 0;
     s->bad.type = 0;
+}
+
+/* The last record read was the last one before a cut, and may be whole by chance. */
+static void mark_tail(struct ra_store *s)
+{
+    uint32_t i = entry_place(s, name_of(s->record.type, s->record.id));
+    if (i < s->entries && s->entry[i].at == s->record.at &&
+        s->record.at - s->active.base >= s->active.copied) {
+        s->entry[i].flags |= FLAG_TAIL;
+    }
 }
 
 static void mount_end(struct ra_store *s)
@@ -702,6 +760,10 @@ static void mount_end(struct ra_store *s)
         s->info.damaged++;
     }
     s->pos = s->walk.end > s->active.copied ? s->walk.end : s->active.copied;
+    s->pos = least(s->pos, s->active.size);
+    if (s->last_type == s->record.type) {
+        mark_tail(s);
+    }
     s->copy_index = 0;
     s->mount = MOUNT_OLDER;
 }
@@ -709,8 +771,11 @@ static void mount_end(struct ra_store *s)
 static void mount_record(struct ra_store *s, const struct ra_store_entry_ *e)
 {
     uint8_t names[PIECE];
-    mount_between(s, e->type);
+    mount_between(s, e);
     note_record(s, e);
+    if (e->type == TYPE_STEADY) {
+        mark_tail(s);
+    }
     if (e->type == TYPE_DROP) {
         uint32_t n = drop_read(s, e, names);
         drop_apply(s, names, n, e->seq);
@@ -1199,6 +1264,15 @@ static void ready_begin(struct ra_store *s)
     s->job = JOB_READY;
 }
 
+static void copy_on(struct ra_store *s)
+{
+    if (s->copy_index < s->entries) {
+        copy_next(s);
+    } else {
+        ready_begin(s);
+    }
+}
+
 static void rescue_end(struct ra_store *s)
 {
     s->entry[s->copy_index].at = s->active.base + s->pos;
@@ -1215,12 +1289,14 @@ static void copy_end(struct ra_store *s)
     s->copy_pos += entry_cost(s, e);
     if (!lost && s->copy_crc != e->crc) {
         /* The source read differently this time. */
+        if (++s->flaky >= TRIES || (e->flags & FLAG_TAIL) != 0) {
+            s->flaky = 0;
+            entry_damaged(s, s->copy_index);
+        }
         if (s->rescue != 0) {
             s->pos = s->copy_pos;
-            s->job = JOB_IDLE;
-        } else {
-            move_failed(s);
         }
+        s->job = JOB_IDLE;
         return;
     }
     if (s->rescue != 0) {
@@ -1228,11 +1304,7 @@ static void copy_end(struct ra_store *s)
         return;
     }
     s->copy_index++;
-    if (s->copy_index < s->entries) {
-        copy_next(s);
-    } else {
-        ready_begin(s);
-    }
+    copy_on(s);
 }
 
 static void copy_check(struct ra_store *s)
@@ -1246,7 +1318,7 @@ static void copy_check(struct ra_store *s)
         if (s->rescue != 0) {
             s->job = JOB_IDLE;
         } else {
-            copy_next(s);
+            copy_on(s);
         }
         return;
     }
@@ -1364,11 +1436,7 @@ static void move_programmed(struct ra_store *s, ra_err e)
         } else {
             s->copy_index = 0;
             s->copy_pos = SLOTS * s->head;
-            if (s->entries > 0) {
-                copy_next(s);
-            } else {
-                ready_begin(s);
-            }
+            copy_on(s);
         }
         break;
     case JOB_BANK_AGAIN:
@@ -1625,6 +1693,28 @@ static ra_err get_entry(struct ra_store *s, const struct ra_store_entry_ *e, uin
     return ra_seal_open(s->seal, aad, sizeof aad, out, *size, ends, ends + RA_SEAL_NONCE_SIZE);
 }
 
+/* What serves in place of the damaged `e`; false when that never was. While copies are under
+ * way the list stays as it is: the copying finds the damage too. */
+static bool get_older(struct ra_store *s, uint32_t name, struct ra_store_entry_ *e)
+{
+    uint32_t i = entry_place(s, name);
+    if (s->job <= JOB_PUT_REST) {
+        entry_damaged(s, i);
+        if (!entry_is(s, i, name)) {
+            return false;
+        }
+        *e = s->entry[i];
+        return true;
+    }
+    struct ra_store_entry_ older = *e;
+    if (find_older(s, e, &older)) {
+        *e = older;
+        return true;
+    }
+    e->flags |= FLAG_BAD;
+    return (e->flags & FLAG_TAIL) == 0;
+}
+
 ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, size_t cap,
                     size_t *size)
 {
@@ -1646,17 +1736,8 @@ ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, si
     struct ra_store_entry_ e = s->entry[i];
     ra_err err = get_entry(s, &e, out, cap, size);
     while (err == RA_AGAIN) {
-        if (s->job <= JOB_PUT_REST) {
-            entry_damaged(s, i);
-            e = s->entry[i];
-        } else {
-            /* Copies are under way by the list as it is; the copying finds it too. */
-            struct ra_store_entry_ older = e;
-            older.flags |= FLAG_BAD;
-            (void)find_older(s, &e, &older);
-            e = older;
-        }
-        err = get_entry(s, &e, out, cap, size);
+        err = get_older(s, name_of(type, id), &e) ? get_entry(s, &e, out, cap, size)
+                                                  : RA_E_NOT_FOUND;
     }
     if (err != RA_OK) {
         if (cap > 0 && err != RA_E_SPACE) {

@@ -191,7 +191,7 @@ struct ra_store {
     struct ra_store_entry_ put;
     uint8_t mount, job, put_state, put_tries, marker;
     uint8_t busy, status, read_wanted;
-    uint8_t unclean, steady, solid, settled, heal, stuck, overflow, rescue, last_type;
+    uint8_t flaky, unclean, steady, solid, settled, heal, stuck, overflow, rescue, last_type;
     uint8_t chunk[256];
     uint8_t buffer[RA_STORE_RECORD_BYTES_];
 };

@@ -9,7 +9,7 @@
 #include "../../boards/host/nor_model.h"
 
 #ifdef __arm__
-#define FAKE_FLASH_BYTES 0x60000u
+#define FAKE_FLASH_BYTES 0x40000u
 #else
 #define FAKE_FLASH_BYTES 0xc0000u
 #endif

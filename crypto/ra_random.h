@@ -15,7 +15,11 @@
  * before a reset. A source that reports failure itself (-1) gives RA_E_ENTROPY
  * and may be tried again: seeding then starts over.
  *
- * State: caller-owned, 472 bytes, not to be copied or moved once initialised (it
+ * Instructions on a Cortex-M3: at most 200 000 for one call of ra_random_seed (the
+ * last, which runs the generator's known-answer tests), 12 000 for 32 random bytes.
+ * Stack: 1050 bytes.
+ *
+ * State: caller-owned, 464 bytes, not to be copied or moved once initialised (it
  * holds pointers into itself). The seed callback of wolfSSL takes no argument: one
  * static pointer is set during the one call that needs it and cleared after (one
  * thread, never from an interrupt).

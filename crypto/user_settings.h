@@ -41,8 +41,7 @@
 #include <stddef.h>
 void *ra_wolfssl_alloc_trap(size_t size);
 #define XMALLOC(s, h, t) ((void)(h), (void)(t), ra_wolfssl_alloc_trap((size_t)(s)))
-#define XREALLOC(p, s, h, t) \
-    ((void)(p), (void)(h), (void)(t), ra_wolfssl_alloc_trap((size_t)(s)))
+#define XREALLOC(p, s, h, t) ((void)(p), (void)(h), (void)(t), ra_wolfssl_alloc_trap((size_t)(s)))
 #else
 #define XMALLOC(s, h, t) ((void)(s), (void)(h), (void)(t), NULL)
 #define XREALLOC(p, s, h, t) ((void)(p), (void)(s), (void)(h), (void)(t), NULL)

@@ -14,16 +14,15 @@
 
 static const struct {
     const char *name;
-    enum ra_key_alg alg;
     const char *text;
-    unsigned bits;
-    size_t block;
+    enum ra_key_alg alg;
+    uint32_t bits, block;
 } own[] = {
-    {"rsa2048", RA_KEY_RSA_2048, "RSA-2048", 2048, 256},
-    {"rsa3072", RA_KEY_RSA_3072, "RSA-3072", 3072, 384},
-    {"rsa4096", RA_KEY_RSA_4096, "RSA-4096", 4096, 512},
-    {"p256", RA_KEY_EC_P256, "EC P-256", 256, 72},
-    {"p384", RA_KEY_EC_P384, "EC P-384", 384, 104},
+    {"rsa2048", "RSA-2048", RA_KEY_RSA_2048, 2048, 256},
+    {"rsa3072", "RSA-3072", RA_KEY_RSA_3072, 3072, 384},
+    {"rsa4096", "RSA-4096", RA_KEY_RSA_4096, 4096, 512},
+    {"p256", "EC P-256", RA_KEY_EC_P256, 256, 72},
+    {"p384", "EC P-384", RA_KEY_EC_P384, 384, 104},
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

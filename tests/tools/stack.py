@@ -17,6 +17,7 @@ bound, and when a cycle of calls has no `recursion` line. Functions of the C lib
 have no figures; each counts ASSUMED bytes.
 """
 import collections
+import json
 import pathlib
 import re
 import subprocess
@@ -51,6 +52,7 @@ class Problem(Exception):
 def graph_files(image):
     """{.ci file: archive name or None} of every object that the image holds code of."""
     root = image_root(image)
+    current = compiled(root)  # a graph may lie there still of a source that was moved away
     found, missing = {}, set()
     for piece in linkmap.read(str(image) + ".map"):
         if not piece.section.startswith(".text") and piece.output != ".text":
@@ -64,14 +66,21 @@ def graph_files(image):
             library = re.sub(r"^lib|\.a$", "", piece.archive.name)
             folder = root / piece.archive.parent / "CMakeFiles" / f"{library}.dir"
             candidates = sorted(folder.rglob(stem + ".ci"))
-        present = [c for c in candidates if c.exists()]
+        present = [c for c in candidates if c.exists() and c in current]
         if len(present) == 1:
             found[present[0]] = piece.archive.name if piece.archive else None
         elif not str(piece.object).endswith((".S.obj", ".S.o")) and not piece.object.is_absolute():
-            missing.add(str(piece.archive or piece.object))
+            missing.add(f"{piece.archive or ''} {piece.object} ({len(present)} found)".strip())
     if missing:
         raise Problem("no call graph (-fcallgraph-info) for " + ", ".join(sorted(missing)))
     return found
+
+
+def compiled(root):
+    """The .ci files of what the build compiles now."""
+    commands = json.loads((root / "compile_commands.json").read_text())
+    outputs = (re.search(r" -o (\S+)", entry["command"]).group(1) for entry in commands)
+    return {(root / output).with_suffix(".ci") for output in outputs}
 
 
 def image_root(image):

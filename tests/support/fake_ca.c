@@ -1,0 +1,731 @@
+#include "fake_ca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ra_cms.h"
+#include "ra_csr.h"
+#include "ra_der.h"
+#include "ra_pem.h"
+#include "ra_schedule.h"
+#include "ra_time.h"
+#include "world_vectors.h"
+
+bool fake_ca_busy;
+
+static void must(bool truth, const char *what)
+{
+    if (!truth) {
+        (void)fprintf(stderr, "fake CA: %s\n", what);
+        abort();
+    }
+}
+
+const struct world_blob *world_blob(const char *name)
+{
+    const struct world_blob *b = world_blobs;
+    while (b->name != NULL && strcmp(b->name, name) != 0) {
+        b++;
+    }
+    must(b->name != NULL, name);
+    return b;
+}
+
+/* --- certificates -------------------------------------------------------------------------- */
+
+/* What was written since `mark` becomes the value of an extension. */
+static void extension(struct ra_der_put *w, size_t mark, enum ra_oid oid, bool critical)
+{
+    static const uint8_t yes = 0xff;
+    ra_der_put_wrap(w, RA_DER_OCTETS, mark);
+    if (critical) {
+        ra_der_put_value(w, RA_DER_BOOLEAN, &yes, 1);
+    }
+    ra_der_put_oid(w, oid);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+}
+
+static void put_extensions(struct ra_der_put *w, enum ra_role role, struct ra_span spki_bits,
+                           struct ra_span issuer_skid, bool is_ca)
+{
+    static const uint8_t usage[RA_ROLES][2] = {{7, 0x80}, {5, 0x20}};
+    static const uint8_t yes = 0xff;
+    const char *template_name = ra_role_template(role);
+    uint8_t bmp[64];
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    size_t all = ra_der_put_size(w);
+
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_CONTEXT(0), issuer_skid.p, issuer_skid.size);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    extension(w, mark, RA_OID_AUTHORITY_KEY_ID, false);
+
+    mark = ra_der_put_size(w);
+    must(ra_hash(RA_HASH_SHA1, spki_bits.p, spki_bits.size, digest) == RA_OK, "SHA-1");
+    ra_der_put_value(w, RA_DER_OCTETS, digest, 20);
+    extension(w, mark, RA_OID_SUBJECT_KEY_ID, false);
+
+    if (is_ca) {
+        mark = ra_der_put_size(w);
+        ra_der_put_value(w, RA_DER_BOOLEAN, &yes, 1);
+        ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+        extension(w, mark, RA_OID_BASIC_CONSTRAINTS, true);
+    }
+    mark = ra_der_put_size(w);
+    ra_der_put_oid(w, RA_OID_MS_REQUEST_AGENT);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    extension(w, mark, RA_OID_EXTENDED_KEY_USAGE, false);
+
+    mark = ra_der_put_size(w);
+    size_t n = strlen(template_name);
+    for (size_t i = 0; i < n; i++) {
+        bmp[2 * i] = 0;
+        bmp[2 * i + 1] = (uint8_t)template_name[i];
+    }
+    ra_der_put_value(w, RA_DER_BMP, bmp, 2 * n);
+    extension(w, mark, RA_OID_MS_TEMPLATE_NAME, false);
+
+    mark = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_BITS, usage[role], 2);
+    extension(w, mark, RA_OID_KEY_USAGE, true);
+
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, all);
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(3), all);
+}
+
+static void put_time(struct ra_der_put *w, int64_t t)
+{
+    char text[40];
+    struct ra_date d;
+    ra_time_to_date(t, &d);
+    must(d.year < 2050, "dates after 2049 are not issued");
+    (void)snprintf(text, sizeof text, "%02u%02u%02u%02u%02u%02uZ", (unsigned)(d.year % 100),
+                   (unsigned)d.month, (unsigned)d.day, (unsigned)d.hour, (unsigned)d.minute,
+                   (unsigned)d.second);
+    ra_der_put_text(w, RA_DER_UTC_TIME, text);
+}
+
+static void put_subject(struct ra_der_put *w, const char *common_name)
+{
+    static const uint8_t cn[] = {0x55, 0x04, 0x03};
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_text(w, RA_DER_PRINTABLE, common_name);
+    ra_der_put_value(w, RA_DER_OID, cn, sizeof cn);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    ra_der_put_wrap(w, RA_DER_SET, mark);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+}
+
+/* The contents of the SPKI's BIT STRING without the unused-bits byte. */
+static struct ra_span bits_of(struct ra_span spki)
+{
+    struct ra_der d;
+    ra_der_init(&d, spki);
+    const uint8_t *outer = ra_der_enter(&d, RA_DER_SEQUENCE);
+    (void)ra_der_any(&d);
+    struct ra_span bits = ra_der_bits(&d);
+    ra_der_leave(&d, outer);
+    must(ra_der_finish(&d) == RA_OK, "the public key");
+    return bits;
+}
+
+static void parse_blob(const char *name, struct ra_cert *cert)
+{
+    const struct world_blob *b = world_blob(name);
+    must(ra_cert_parse(cert, b->p, b->size) == RA_OK, name);
+}
+
+struct wanted {
+    enum ra_role role;
+    struct ra_span spki;
+    struct ra_span subject; /* empty: the usual one */
+    int64_t not_before, not_after;
+    bool is_ca, by_stranger, bad_signature;
+};
+
+/* Writes the certificate to r->cert. */
+static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wanted *v)
+{
+    uint8_t buf[FAKE_CA_CERT_MAX];
+    uint8_t digest[RA_HASH_SIZE_MAX], sig[RA_SIGNATURE_MAX + 1];
+    size_t sig_size = 0;
+    struct ra_cert issuer;
+    struct ra_der_put w;
+    const uint8_t serial[] = {0x1a,
+                              (uint8_t)v->role,
+                              0,
+                              0,
+                              0,
+                              0x2d,
+                              (uint8_t)(r->id >> 24),
+                              (uint8_t)(r->id >> 16),
+                              (uint8_t)(r->id >> 8),
+                              (uint8_t)r->id};
+
+    parse_blob(v->by_stranger ? "stranger.cert" : "issuing.cert", &issuer);
+    ra_der_put_init(&w, buf, sizeof buf);
+    put_extensions(&w, v->role, bits_of(v->spki), issuer.skid, v->is_ca);
+    ra_der_put_raw(&w, v->spki);
+    if (v->subject.size != 0) {
+        ra_der_put_raw(&w, v->subject);
+    } else {
+        put_subject(&w, "RA01-MSCEP-RA");
+    }
+    size_t mark = ra_der_put_size(&w);
+    put_time(&w, v->not_after);
+    put_time(&w, v->not_before);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+    ra_der_put_raw(&w, issuer.subject);
+    ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
+    ra_der_put_value(&w, RA_DER_INTEGER, serial, sizeof serial);
+    mark = ra_der_put_size(&w);
+    ra_der_put_u32(&w, 2);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    must(w.err == RA_OK, "a certificate is too large");
+
+    struct ra_span tbs = ra_der_put_span(&w);
+    must(ra_hash(RA_HASH_SHA256, tbs.p, tbs.size, digest) == RA_OK, "SHA-256");
+    must(ra_key_sign(v->by_stranger ? &ca->stranger : &ca->key, NULL, RA_HASH_SHA256, digest,
+                     sig + 1, sizeof sig - 1, &sig_size) == RA_OK,
+         "the CA's signature");
+    sig[0] = 0;
+    sig[sig_size] ^= v->bad_signature ? 1 : 0;
+
+    uint8_t whole[FAKE_CA_CERT_MAX];
+    ra_der_put_init(&w, whole, sizeof whole);
+    ra_der_put_value(&w, RA_DER_BITS, sig, sig_size + 1);
+    ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
+    ra_der_put_raw(&w, tbs);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    must(w.err == RA_OK, "a certificate is too large");
+    struct ra_span der = ra_der_put_span(&w);
+    memcpy(r->cert, der.p, der.size);
+    r->cert_size = (uint16_t)der.size;
+    r->state = FAKE_CA_ISSUED;
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static struct fake_ca_request *new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
+                                           struct ra_span spki)
+{
+    uint32_t id = ++ca->last_id;
+    struct fake_ca_request *r = &ca->request[id % FAKE_CA_REQUESTS];
+    memset(r, 0, sizeof *r);
+    r->id = id;
+    r->role = role;
+    r->at = now;
+    must(spki.size <= sizeof r->spki, "a public key is too large");
+    memcpy(r->spki, spki.p, spki.size);
+    r->spki_size = (uint16_t)spki.size;
+    return r;
+}
+
+const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id)
+{
+    const struct fake_ca_request *r = &ca->request[id % FAKE_CA_REQUESTS];
+    return id != 0 && r->id == id ? r : NULL;
+}
+
+const struct fake_ca_request *fake_ca_newest(const struct fake_ca *ca, enum ra_role role)
+{
+    const struct fake_ca_request *newest = NULL;
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        const struct fake_ca_request *r = &ca->request[i];
+        if (r->id != 0 && r->role == role && r->state == FAKE_CA_ISSUED &&
+            (newest == NULL || r->id > newest->id)) {
+            newest = r;
+        }
+    }
+    return newest;
+}
+
+const struct fake_ca_request *fake_ca_find(const struct fake_ca *ca, const uint8_t *cert,
+                                           size_t size)
+{
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        const struct fake_ca_request *r = &ca->request[i];
+        if (r->id != 0 && r->state == FAKE_CA_ISSUED && r->cert_size == size &&
+            memcmp(r->cert, cert, size) == 0) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static struct fake_ca_request *waiting(struct fake_ca *ca, enum ra_role role)
+{
+    struct fake_ca_request *newest = NULL;
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        struct fake_ca_request *r = &ca->request[i];
+        if (r->id != 0 && r->role == role && r->state == FAKE_CA_WAITS &&
+            (newest == NULL || r->id > newest->id)) {
+            newest = r;
+        }
+    }
+    return newest;
+}
+
+static void issue_by_mode(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
+                          int64_t now, const struct ra_cert *old)
+{
+    struct wanted v = {.role = r->role, .spki = {r->spki, r->spki_size}, .subject = old->subject};
+    uint8_t other[320];
+    uint8_t name_buf[64];
+    v.not_before = now - now % (ca->round_to != 0 ? ca->round_to : 1u) - 600;
+    v.not_after = v.not_before + (int64_t)ca->life_days * RA_DAY;
+    switch (mode) {
+    case FAKE_CA_WRONG_KEY: {
+        struct ra_key key;
+        size_t size = 0;
+        const struct world_blob *b = world_blob(
+            r->role == RA_ROLE_AGENT ? "agent_new2.key" : "encryption_new2.key");
+        must(ra_key_from_der(&key, b->p, b->size) == RA_OK, b->name);
+        must(ra_key_spki(&key, other, sizeof other, &size) == RA_OK, b->name);
+        v.spki = (struct ra_span){other, size};
+        break;
+    }
+    case FAKE_CA_WRONG_ROLE:
+        v.role = r->role == RA_ROLE_AGENT ? RA_ROLE_ENCRYPTION : RA_ROLE_AGENT;
+        break;
+    case FAKE_CA_SAME:
+        memcpy(r->cert, old->der.p, old->der.size);
+        r->cert_size = (uint16_t)old->der.size;
+        r->state = FAKE_CA_ISSUED;
+        return;
+    case FAKE_CA_EXPIRED:
+        v.not_before = now - 700 * RA_DAY;
+        v.not_after = now - RA_DAY;
+        break;
+    case FAKE_CA_NOT_YET:
+        v.not_before = now + 3 * RA_DAY;
+        break;
+    case FAKE_CA_SOON:
+        v.not_before = now + 2 * RA_HOUR;
+        break;
+    case FAKE_CA_SHORT:
+        v.not_after = now + 60 * RA_DAY;
+        break;
+    case FAKE_CA_NOT_LONGER:
+        v.not_after = old->not_after;
+        break;
+    case FAKE_CA_OTHER_SUBJECT: {
+        struct ra_der_put w;
+        ra_der_put_init(&w, name_buf, sizeof name_buf);
+        put_subject(&w, "SOMEBODY ELSE");
+        v.subject = ra_der_put_span(&w);
+        break;
+    }
+    default:
+        v.is_ca = mode == FAKE_CA_IS_CA;
+        v.by_stranger = mode == FAKE_CA_UNTRUSTED;
+        v.bad_signature = mode == FAKE_CA_BAD_SIGNATURE;
+        break;
+    }
+    issue(ca, r, &v);
+}
+
+uint32_t fake_ca_enrol(struct fake_ca *ca, enum ra_role role, const uint8_t *spki, size_t spki_size,
+                       int64_t not_before, int64_t not_after)
+{
+    struct ra_span key = {spki, spki_size};
+    struct fake_ca_request *r = new_request(ca, role, not_before, key);
+    struct wanted v = {.role = role, .spki = key, .not_before = not_before, .not_after = not_after};
+    issue(ca, r, &v);
+    memcpy(ca->new_spki[role], spki, spki_size);
+    return r->id;
+}
+
+/* The certificate that the waiting request is to renew is the newest issued one before it. */
+bool fake_ca_approve(struct fake_ca *ca, enum ra_role role, int64_t now)
+{
+    struct fake_ca_request *r = waiting(ca, role);
+    const struct fake_ca_request *before = fake_ca_newest(ca, role);
+    struct ra_cert old;
+    if (r == NULL || before == NULL) {
+        return false;
+    }
+    must(ra_cert_parse(&old, before->cert, before->cert_size) == RA_OK, "its own certificate");
+    enum fake_ca_mode mode = ca->mode[role] <= FAKE_CA_ERROR ? FAKE_CA_ISSUE : ca->mode[role];
+    issue_by_mode(ca, r, mode, now, &old);
+    return true;
+}
+
+bool fake_ca_refuse(struct fake_ca *ca, enum ra_role role)
+{
+    struct fake_ca_request *r = waiting(ca, role);
+    if (r != NULL) {
+        r->state = FAKE_CA_DENIED;
+    }
+    return r != NULL;
+}
+
+/* --- judging a renewal ---------------------------------------------------------------------- */
+
+struct renewal {
+    struct ra_cert old;
+    struct ra_csr csr;
+    enum ra_role role;
+};
+
+/* NULL, or what is wrong with the message in der[0 .. size-1]. */
+static const char *judge(const struct fake_ca *ca, uint8_t *der, size_t size, size_t cap,
+                         int64_t now, struct renewal *out)
+{
+    struct ra_cms_signed cms;
+    struct ra_key key;
+    struct ra_span value;
+    char template_name[64];
+    if (ra_cms_signed_parse(&cms, der, size, cap) != RA_OK || cms.signers != 1) {
+        return "not a CMS message of one signer";
+    }
+    if (ra_cert_parse(&out->old, cms.certs.p, cms.certs.size) != RA_OK) {
+        return "the message holds not exactly one certificate";
+    }
+    if (fake_ca_find(ca, cms.certs.p, cms.certs.size) == NULL) {
+        return "the certificate to renew is not ours";
+    }
+    if (now >= out->old.not_after) {
+        return "the certificate to renew has expired";
+    }
+    if (!ra_cms_signed_by(&cms, &out->old) ||
+        ra_key_from_spki(&key, out->old.spki.p, out->old.spki.size) != RA_OK ||
+        ra_cms_signed_verify(&cms, &key) != RA_OK) {
+        return "the old key's signature";
+    }
+    if (ra_csr_parse(&out->csr, cms.content) != RA_OK || ra_csr_verify(&out->csr, &key) != RA_OK) {
+        return "the new key's signature";
+    }
+    if (ra_csr_attribute(&out->csr, RA_OID_MS_RENEWAL_CERT, &value) != RA_OK ||
+        !ra_span_equal(value, out->old.der)) {
+        return "the RENEWAL_CERTIFICATE attribute";
+    }
+    if (!ra_span_equal(out->csr.subject, out->old.subject)) {
+        return "the subject";
+    }
+    ra_cert_template_name(&out->old, template_name, sizeof template_name);
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (strcmp(template_name, ra_role_template((enum ra_role)i)) == 0) {
+            out->role = (enum ra_role)i;
+            return NULL;
+        }
+    }
+    return "the template";
+}
+
+/* --- pages ---------------------------------------------------------------------------------- */
+
+struct page {
+    char text[1024];
+};
+
+#define TOP                                                                                        \
+    "<HTML><Head><Title>Certificate Services</Title></Head><Body><Font ID=locPageFont>"            \
+    "<TD ID=locMSCertSrv>World Issuing CA 2</TD><P ID=locPageTitle> <B> Words </B>\r\n"
+#define END "</Font></Body></HTML>\r\n"
+
+static const char *issued_page(struct page *p, uint32_t id)
+{
+    (void)snprintf(p->text, sizeof p->text,
+                   TOP "<P ID=locInfo>Here.</P><A Href=\"certnew.cer?ReqID=%u&amp;Enc=bin\">Load</A>" END,
+                   (unsigned)id);
+    return p->text;
+}
+
+static const char *pending_page(struct page *p, uint32_t id)
+{
+    (void)snprintf(p->text, sizeof p->text,
+                   TOP "<P ID=locInfo>It waits.</P><P ID=locInfoReqID>Your Request Id is %u.</P>"
+                       "<P>Within 10 days.</P>" END,
+                   (unsigned)id);
+    return p->text;
+}
+
+static const char *denied_page(struct page *p, uint32_t id)
+{
+    (void)snprintf(p->text, sizeof p->text,
+                   TOP "<P ID=locDenied>Your request was denied.<P>Your Request Id is %u. The "
+                       "disposition message is \"Denied by EXAMPLE\\boss\"." END,
+                   (unsigned)id);
+    return p->text;
+}
+
+static const char *error_page(struct page *p, uint32_t hresult)
+{
+    (void)snprintf(p->text, sizeof p->text,
+                   TOP "<DL><DT ID=locDispLabel>Disposition:</DT><DD>1 - (x)</DD>"
+                       "<DT ID=locDispMsgLabel>Message:</DT><DD>An error. 0x%08x</DD></DL>" END,
+                   (unsigned)hresult);
+    return p->text;
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------ */
+
+static size_t reply_bytes(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
+                          const char *type, const void *body, size_t size,
+                          uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char date[80] = "";
+    struct ra_date d;
+    int64_t shown = now + ca->clock_error;
+    ra_time_to_date(shown, &d);
+    if (!ca->no_date) {
+        (void)snprintf(date, sizeof date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                       days[(shown / RA_DAY) % 7], d.day, months[d.month - 1], d.year, d.hour,
+                       d.minute, d.second);
+    }
+    int n = snprintf((char *)reply, FAKE_CA_REPLY_MAX,
+                     "HTTP/1.1 %u Words\r\n%sContent-Type: %s\r\n%sContent-Length: %u\r\n\r\n",
+                     status, date, type, more, (unsigned)size);
+    must(n > 0 && (size_t)n + size <= FAKE_CA_REPLY_MAX, "a reply is too large");
+    memcpy(reply + n, body, size);
+    return (size_t)n + size;
+}
+
+static size_t reply_page(const struct fake_ca *ca, int64_t now, const char *page,
+                         uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    return reply_bytes(ca, now, 200, "", "text/html", page, strlen(page), reply);
+}
+
+static uint8_t hex_value(char c)
+{
+    return (uint8_t)(c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+static const char *find_text(const char *p, size_t size, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= size; i++) {
+        if (memcmp(p + i, word, n) == 0) {
+            return p + i;
+        }
+    }
+    return NULL;
+}
+
+/* The field of the form, percent-decoded; 0 when it is not there. */
+static size_t form_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap)
+{
+    const char *at = find_text(p, size, name);
+    size_t n = 0;
+    if (at == NULL) {
+        return 0;
+    }
+    for (at += strlen(name); at < p + size && *at != '&' && n < cap; at++) {
+        if (*at == '%' && p + size - at > 2) {
+            out[n++] = (uint8_t)(hex_value(at[1]) << 4 | hex_value(at[2]));
+            at += 2;
+        } else {
+            out[n++] = (uint8_t)(*at == '+' ? ' ' : *at);
+        }
+    }
+    return n;
+}
+
+static void count_submit(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki)
+{
+    int64_t day = now / RA_DAY;
+    if (day != ca->day) {
+        ca->day = day;
+        memset(ca->today, 0, sizeof ca->today);
+    }
+    ca->today[role]++;
+    if (ca->today[role] > ca->most_a_day[role]) {
+        ca->most_a_day[role] = ca->today[role];
+    }
+    if (ca->submits[role] < FAKE_CA_TIMES) {
+        ca->submit_at[role][ca->submits[role]] = now;
+    }
+    ca->submits[role]++;
+    if (spki.size <= sizeof ca->new_spki[role] &&
+        memcmp(ca->new_spki[role], spki.p, spki.size) != 0) {
+        memset(ca->new_spki[role], 0, sizeof ca->new_spki[role]);
+        memcpy(ca->new_spki[role], spki.p, spki.size);
+        ca->keys[role]++;
+    }
+}
+
+static size_t refuse(struct fake_ca *ca, int64_t now, const char *why,
+                     uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    struct page page;
+    ca->bad++;
+    ca->why = why;
+    return reply_page(ca, now, error_page(&page, 0x8009200eu), reply);
+}
+
+static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t form_size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t der[12288];
+    struct renewal renewal;
+    struct page page;
+    uint8_t attributes[128];
+    size_t size = form_field(form, form_size, "CertRequest=", der, sizeof der);
+    if (size == 0 || ra_base64_decode(der, size, der, sizeof der, &size) != RA_OK) {
+        return refuse(ca, now, "the form", reply);
+    }
+    const char *why = judge(ca, der, size, sizeof der, now, &renewal);
+    if (why != NULL) {
+        return refuse(ca, now, why, reply);
+    }
+    char wanted[80];
+    (void)snprintf(wanted, sizeof wanted, "CertificateTemplate:%s\r\n",
+                   ra_role_template(renewal.role));
+    size_t n = form_field(form, form_size, "CertAttrib=", attributes, sizeof attributes);
+    if (n != strlen(wanted) || memcmp(attributes, wanted, n) != 0) {
+        return refuse(ca, now, "the request attributes", reply);
+    }
+    enum ra_role role = renewal.role;
+    count_submit(ca, role, now, renewal.csr.spki);
+    if (ca->mode[role] == FAKE_CA_ERROR) {
+        return reply_page(ca, now, error_page(&page, ca->hresult), reply);
+    }
+    struct fake_ca_request *r = new_request(ca, role, now, renewal.csr.spki);
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    must(ra_hash(RA_HASH_SHA256, renewal.csr.tbs.p, renewal.csr.tbs.size, digest) == RA_OK, "hash");
+    memcpy(r->csr_sha256, digest, sizeof r->csr_sha256);
+    if (ca->mode[role] == FAKE_CA_DENY) {
+        r->state = FAKE_CA_DENIED;
+        return reply_page(ca, now, denied_page(&page, r->id), reply);
+    }
+    if (ca->mode[role] == FAKE_CA_PEND) {
+        return reply_page(ca, now, pending_page(&page, r->id), reply);
+    }
+    issue_by_mode(ca, r, ca->mode[role], now, &renewal.old);
+    return reply_page(ca, now, issued_page(&page, r->id), reply);
+}
+
+/* certs-only SignedData [RFC 5652]: the certificate, the issuing CA, the root. */
+static size_t chain_of(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
+                       size_t cap)
+{
+    struct ra_der_put w;
+    bool stranger = ca->mode[r->role] == FAKE_CA_UNTRUSTED;
+    const struct world_blob *top = world_blob("root.cert");
+    const struct world_blob *issuing = world_blob(stranger ? "stranger.cert" : "issuing.cert");
+    ra_der_put_init(&w, out, cap);
+    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
+    size_t mark = ra_der_put_size(&w);
+    ra_der_put_bytes(&w, top->p, top->size);
+    ra_der_put_bytes(&w, issuing->p, issuing->size);
+    ra_der_put_bytes(&w, r->cert, r->cert_size);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
+    mark = ra_der_put_size(&w);
+    ra_der_put_oid(&w, RA_OID_DATA);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
+    ra_der_put_u32(&w, 1);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    must(w.err == RA_OK, "a chain is too large");
+    struct ra_span all = ra_der_put_span(&w);
+    memmove(out, all.p, all.size);
+    return all.size;
+}
+
+static size_t give(struct fake_ca *ca, int64_t now, uint32_t id, bool chain,
+                   uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    uint8_t body[FAKE_CA_REPLY_MAX - 512];
+    struct page page;
+    const struct fake_ca_request *r = fake_ca_request(ca, id);
+    if (r == NULL) {
+        return reply_page(ca, now, error_page(&page, 0x80094004u), reply);
+    }
+    if (r->state == FAKE_CA_DENIED) {
+        return reply_page(ca, now, denied_page(&page, id), reply);
+    }
+    if (r->state == FAKE_CA_WAITS) {
+        return reply_page(ca, now, pending_page(&page, id), reply);
+    }
+    if (chain) {
+        size_t size = chain_of(ca, r, body, sizeof body);
+        return reply_bytes(ca, now, 200, "", "application/x-pkcs7-certificates", body, size, reply);
+    }
+    struct ra_span der = {r->cert, r->cert_size};
+    size_t size = ra_pem_read(der, "CERTIFICATE", 0, (char *)body, sizeof body);
+    return reply_bytes(ca, now, 200, "", "application/pkix-cert", body, size, reply);
+}
+
+static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                    uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static const char nowhere[] = "<html>no such page</html>";
+    const char *end = find_text(request, size, "\r\n\r\n");
+    unsigned id = 0;
+    must(end != NULL && find_text(request, size, "\r\nHost: ca.example.test\r\n") != NULL,
+         "not a request for this host");
+    if (strncmp(request, "POST /certsrv/certfnsh.asp HTTP/1.1\r\n", 37) == 0) {
+        const char *body = end + 4;
+        return submit(ca, now, body, size - (size_t)(body - request), reply);
+    }
+    if (sscanf(request, "GET /certsrv/certnew.cer?ReqID=%u&Enc=b64 HTTP/1.1\r\n", &id) == 1) {
+        ca->polls++;
+        return give(ca, now, id, false, reply);
+    }
+    if (sscanf(request, "GET /certsrv/certnew.p7b?ReqID=%u&Enc=bin HTTP/1.1\r\n", &id) == 1) {
+        ca->fetches++;
+        return give(ca, now, id, true, reply);
+    }
+    ca->others++;
+    return reply_bytes(ca, now, 404, "", "text/html", nowhere, sizeof nowhere - 1, reply);
+}
+
+size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static const char garbage[] = "\x16\x03\x01 this is another protocol\r\n\r\n";
+    static const char page[] = "<html><body>Welcome to the router. 17 devices.</body></html>";
+    char more[64];
+    size_t n = 0;
+    fake_ca_busy = true;
+    switch (ca->net) {
+    case FAKE_NET_GARBAGE:
+        memcpy(reply, garbage, sizeof garbage - 1);
+        n = sizeof garbage - 1;
+        break;
+    case FAKE_NET_PAGE:
+        n = reply_page(ca, now, page, reply);
+        break;
+    case FAKE_NET_401:
+        n = reply_bytes(ca, now, 401, "WWW-Authenticate: NTLM\r\n", "text/html", page,
+                        sizeof page - 1, reply);
+        break;
+    case FAKE_NET_503:
+        (void)snprintf(more, sizeof more, "Retry-After: %u\r\n", (unsigned)ca->retry_after);
+        n = reply_bytes(ca, now, 503, more, "text/html", page, sizeof page - 1, reply);
+        break;
+    case FAKE_NET_LOSE_REPLY:
+        (void)route(ca, now, request, size, reply);
+        break;
+    case FAKE_NET_UP:
+        n = route(ca, now, request, size, reply);
+        break;
+    default:
+        break;
+    }
+    fake_ca_busy = false;
+    return n;
+}
+
+void fake_ca_init(struct fake_ca *ca)
+{
+    const struct world_blob *key = world_blob("issuing.key");
+    const struct world_blob *stranger = world_blob("stranger.key");
+    memset(ca, 0, sizeof *ca);
+    ca->life_days = 730;
+    ca->hresult = 0x80094800u;
+    ca->retry_after = 3600;
+    ca->why = "";
+    must(ra_key_from_der(&ca->key, key->p, key->size) == RA_OK, key->name);
+    must(ra_key_from_der(&ca->stranger, stranger->p, stranger->size) == RA_OK, stranger->name);
+}

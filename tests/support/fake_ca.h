@@ -1,0 +1,123 @@
+/* fake_ca.h - the web enrollment of an AD CS, for appliances that live in one process (world.h).
+ *
+ * It takes HTTP requests and gives replies, as bytes. A submitted request is judged as a CA
+ * does: the form, base64, CMS signature by the old key over the PKCS #10, that one's own signature,
+ * the certificate to renew (one it has issued, still valid, alone in the message and in the
+ * RENEWAL_CERTIFICATE attribute), subject and template. What does not fit is refused and counted in
+ * `bad`, so that a test can demand that there was none. What it issues has the values of the
+ * template, or a defect that the mode asks for.
+ *
+ * A plain struct without pointers: it may be copied, and the copy goes on by itself.
+ */
+#ifndef FAKE_CA_H
+#define FAKE_CA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ra_credentials.h"
+#include "ra_key.h"
+#include "ra_x509.h"
+
+#define FAKE_CA_URL "http://ca.example.test/certsrv/"
+#define FAKE_CA_CERT_MAX 1024u
+#define FAKE_CA_REQUESTS 48u /* the newest ones are remembered */
+#define FAKE_CA_TIMES 96u
+#define FAKE_CA_REPLY_MAX 8192u
+
+/* What becomes of a request of one role. */
+enum fake_ca_mode {
+    FAKE_CA_ISSUE,
+    FAKE_CA_PEND,
+    FAKE_CA_DENY,
+    FAKE_CA_ERROR,         /* with `hresult`                                          */
+    FAKE_CA_WRONG_KEY,     /* from here on: issued, with a defect                     */
+    FAKE_CA_WRONG_ROLE,    /* key usage and template of the other role                */
+    FAKE_CA_SAME,          /* the certificate that was to be renewed                  */
+    FAKE_CA_EXPIRED,       /* yesterday                                               */
+    FAKE_CA_NOT_YET,       /* valid in three days                                     */
+    FAKE_CA_SOON,          /* valid in two hours: no defect                           */
+    FAKE_CA_SHORT,         /* 60 days, beyond the old one's end                       */
+    FAKE_CA_NOT_LONGER,    /* ends with the old one                                   */
+    FAKE_CA_OTHER_SUBJECT,
+    FAKE_CA_IS_CA,
+    FAKE_CA_UNTRUSTED,     /* by a stranger of the issuing CA's name                  */
+    FAKE_CA_BAD_SIGNATURE, /* one bit of the signature is wrong                       */
+    FAKE_CA_MODES
+};
+
+/* What is wrong between the appliance and the CA, for all requests alike. */
+enum fake_ca_net {
+    FAKE_NET_UP,
+    FAKE_NET_REFUSED,    /* no connection                             */
+    FAKE_NET_RESET,      /* reset at the first byte of the request    */
+    FAKE_NET_SILENT,     /* the request is swallowed                  */
+    FAKE_NET_LOSE_REPLY, /* the CA does its work, the reply is lost   */
+    FAKE_NET_GARBAGE,    /* not HTTP                                  */
+    FAKE_NET_PAGE,       /* a page of something else                  */
+    FAKE_NET_401,
+    FAKE_NET_503,        /* with Retry-After: retry_after             */
+    FAKE_NET_KINDS
+};
+
+struct fake_ca_request {
+    uint32_t id; /* 0: none */
+    enum ra_role role;
+    enum { FAKE_CA_WAITS, FAKE_CA_ISSUED, FAKE_CA_DENIED } state;
+    int64_t at;
+    uint8_t csr_sha256[32];
+    uint8_t spki[320]; /* to be certified */
+    uint8_t cert[FAKE_CA_CERT_MAX];
+    uint16_t spki_size, cert_size;
+};
+
+struct fake_ca {
+    /* Set by the test. */
+    enum fake_ca_mode mode[RA_ROLES];
+    enum fake_ca_net net;
+    uint32_t hresult;
+    uint32_t retry_after;
+    bool no_date; /* replies have no Date */
+    int64_t clock_error; /* of its Date */
+    uint16_t life_days;
+    uint32_t round_to; /* notBefore is a multiple of so many seconds */
+
+    /* Read by the test. */
+    unsigned submits[RA_ROLES], polls, fetches, others, connections;
+    unsigned most_a_day[RA_ROLES]; /* submits of one role in one UTC day */
+    int64_t submit_at[RA_ROLES][FAKE_CA_TIMES];
+    uint8_t new_spki[RA_ROLES][320]; /* of the last request */
+    unsigned keys[RA_ROLES];         /* different ones in a row */
+    unsigned bad;
+    const char *why;
+    struct fake_ca_request request[FAKE_CA_REQUESTS]; /* at id % FAKE_CA_REQUESTS */
+    uint32_t last_id;
+
+    /* Private. */
+    int64_t day;
+    unsigned today[RA_ROLES];
+    struct ra_key key, stranger;
+};
+
+void fake_ca_init(struct fake_ca *ca);
+/* A first certificate, as after an enrolment by hand; its id. `spki` is the key's. */
+uint32_t fake_ca_enrol(struct fake_ca *ca, enum ra_role role, const uint8_t *spki, size_t spki_size,
+                       int64_t not_before, int64_t not_after);
+/* Answer one whole HTTP request at time `now`; the size of the reply, 0: none. */
+size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX]);
+/* The CA manager's decision on the newest waiting request of a role; false: there is none. */
+bool fake_ca_approve(struct fake_ca *ca, enum ra_role role, int64_t now);
+bool fake_ca_refuse(struct fake_ca *ca, enum ra_role role);
+/* NULL: forgotten, or never there. */
+const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id);
+/* The newest issued one of a role; NULL: none. */
+const struct fake_ca_request *fake_ca_newest(const struct fake_ca *ca, enum ra_role role);
+/* The one whose certificate this is; NULL: not of this CA. */
+const struct fake_ca_request *fake_ca_find(const struct fake_ca *ca, const uint8_t *cert,
+                                           size_t size);
+/* True while the CA itself is at work: for those who count the appliance's operations. */
+extern bool fake_ca_busy;
+
+#endif

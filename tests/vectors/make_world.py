@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Makes tests/support/world_vectors.c: the keys and CA certificates of the appliance in one process.
+
+    python3 tests/vectors/make_world.py [OUTPUT]
+
+Needs the openssl command. A root and an issuing CA (P-256, valid 2020 to 2060), a stranger of the
+same name that nobody trusts, and keys for the two roles: the old ones, and new ones for tests that
+would wait too long for a search. The keys protect nothing; running it again gives new ones and the
+same tests.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+OUTPUT = pathlib.Path(__file__).resolve().parent.parent / 'support' / 'world_vectors.c'
+P256 = ('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
+RSA = ('-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048')
+KEYS = {'root': P256, 'issuing': P256, 'stranger': P256, 'agent': P256, 'agent_new1': P256,
+        'agent_new2': P256, 'encryption': RSA, 'encryption_new1': RSA, 'encryption_new2': RSA}
+CA = ('basicConstraints=critical,CA:TRUE{}\nkeyUsage=critical,keyCertSign,cRLSign\n'
+      'subjectKeyIdentifier=hash\n')
+CERTS = {  # subject, issuer (None: itself), extensions
+    'root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
+    'issuing': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
+                'authorityKeyIdentifier=keyid\n'),
+    'stranger': ('/O=World/CN=World Issuing CA', None, CA.format('')),
+}
+
+
+def openssl(*arguments):
+    done = subprocess.run(('openssl', *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f'openssl {" ".join(arguments)}: {done.stderr.decode()}')
+    return done.stdout
+
+
+def c_array(name, data):
+    lines = [f'static const uint8_t {name}[] = {{']
+    for i in range(0, len(data), 16):
+        lines.append('    ' + ' '.join(f'0x{b:02x},' for b in data[i:i + 16]))
+    return lines + ['};']
+
+
+def certificate(name):
+    subject, issuer, extensions = CERTS[name]
+    open('req.cfg', 'w').write('[req]\ndistinguished_name=dn\n[dn]\n')
+    open('ext.cfg', 'w').write('[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=serial\npolicy=p\n'
+                               'unique_subject=no\n[ca]\ndefault_ca=d\n[p]\n[e]\n' + extensions)
+    open('index.txt', 'w').close()
+    open('serial', 'w').write(f'{0x10 + list(CERTS).index(name):02x}\n')
+    openssl('req', '-new', '-config', 'req.cfg', '-subj', subject, '-key', f'{name}.key', '-out', 'csr')
+    signer = (('-selfsign', '-keyfile', f'{name}.key') if issuer is None else
+              ('-cert', f'{issuer}.pem', '-keyfile', f'{issuer}.key'))
+    openssl('ca', '-config', 'ext.cfg', '-batch', '-notext', '-preserveDN', '-in', 'csr', '-out',
+            f'{name}.pem', '-md', 'sha256', '-startdate', '20200101000000Z', '-enddate',
+            '20600101000000Z', '-extensions', 'e', *signer)
+    return openssl('x509', '-in', f'{name}.pem', '-outform', 'DER')
+
+
+def main():
+    output = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else OUTPUT).resolve()
+    lines = ['/* Made by tests/vectors/make_world.py; keys for tests only. */', '/* clang-format off */',
+             '#include "world_vectors.h"', '']
+    blobs = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, arguments in KEYS.items():
+            open(f'{name}.key', 'wb').write(openssl('genpkey', *arguments))
+            lines += c_array(f'key_{name}', openssl('pkey', '-in', f'{name}.key', '-outform', 'DER',
+                                                    '-traditional'))
+            blobs.append((f'{name}.key', f'key_{name}'))
+        for name in CERTS:
+            lines += c_array(f'cert_{name}', certificate(name))
+            blobs.append((f'{name}.cert', f'cert_{name}'))
+    lines += ['', 'const struct world_blob world_blobs[] = {']
+    lines += [f'    {{"{name}", {array}, sizeof {array}}},' for name, array in blobs]
+    lines += ['    {NULL, NULL, 0}};']
+    output.write_text('\n'.join(lines) + '\n')
+    print(f'{output}: {len(blobs)} keys and certificates')
+
+
+if __name__ == '__main__':
+    main()

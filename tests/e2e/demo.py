@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -44,6 +45,7 @@ class Story:
         self.step = 0
         self.checks = 0
         self.board = None
+        self.told = 0
 
     def chapter(self, text):
         self.step += 1
@@ -57,9 +59,16 @@ class Story:
         for line in words.clean(text).splitlines():
             line = line.rstrip()
             if line and not re.fullmatch(words.PROMPT.strip() + '.*', line):
-                while line:
-                    print('   | ' + line[:WIDTH - 5], flush=True)
-                    line = '    ' + line[WIDTH - 5:] if len(line) > WIDTH - 5 else ''
+                for piece in textwrap.wrap(line, WIDTH - 5, subsequent_indent=' ' * 15,
+                                           break_on_hyphens=False):
+                    print('   | ' + piece, flush=True)
+
+    def news(self):
+        """The events that the console has shown since the last call."""
+        lines = words.clean(self.board.transcript).splitlines()
+        events = [l for l in lines if re.match(r'[*!] ', l)]
+        self.quote('\n'.join(events[self.told:]))
+        self.told = len(events)
 
     def last_words(self):
         """What the console says when something went wrong."""
@@ -150,11 +159,12 @@ def table(before, after):
             print('     %-12s before  %s' % (field, before[role][field]))
             print('     %-12s after   %s' % ('', after[role][field]))
 
+
 def tell(story, the_lab, kind, limits):
     pki, ca = the_lab.pki, the_lab.ca
     before = {role: facts(pki, the_lab.old(leaf).der) for role, leaf, _ in ROLES}
 
-    story.chapter('A flash image with both certificates, 30 days before they expire')
+    story.chapter('A flash image; both certificates have 30 days left')
     image = the_lab.provision(kind, config=the_lab.config())
     for role, leaf, title in ROLES:
         old = the_lab.old(leaf)
@@ -166,7 +176,7 @@ def tell(story, the_lab, kind, limits):
     story.check(all(secret_of(the_lab, leaf) not in flash for _, leaf, _ in ROLES),
                 'no private key can be read from the image: keys are sealed')
 
-    story.chapter('First boot; the CA issues one, and its manager must approve the other')
+    story.chapter('First boot: one is issued, for the other a CA manager is asked')
     ca.mode('issue')
     ca.mode('pend', template='cep')
     board = story.board = the_lab.board(kind, life=limits['total'] + 10)
@@ -176,6 +186,7 @@ def tell(story, the_lab, kind, limits):
             'one request issued and one pending')
     text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
                            limits['step'])
+    story.news()
     story.quote(text)
     request = ca.pending('cep')[0]
     story.check(got['encryption']['request id'] == request.id,
@@ -195,6 +206,7 @@ def tell(story, the_lab, kind, limits):
     story.quote(board.read_until(words.PROMPT, limits['boot']))
     text, got = wait_state(board, {'agent': words.READY, 'encryption': words.PENDING},
                            limits['step'])
+    story.news()
     story.quote(text)
     story.check(got['encryption']['request id'] == request.id,
                 'request %d was kept over the power cut' % request.id)
@@ -204,8 +216,8 @@ def tell(story, the_lab, kind, limits):
     story.quote(words.command(board, words.ASK_NOW))
     for role, _, _ in ROLES:
         board_event(board, words.event('switched', role), limits['step'] + 70)
-    text = wait_state(board, {role: words.SERVING for role, _, _ in ROLES},
-                      limits['step'])[0]
+    wait_state(board, {role: words.SERVING for role, _, _ in ROLES}, limits['step'])
+    story.news()
     after = {role: facts(pki, ca.issued(leaf)[-1].cert) for role, leaf, _ in ROLES}
     served(story, board, after, 'the new pair, switched in one commit')
     story.check(len(ca.log('submit')) == submissions == 2,
@@ -302,8 +314,8 @@ def main():
     signal.signal(signal.SIGALRM, out_of_time)
     signal.alarm(args.total)
     story = Story()
-    print('Perennial: both RA certificates of an appliance (%s) are renewed'
-          % {'sf2': 'emcraft-sf2, Cortex-M3 under QEMU', 'host': 'host board'}[args.board])
+    print('Perennial renews both RA certificates of an appliance.\nBoard: '
+          + {'sf2': 'emcraft-sf2, a Cortex-M3, under QEMU', 'host': 'host'}[args.board])
     try:
         with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key) as the_lab:
             try:

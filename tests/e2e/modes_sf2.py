@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The main modes of the test CA on emcraft-sf2: see modes.py."""
+"""Every mode of the test CA on emcraft-sf2: see modes.py."""
 # timeout: 400
 import os
 import sys

@@ -35,6 +35,7 @@
 #define NO_WOLFSSL_MEMORY
 #define WOLFSSL_NO_MALLOC
 #define WOLFSSL_SP_NO_MALLOC
+#define WOLFSSL_SP_NO_DYN_STACK /* arrays of fixed size: the stack has a bound to compute */
 #define XMALLOC_OVERRIDE
 #ifdef RA_TEST_ALLOC_TRAP
 /* Unit-test builds count the requests: a test checks that there were none. */

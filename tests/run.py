@@ -6,7 +6,7 @@
 What there is to run:
   unit/NAME         build/host-asan/unit/test_NAME, one cmocka suite, under ASan and UBSan
   target/NAME       the same suite as an image for QEMU's mps2-an386
-  tools/NAME        tests/tools/check_NAME.py and test_NAME.py: rules of the tree, the tools themselves
+  tools/NAME        tests/tools/check_NAME.py, test_NAME.py, size.py: rules of the tree, the tools
   FOLDER/NAME       every executable script in tests/e2e, tests/powercut and tests/bench/check_*;
                     run in a network namespace where there is only `lo`
 
@@ -31,7 +31,7 @@ ROOT = TESTS.parent
 BUILD = ROOT / "build"
 QEMU = ("qemu-system-arm -M mps2-an386 -display none -monitor none -serial none "
         "-semihosting-config enable=on,target=native -kernel").split()
-SCRIPTS = ("e2e/*", "powercut/*", "bench/check_*", "tools/check_*.py", "tools/test_*.py")
+SCRIPTS = ("e2e/*", "powercut/*", "bench/check_*", "tools/check_*.py", "tools/test_*.py", "tools/size.py")
 OWN_NETWORK = 'ip link set lo up && exec "$@"'
 
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)

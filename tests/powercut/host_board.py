@@ -89,6 +89,9 @@ class Sweep:
                 board.read_until(words.PROMPT, 20)
                 pair = self.served(board)
                 kept = [role for role in pair if pair[role] == self.old[role]]
+                if len(kept) == 1:  # unless the switch came between the two lines of `show`
+                    pair = self.served(board)
+                    kept = [role for role in pair if pair[role] == self.old[role]]
                 if len(kept) == 1:
                     return 'a mixture is served: only %s is the old one' % kept[0]
                 issued = {r.cert.sha1.upper() for r in self.lab.ca.core.records.all}

@@ -179,10 +179,16 @@ static int model_read(void *dev, uint32_t at, void *to, uint32_t size)
     for (uint32_t i = 0; i < size;) {
         uint32_t base = (at + i) / unit * unit;
         uint32_t n = base + unit - (at + i) < size - i ? base + unit - (at + i) : size - i;
-        const uint8_t *a = m->memory + base;
-        const uint8_t *b = m->shadow + base;
+        uint8_t *a = m->memory + base;
+        uint8_t *b = m->shadow + base;
+        if (memcmp(a, b, unit) != 0 && m->fades && (random_next(m) >> 8) % 8u == 0) {
+            memset(a, m->geometry.erased, unit);
+            memset(b, m->geometry.erased, unit);
+            memset(out + i, m->geometry.erased, n);
+            touch(m, base, unit, false);
+        }
         if (memcmp(a, b, unit) != 0) {
-            uint32_t choice = random_next(m) % 3u;
+            uint32_t choice = (random_next(m) >> 8) % 3u;
             if (is_erased(m, a, unit)) {
                 choice = 1;
             } else if (is_erased(m, b, unit)) {

@@ -21,7 +21,8 @@
  * `unstable`. Units that a cut program left half done then read as they are, as if it
  * were complete, or as a mixture, anew at each read, until their sector is erased; what a
  * cut erase touched reads as before, as after, or as a mixture. (As hal_flash.h
- * promises, a unit that may read as something else never reads wholly erased.)
+ * promises, a unit that may read as something else never reads wholly erased; with
+ * `fades` one may do so once, and then stays erased.)
  */
 #ifndef NOR_MODEL_H
 #define NOR_MODEL_H
@@ -60,6 +61,7 @@ struct nor_model {
     uint32_t seed;      /* of random bits and of unstable reads                      */
     uint32_t disturb_at;
     bool unstable;
+    bool fades;         /* an unstable unit may also read erased, and is erased from then on */
     void *context;      /* for the functions below */
     void (*on_cut)(void *context);
     /* Called before an operation touches the memory, also before one that will be cut.

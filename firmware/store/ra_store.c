@@ -416,7 +416,8 @@ static uint32_t drop_name(const uint8_t *p)
     return name_of(p[0], get16(p + 2));
 }
 
-/* The newest good copy of a name that is older than `bad`, and not dropped since. */
+/* The newest good copy of a name that is older than `bad`, and not dropped since. False,
+ * with `out` untouched, when there is none. */
 static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
                        struct ra_store_entry_ *out)
 {
@@ -424,6 +425,7 @@ static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
     struct ra_store_walk_ w;
     struct ra_store_entry_ e;
     uint8_t names[PIECE];
+    struct ra_store_entry_ best = {.seq = 0};
     uint32_t dropped = 0;
     uint32_t wanted = name_of(bad->type, bad->id);
     bool found = false;
@@ -446,13 +448,17 @@ static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
                 }
             }
             if (name_of(e.type, e.id) == wanted && (e.flags & FLAG_LOST) == 0 &&
-                (!found || e.seq > out->seq) && payload_good(s, &e)) {
-                *out = e;
+                (!found || e.seq > best.seq) && payload_good(s, &e)) {
+                best = e;
                 found = true;
             }
         }
     }
-    return found && out->seq > dropped;
+    if (!found || best.seq <= dropped) {
+        return false;
+    }
+    *out = best;
+    return true;
 }
 
 /* --- the list of live records ------------------------------------------- */

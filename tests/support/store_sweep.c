@@ -271,6 +271,7 @@ static void plan_cut(uint32_t in, uint32_t kind)
     m->cut = (enum nor_cut)kind;
     m->cut_fired = false;
     m->unstable = here.unstable != 0;
+    m->fades = m->unstable && rnd(2) == 0;
     m->depth = 16u + rnd(224);
     m->seed = rnd(0x00ffffff) + 1u;
 }

@@ -9,10 +9,15 @@
 #define SPIN_MAX 200000u /* steps without a wait: more never ends */
 #define START_STEPS 200000u
 
+void (*world_at_abort)(void);
+
 static void must(bool truth, const char *what)
 {
     if (!truth) {
         (void)fprintf(stderr, "world: %s\n", what);
+        if (world_at_abort != NULL) {
+            world_at_abort();
+        }
         abort();
     }
 }

@@ -131,6 +131,8 @@ const char *world_check(struct world *w, enum ra_role role);
 /* Whether flash itself, read by a store of its own, holds a record; its bytes if wanted. */
 bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
                        size_t *size);
+/* Called when the world itself ends the program; NULL: nobody. */
+extern void (*world_at_abort)(void);
 /* NULL, or what neither the CA nor the flash should have seen. */
 const char *world_clean(const struct world *w);
 

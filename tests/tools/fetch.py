@@ -93,6 +93,12 @@ def apt(tool, *args, **more):
     return run(tool, "-q", *options, *args, **more)
 
 
+def reason(errors):
+    """What apt says went wrong first: `Failed to fetch ADDRESS  REASON`, or its last words."""
+    lines = errors.strip().splitlines() or ["no reason given"]
+    return next((x for x in lines if "Failed to fetch" in x), lines[-1]).split("  ")[-1]
+
+
 def read_index(suite, known):
     """Makes the source index of `suite` available. False when the mirror does not have it."""
     if suite in known:
@@ -115,7 +121,7 @@ def read_index(suite, known):
         known[suite] = done.returncode == 0
         if not known[suite]:
             entry.unlink()
-            say(f"  not available: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+            say(f"  not available: {reason(done.stderr)}")
     return known[suite]
 
 
@@ -168,8 +174,7 @@ def download(need, suite, version, files):
                 say(f"  {name}: its SHA-256 is not the index's, thrown away")
         missing = sorted(name for name in files if not (folder / name).exists())
         if missing:
-            lines = [x for x in done.stderr.splitlines() if x.startswith("E:")] or ["no reason given"]
-            say(f"  did not arrive: {', '.join(missing)} ({lines[0].split('  ')[-1]})")
+            say(f"  did not arrive: {', '.join(missing)} ({reason(done.stderr)})")
     return folder
 
 
@@ -200,9 +205,17 @@ def unpack(need, version, files, folder, to):
     return "the original archive alone"
 
 
+def held(need, home):
+    """Whether the cache has the library, in a version that will do."""
+    if not (home / need.marker).exists() or not (home / ".origin").exists():
+        return False
+    version = (home / ".origin").read_text().split()[1]
+    return at_least(upstream(version), need.minimum)
+
+
 def obtain(need, known):
     home = CACHE / "src" / need.name
-    if (home / need.marker).exists() and (home / ".origin").exists():
+    if held(need, home):
         return
     for suite in need.suites:
         if not read_index(suite, known):

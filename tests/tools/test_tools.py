@@ -207,6 +207,16 @@ class Fetch(Folder):
                                           "b00361a396177a9cb410ff61f20015ad"))
         self.assertFalse(fetch.good(path, None))
 
+    def test_held(self):
+        need = fetch.Need("x", "x", "5.7.2", (), "x.c")
+        self.assertFalse(fetch.held(need, self.root))
+        self.write("x.c", "")
+        self.assertFalse(fetch.held(need, self.root))
+        for version, enough in (("5.7.2-0.1+deb13u2", True), ("5.9.2-1.2", True),
+                                ("5.5.4-2+deb12u2", False), ("1:5.10.0-1", True)):
+            self.write(".origin", f"x {version} trixie, with Debian's changes\n")
+            self.assertEqual(fetch.held(need, self.root), enough, version)
+
     def test_incomplete(self):
         self.write("d/x_1.orig.tar.gz", "")
         need = fetch.Need("x", "x", "1", (), "x.c")

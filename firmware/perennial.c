@@ -9,6 +9,10 @@ enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_
 
 #define LOOK_MS 1000u
 
+/* Steps that a finished put is given to be followed by another, before the store
+ * ends its log with a marker: a put that comes at once spares one. */
+#define LINGER_STEPS 3u
+
 /* Without a time: how long SNTP has before the CA's web server is asked, and how
  * often that is repeated. */
 #define PROBE_FIRST_MS 60000u
@@ -33,7 +37,8 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
         e = ra_seal_init(&ra->seal, &hal->device_key);
     }
     if (e == RA_OK && transport != NULL) {
-        e = ra_exchange_init(&ra->exchange, transport, NULL, reply, RA_REPLY_MAX);
+        /* Room is left behind the largest reply to rewrite BER as DER in place. */
+        e = ra_exchange_init(&ra->exchange, transport, NULL, reply, RA_REPLY_MAX - RA_BER_SLACK);
     }
     if (e == RA_OK) {
         e = ra_store_init(&ra->store, &hal->flash, &ra->seal, &ra->random);
@@ -178,7 +183,8 @@ static bool in_use(const struct ra *ra, uint16_t id)
             ra_generation_id((enum ra_role)role, txn->generation) == id);
 }
 
-/* Drop the records that nothing names any more. Not before every role has read
+/* Drop the records that nothing names any more, a transaction that is over among
+ * them. Not before every role has read
  * its transaction, and never without a commit: then nothing can be judged. */
 static ra_err cleanup(struct ra *ra)
 {
@@ -200,6 +206,13 @@ static ra_err cleanup(struct ra *ra)
             if (!in_use(ra, key.id)) {
                 keys[n++] = key;
             }
+        }
+    }
+    for (unsigned i = 0; i < RA_ROLES && n < RA_STORE_DROP_MAX; i++) {
+        if (ra->renewal[i].txn.phase == RA_PHASE_NONE &&
+            ra_store_find(&ra->store, RA_RECORD_TXN, (uint16_t)i)) {
+            keys[n].type = RA_RECORD_TXN;
+            keys[n++].id = (uint16_t)i;
         }
     }
     if (n == 0) {
@@ -334,8 +347,11 @@ uint32_t ra_step(struct ra *ra)
         (void)start_step(ra);
         return 0;
     }
-    ra_err e = ra_store_step(&ra->store);
-    if (e == RA_AGAIN) {
+    uint8_t writer = ra->writer;
+    if (writer == RA_WRITER_NONE && ra->linger > 0) {
+        ra->linger--;
+        wake = 1;
+    } else if (ra_store_step(&ra->store) == RA_AGAIN) {
         wake = 1;
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
@@ -351,6 +367,9 @@ uint32_t ra_step(struct ra *ra)
     wait = housekeeping(ra);
     watch_damage(ra);
     watch_time(ra);
+    if (writer != RA_WRITER_NONE && ra->writer == RA_WRITER_NONE) {
+        ra->linger = LINGER_STEPS;
+    }
     return wait < wake ? wait : wake;
 }
 

@@ -31,7 +31,7 @@
 
 /* The renewal request in DER: the old certificate twice, new public key, two signatures, names. */
 #ifndef RA_REQUEST_MAX
-#define RA_REQUEST_MAX (2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1024)
+#define RA_REQUEST_MAX (2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536)
 #endif
 /* The body of one HTTP reply: a chain as base64 PKCS#7, or a certsrv page. */
 #ifndef RA_REPLY_MAX

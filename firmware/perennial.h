@@ -109,6 +109,7 @@ struct ra {
     bool config_changed;     /* saved since the caller last cleared this */
     bool cleanup_wanted;     /* records no longer named by the commit may be dropped */
     uint8_t writer;          /* who has a put under way */
+    uint8_t linger;          /* steps left for a put to follow the last one */
     int8_t worker;           /* the role whose work owns what follows, -1: none */
     uint32_t damaged_seen;
     bool network_down;       /* the caller said so: begin nothing */

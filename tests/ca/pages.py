@@ -34,7 +34,8 @@ TEXTS = {
         'chain': 'Zertifikatkette herunterladen', 'pending': 'Zertifikat steht noch aus',
         'pending_info': 'Die Anforderung ist eingegangen. Zun\u00e4chst mu\u00df die '
         'Zertifizierungsstelle dar\u00fcber entscheiden.',
-        'id': 'Die Anforderungs-ID lautet %d.', 'wait': 'Kommen Sie in 1 bis 2 Tagen zur\u00fcck.',
+        'id': 'Die Anforderungs-ID lautet %d.',
+        'wait': 'Kommen Sie in 1 bis 2 Tagen zur\u00fcck.',
         'days': 'R\u00fcckkehr mit diesem Browser innerhalb von 10 Tagen.',
         'denied': 'Zertifikatanforderung verweigert',
         'denied_info': 'Die Anforderung wurde verweigert.',
@@ -103,8 +104,8 @@ def denied(words, request_id, message, ca_name):
 def error(words, mode, disposition, message, result, last, ca_name, echo=''):
     names = {0: 'incomplete', 1: 'error', 3: 'done'}
     rows = (('locModeLabel', 'mode', '%s <LocID ID=locModeSpacer>-</LocID>' % mode),
-            ('locDispLabel', 'disp', '\r\n\t\t%X <LocID ID=locDispSpacer>-</LocID> \r\n\t\t\t<LocID '
-             'ID=locDispUnknown>%s</LocID>' % (disposition, words[names.get(disposition,
+            ('locDispLabel', 'disp', '\r\n\t\t%X <LocID ID=locDispSpacer>-</LocID> \r\n\t\t\t'
+             '<LocID ID=locDispUnknown>%s</LocID>' % (disposition, words[names.get(disposition,
                                                                             'unknown')])),
             ('locDispMsgLabel', 'message', '\r\n\t\t\t%s' % html.escape(message)),
             ('locResultLabel', 'result', '\r\n\t\t%s' % html.escape(status_text(result, words))),

@@ -355,7 +355,8 @@ BAD = {
     'BER inside': _bad(['der'], lambda g, o, ok, k: adcs.p7b([o.der], True)),
     'cut short': _bad(['der'], lambda g, o, ok, k: g.good()[:-3]),
     'something behind': _bad(['der'], lambda g, o, ok, k: g.good() + b'\0'),
-    'a certs-only message': _bad(['digest-count', 'no-content'], lambda g, o, ok, k: adcs.p7b([o.der])),
+    'a certs-only message': _bad(['digest-count', 'no-content'],
+                                 lambda g, o, ok, k: adcs.p7b([o.der])),
 }
 
 
@@ -624,7 +625,8 @@ def wire_faults(g):
     need(len(data) < len(plain), 'truncate')
     need(len(with_words('huge')[0]) > 1 << 20, 'huge')
     need(with_words('two-lengths')[0].count(b'Content-Length') == 2, 'two-lengths')
-    need(b'chunked' in with_words('te-cl')[0] and b'Content-Length' in with_words('te-cl')[0], 'te')
+    need(b'chunked' in with_words('te-cl')[0]
+         and b'Content-Length' in with_words('te-cl')[0], 'te-cl')
     begin = time.time()
     need(with_words('slow:2000')[0].endswith(plain_body)
          and time.time() - begin > 0.7 * len(plain) / 2000, 'slow')

@@ -6,12 +6,14 @@ only, so that a change of wording is a change here.
 
 import os
 import re
+import time
 
 PROMPT = r'perennial> '
 ROLES = ('agent', 'encryption')
 HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)'}
 TITLE = {'agent': 'Enrollment Agent', 'encryption': 'CEP Encryption'}
 
+READING = 'reading the store'
 SERVING = 'serving'
 PROBATION = 'serving, on probation'
 PENDING = 'waiting for the CA manager'
@@ -87,6 +89,14 @@ def credentials(text):
 
 
 def show(board, timeout=20.0):
-    """(the console's own words, what they say) of `show`."""
-    text = command(board, SHOW, timeout)
-    return text, credentials(text)
+    """(the console's own words, what they say) of `show`; asks again while the
+    appliance is still reading its store after a boot."""
+    end = time.monotonic() + timeout
+    while True:
+        text = command(board, SHOW, timeout)
+        got = credentials(text)
+        reading = [role for role, fields in got.items()
+                   if fields.get('state', '').startswith(READING) and 'thumbprint' not in fields]
+        if not reading or time.monotonic() > end:
+            return text, got
+        time.sleep(0.1)

@@ -5,6 +5,8 @@ import re
 # `.text.name  0xaddress  0xsize  object`; the name may stand alone on the line before.
 PIECE = re.compile(r"^ (\S+)?\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+(\S.*)$")
 OUTPUT = re.compile(r"^([.\w]\S*)(\s+0x([0-9a-f]+)\s+0x([0-9a-f]+).*)?$")
+# Equal strings are kept once; newer linkers give the bytes of all of them to the first piece.
+UNMERGED = re.compile(r"^\s+0x([0-9a-f]+) \(size before relaxing\)$")
 MEMBER = re.compile(r"^(.*\.a)\((.*)\)$")
 
 
@@ -28,6 +30,10 @@ def read(path):
         if not line.startswith(" "):
             match = OUTPUT.match(line)
             output = match.group(1) if match else None
+            continue
+        match = UNMERGED.match(line)
+        if match and pieces:
+            pieces[-1].size = min(pieces[-1].size, int(match.group(1), 16))
             continue
         match = PIECE.match(line)
         if match:

@@ -13,27 +13,27 @@
 
 /* Groups of wolfSSL functions; the linker's --wrap leads every call of them, from our code or
  * from wolfSSL's other files, through wraps.c. Calls inside a call are not counted again. */
-#define BENCH_PRIMITIVES(X)                                                                    \
-    X(EMPTY, "empty")           /* calibration only */                                         \
-    X(POWER_1024, "power-1024") /* modular power: a Miller-Rabin round, an inverse */          \
-    X(POWER_1536, "power-1536")                                                                \
-    X(POWER_2048, "power-2048")                                                                \
-    X(PRIVATE_2048, "private-2048")                                                            \
-    X(PRIVATE_3072, "private-3072")                                                            \
-    X(PRIVATE_4096, "private-4096")                                                            \
-    X(PUBLIC_2048, "public-2048")                                                              \
-    X(PUBLIC_3072, "public-3072")                                                              \
-    X(PUBLIC_4096, "public-4096")                                                              \
-    X(EC_MULTIPLY, "ec-multiply")                                                              \
-    X(EC_SIGN, "ec-sign")                                                                      \
-    X(EC_VERIFY, "ec-verify")                                                                  \
-    X(EC_CHECK, "ec-check")                                                                    \
-    X(SEAL, "aes-gcm")                                                                         \
-    X(SEAL_KEY, "aes-key")                                                                     \
-    X(HASH, "hash")                                                                            \
-    X(HMAC, "hmac")                                                                            \
-    X(RANDOM, "random")                                                                        \
-    X(FLASH_READ, "flash-read") /* not wolfSSL: the board's driver */                          \
+#define BENCH_PRIMITIVES(X)                                                                        \
+    X(EMPTY, "empty")           /* calibration only */                                             \
+    X(POWER_1024, "power-1024") /* modular power: a Miller-Rabin round, an inverse */              \
+    X(POWER_1536, "power-1536")                                                                    \
+    X(POWER_2048, "power-2048")                                                                    \
+    X(PRIVATE_2048, "private-2048")                                                                \
+    X(PRIVATE_3072, "private-3072")                                                                \
+    X(PRIVATE_4096, "private-4096")                                                                \
+    X(PUBLIC_2048, "public-2048")                                                                  \
+    X(PUBLIC_3072, "public-3072")                                                                  \
+    X(PUBLIC_4096, "public-4096")                                                                  \
+    X(EC_MULTIPLY, "ec-multiply")                                                                  \
+    X(EC_SIGN, "ec-sign")                                                                          \
+    X(EC_VERIFY, "ec-verify")                                                                      \
+    X(EC_CHECK, "ec-check")                                                                        \
+    X(SEAL, "aes-gcm")                                                                             \
+    X(SEAL_KEY, "aes-key")                                                                         \
+    X(HASH, "hash")                                                                                \
+    X(HMAC, "hmac")                                                                                \
+    X(RANDOM, "random")                                                                            \
+    X(FLASH_READ, "flash-read") /* not wolfSSL: the board's driver */                              \
     X(FLASH_WRITE, "flash-write")
 
 #define BENCH_ENUM_(name, text) BENCH_##name,

@@ -38,18 +38,18 @@ int bench_empty(void)
 
 /* Every argument of these functions is one word, eleven at most. A wrapper hands on twelve
  * words, whatever they are: those behind the last argument are the caller's own stack. */
-#define WORDS                                                                                  \
-    uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e, uintptr_t f, uintptr_t g, \
+#define WORDS                                                                                      \
+    uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e, uintptr_t f, uintptr_t g,     \
         uintptr_t h, uintptr_t i, uintptr_t j, uintptr_t k, uintptr_t l
-#define WRAP(primitive, name)                                                                  \
-    int __real_##name(WORDS);                                                                  \
-    int __wrap_##name(WORDS);                                                                  \
-    int __wrap_##name(WORDS)                                                                   \
-    {                                                                                          \
-        uint64_t begun = bench_begin();                                                        \
-        int result = __real_##name(a, b, c, d, e, f, g, h, i, j, k, l);                        \
-        bench_end(primitive, begun);                                                           \
-        return result;                                                                         \
+#define WRAP(primitive, name)                                                                      \
+    int __real_##name(WORDS);                                                                      \
+    int __wrap_##name(WORDS);                                                                      \
+    int __wrap_##name(WORDS)                                                                       \
+    {                                                                                              \
+        uint64_t begun = bench_begin();                                                            \
+        int result = __real_##name(a, b, c, d, e, f, g, h, i, j, k, l);                            \
+        bench_end(primitive, begun);                                                               \
+        return result;                                                                             \
     }
 
 /* clang-format off: one a line, the build reads the names from here */

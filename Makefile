@@ -37,7 +37,7 @@ demo: host emcraft-sf2 ## renew both certificates on the emulated appliance
 test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words
 	@tests/run.py $(T)
 
-size: emcraft-sf2 mps2-an386 ## code, data, stack for each part against budgets.mk
+size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py
 
 bench: build ## counts for each phase of a renewal
@@ -58,5 +58,5 @@ docs: host-asan ## print docs/ that come from tables in the code
 clean:  ## remove what was built
 	rm -rf build
 
-distclean: clean ## and what was fetched
+distclean: clean ## and what was fetched too
 	rm -rf .cache

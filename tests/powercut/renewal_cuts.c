@@ -11,7 +11,8 @@
  *     that it is about to name: all roles together
  *   - what is served is byte for byte what the CA issued, with its issuers; each key fits its
  *     certificate, proved by use
- *   - the renewal ends by itself, with the new pair, within the daily attempts
+ *   - the renewal ends by itself, with the new pair, within the daily attempts; a pair that was
+ *     given up does not come back
  *   - after one more reset the same is served and the store is clean
  *   - no rule of the flash was broken, no request was one that the CA finds fault with
  * An erase that is cut AFTER has happened: so no erase may take the last good copy of anything.
@@ -97,9 +98,13 @@ static bool same_generations(const struct ra_commit *a, const struct ra_commit *
     return true;
 }
 
+/* What a rollback has given up does not count as new. */
+static uint32_t given_up[RA_ROLES];
+
 static bool is_new(struct world *w, enum ra_role role)
 {
-    return world_serves(w, role) > RA_ROLES;
+    uint32_t id = world_serves(w, role);
+    return id > RA_ROLES && id > given_up[role];
 }
 
 /* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
@@ -202,8 +207,11 @@ static void recover(unsigned depth, const struct ra_commit *now, const struct ra
         (next == NULL || !same_generations(&w->ra.commit, next))) {
         fail("another generation is served, or the roles have parted");
     }
-    (void)world_serves(w, RA_ROLE_AGENT);
-    (void)world_serves(w, RA_ROLE_ENCRYPTION);
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
+        given_up[i] = rolled_back ? w->ca.last_id : 0;
+        (void)world_serves(w, (enum ra_role)i);
+    }
     check(w, "after the cut");
     if (!world_until(w, finished, LONG_DAYS * (int64_t)RA_DAY)) {
         fail("the renewal does not end by itself");
@@ -231,7 +239,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     const struct world *before = &worlds[depth];
     struct world *w = &worlds[depth + 1];
     const struct ra_commit *next = NULL;
-    uint32_t kept = second_in;
+    uint32_t kept = second_in, kept_given_up[RA_ROLES];
     bool alone = depth == 0 && planned % 50u == 49u;
     for (unsigned i = 0; i < RA_ROLES; i++) {
         enum ra_state state = world_state(before, (enum ra_role)i);
@@ -240,6 +248,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
             next = &before->ra.next_commit;
         }
     }
+    memcpy(kept_given_up, given_up, sizeof given_up);
     if (depth == 0) {
         here.kind = kind;
         here.second = 0;
@@ -275,6 +284,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     struct ra_commit now = before->ra.commit;
     recover(depth + 1, &now, next);
     second_in = kept;
+    memcpy(given_up, kept_given_up, sizeof given_up);
     if (depth == 0) {
         memo_off = false;
     }

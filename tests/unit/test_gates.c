@@ -1,0 +1,209 @@
+/* The gates, one defect at a time: certificates by openssl, and copies with bytes replaced in
+ * place (no signature is looked at here; the chain has a suite of its own). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pki_vectors.h"
+#include "ra_gates.h"
+#include "ra_schedule.h"
+
+#define DAY ((int64_t)RA_DAY)
+#define NOT_AFTER 2493072000 /* 2049-01-01, of all leaves of pki_vectors */
+#define NOW (NOT_AFTER - 300 * DAY)
+
+static struct ra_key work;
+static struct ra_config config;
+static uint8_t copy[RA_CERT_MAX];
+static struct ra_cert old;
+
+static ra_err role_gate(enum ra_role role, const char *name)
+{
+    struct ra_cert c;
+    pki_cert_parse(&c, name);
+    return ra_gates_role(role, &c, &work);
+}
+
+static void roles(void **state)
+{
+    (void)state;
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "agent"), RA_OK);
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "agent_ec"), RA_OK);
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "agent_ec384"), RA_OK);
+    assert_int_equal(role_gate(RA_ROLE_ENCRYPTION, "encryption"), RA_OK);
+    /* The roles exchanged. */
+    assert_int_equal(role_gate(RA_ROLE_ENCRYPTION, "agent"), RA_E_GATE_USAGE);
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "encryption"), RA_E_GATE_USAGE);
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "sub"), RA_E_GATE_IS_CA);
+    assert_int_equal(role_gate(RA_ROLE_ENCRYPTION, "weak_leaf"), RA_E_GATE_WEAK);
+    assert_int_equal(role_gate(RA_ROLE_ENCRYPTION, "agent_sha1"), RA_E_GATE_WEAK);
+    assert_int_equal(role_gate(RA_ROLE_AGENT, "odd"), RA_E_GATE_USAGE);
+    /* Each condition by itself. */
+    struct ra_cert c;
+    pki_cert_parse(&c, "agent");
+    c.has_key_usage = false;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_USAGE);
+    pki_cert_parse(&c, "agent");
+    c.key_usage |= RA_KU_NON_REPUDIATION;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_USAGE);
+    pki_cert_parse(&c, "agent");
+    c.eku_request_agent = false;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_EKU);
+    pki_cert_parse(&c, "agent");
+    c.eku_count = 2;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_EKU);
+    pki_cert_parse(&c, "agent");
+    c.sig_hash = RA_HASH_NONE;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_WEAK);
+    /* An EC key is no encryption key, by its own name. */
+    pki_cert_parse(&c, "agent_ec");
+    c.key_usage = RA_KU_KEY_ENCIPHERMENT;
+    assert_int_equal(ra_gates_role(RA_ROLE_ENCRYPTION, &c, &work), RA_E_ENCRYPTION_EC);
+}
+
+/* A new certificate: the Enrollment Agent's with another serial number, ending in December. */
+static struct ra_span renewed(void)
+{
+    struct ra_span der = pki_cert_der("agent");
+    memcpy(copy, der.p, der.size);
+    copy[(size_t)(old.serial.p - old.der.p)] ^= 0x01;
+    return (struct ra_span){copy, der.size};
+}
+
+static void replace(const char *from, const char *to, unsigned times)
+{
+    size_t n = strlen(from);
+    unsigned found = 0;
+    assert_int_equal(n, strlen(to));
+    for (size_t i = 0; i + n <= old.der.size; i++) {
+        if (memcmp(copy + i, from, n) == 0) {
+            memcpy(copy + i, to, n);
+            found++;
+        }
+    }
+    assert_int_equal(found, times);
+}
+
+static ra_err gates_at(int64_t now, const struct ra_span *certs, size_t n, struct ra_cert *leaf)
+{
+    struct ra_gates_input in = {.role = RA_ROLE_AGENT,
+                                .config = &config,
+                                .old = &old,
+                                .key = old.spki,
+                                .certs = certs,
+                                .cert_count = n,
+                                .now = now,
+                                .work = &work};
+    return ra_gates_check(&in, leaf);
+}
+
+static ra_err gates(int64_t now)
+{
+    struct ra_span certs[] = {{copy, old.der.size}};
+    struct ra_cert leaf;
+    return gates_at(now, certs, 1, &leaf);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    ra_config_defaults(&config);
+    pki_cert_parse(&old, "agent");
+    (void)renewed();
+    replace("490101000000Z", "491201000000Z", 1);
+    return 0;
+}
+
+static void a_good_one_passes(void **state)
+{
+    (void)state;
+    assert_int_equal(gates(NOW), RA_OK);
+    /* Found among its issuers, in any order, beside the old one. */
+    struct ra_cert leaf;
+    struct ra_span certs[] = {pki_cert_der("root"), pki_cert_der("agent"), pki_cert_der("sub"),
+                              {copy, old.der.size}};
+    assert_int_equal(gates_at(NOW, certs, 4, &leaf), RA_OK);
+    assert_ptr_equal(leaf.der.p, copy);
+    /* A cert that cannot be read is passed over. */
+    certs[0] = (struct ra_span){(const uint8_t *)"\x30\x00", 2};
+    assert_int_equal(gates_at(NOW, certs, 4, &leaf), RA_OK);
+}
+
+static void another_key(void **state)
+{
+    (void)state;
+    struct ra_cert leaf;
+    struct ra_span certs[] = {pki_cert_der("agent_ec"), pki_cert_der("sub")};
+    assert_int_equal(gates_at(NOW, certs, 2, &leaf), RA_E_GATE_KEY);
+    assert_int_equal(gates_at(NOW, certs, 0, &leaf), RA_E_GATE_KEY);
+    copy[(size_t)(old.spki_bits.p - old.der.p) + 100] ^= 1;
+    assert_int_equal(gates(NOW), RA_E_GATE_KEY);
+}
+
+static void the_same_again(void **state)
+{
+    (void)state;
+    struct ra_cert leaf;
+    struct ra_span certs[] = {pki_cert_der("agent")};
+    assert_int_equal(gates_at(NOW, certs, 1, &leaf), RA_E_GATE_SAME);
+    /* Another end, the old serial number. */
+    copy[(size_t)(old.serial.p - old.der.p)] ^= 0x01;
+    assert_int_equal(gates(NOW), RA_E_GATE_SAME);
+}
+
+static void another_subject_or_name(void **state)
+{
+    (void)state;
+    replace("RA01-MSCEP-RA", "ra01-mscep-ra", 1); /* letters' case does not matter */
+    assert_int_equal(gates(NOW), RA_OK);
+    replace("ra01-mscep-ra", "RA02-MSCEP-RA", 1);
+    assert_int_equal(gates(NOW), RA_E_GATE_SUBJECT);
+    (void)setup(state);
+    replace("ra01.example.test", "ra02.example.test", 1);
+    assert_int_equal(gates(NOW), RA_E_GATE_SAN);
+    (void)setup(state);
+    static const char was[] = "E\0n\0r\0o\0l\0l";
+    for (size_t i = 0; i + sizeof was <= old.der.size; i++) {
+        if (memcmp(copy + i, was, sizeof was - 1) == 0) {
+            copy[i] = 'X';
+        }
+    }
+    assert_int_equal(gates(NOW), RA_E_GATE_TEMPLATE);
+}
+
+static void validity(void **state)
+{
+    (void)state;
+    const int64_t end = NOT_AFTER + 334 * DAY; /* 2049-12-01 */
+    /* minimum-life-days is 90. */
+    assert_int_equal(gates(end - 90 * DAY), RA_OK);
+    assert_int_equal(gates(end - 90 * DAY + 1), RA_E_GATE_LIFETIME);
+    assert_int_equal(gates(end - 1), RA_E_GATE_LIFETIME);
+    assert_int_equal(gates(end), RA_E_GATE_EXPIRED);
+    /* notBefore 2024-01-01: a day ahead is waited for, more is refused. */
+    const int64_t begin = 1704067200;
+    assert_int_equal(gates(begin - DAY), RA_OK);
+    assert_int_equal(gates(begin - DAY - 1), RA_E_GATE_NOT_YET);
+    /* No longer than the old one. */
+    replace("491201000000Z", "490101000000Z", 1);
+    assert_int_equal(gates(NOW), RA_E_GATE_NOT_LONGER);
+    replace("490101000000Z", "490101000001Z", 1);
+    assert_int_equal(gates(NOW), RA_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(roles),
+        cmocka_unit_test_setup(a_good_one_passes, setup),
+        cmocka_unit_test_setup(another_key, setup),
+        cmocka_unit_test_setup(the_same_again, setup),
+        cmocka_unit_test_setup(another_subject_or_name, setup),
+        cmocka_unit_test_setup(validity, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -226,7 +226,9 @@ bool ra_config_is_default(const struct ra_config *c, const struct ra_setting *s)
     struct ra_text text;
     ra_text_init(&text, value, sizeof value);
     ra_config_print(c, s, true, &text);
-    return strcmp(value, s->initial) == 0;
+    bool same = strcmp(value, s->initial) == 0;
+    ra_wipe(value, sizeof value);
+    return same;
 }
 
 ra_err ra_config_write(const struct ra_config *c, char *to, size_t cap, size_t *size)

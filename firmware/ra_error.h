@@ -133,7 +133,7 @@ enum ra_retry {
     X(GATE_CHAIN,      GATE,     9, LATER,    "the certificate does not chain to a trust anchor") \
     X(GATE_IS_CA,      GATE,    10, LATER,    "the certificate is a CA's")                        \
     X(GATE_EXPIRED,    GATE,    11, LATER,    "the certificate has expired")                      \
-    X(GATE_NOT_YET,    GATE,    12, SOON,     "the certificate is not valid yet")                 \
+    X(GATE_NOT_YET,    GATE,    12, LATER,    "the certificate is not valid yet")                 \
     X(GATE_LIFETIME,   GATE,    13, LATER,    "the certificate's life is shorter than policy asks") \
     X(GATE_WEAK,       GATE,    14, LATER,    "the signature algorithm or key is weaker than policy asks") \
     X(GATE_SELF_TEST,  GATE,    15, LATER,    "the stored key and certificate fail their self-test") \

@@ -58,6 +58,12 @@ ra_err ra_clock_offer(struct ra_clock *c, enum ra_time_source source, int64_t wa
         return RA_E_TIME_UNKNOWN;
     }
     if (source >= c->source) {
+        /* A clock that was believed and has run since bears witness too: a month of
+         * uptime is no jump. */
+        int64_t now = ra_clock_now(c);
+        if (!c->jumped && c->last_known != 0 && now > c->last_known) {
+            c->last_known = now;
+        }
         c->base = wall;
         c->base_ms = ra_clock_ms(c);
         c->source = source;

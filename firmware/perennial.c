@@ -8,6 +8,9 @@
 enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
 
 #define LOOK_MS 1000u
+#define SAVE_AGAIN_MS 60000u
+#define PROVISION_PATIENCE_MS 60000u
+#define SEED_PATIENCE_MS 60000u
 
 /* Steps that a finished put is given to be followed by another, before the store
  * ends its log with a marker: a put that comes at once spares one. */
@@ -51,6 +54,20 @@ bool ra_started(const struct ra *ra)
     return ra->phase == START_RUN;
 }
 
+ra_err ra_seed(struct ra *ra)
+{
+    uint64_t ms = ra_clock_ms(&ra->clock);
+    ra_err e = ra_random_seed(&ra->random);
+    if (e != RA_AGAIN) {
+        ra->seed_ms = 0;
+        return e;
+    }
+    if (ra->seed_ms == 0) {
+        ra->seed_ms = ms + 1u;
+    }
+    return ms > ra->seed_ms + SEED_PATIENCE_MS ? RA_E_ENTROPY : RA_AGAIN;
+}
+
 /* --- the store, shared ------------------------------------------------------ */
 
 ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
@@ -68,7 +85,7 @@ ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t
         return RA_AGAIN;
     }
     if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
-        e = ra_random_seed(&ra->random);
+        e = ra_seed(ra);
         return e == RA_OK ? RA_AGAIN : e;
     }
     e = ra_store_put(&ra->store, (uint8_t)type, id, data, size);
@@ -84,9 +101,16 @@ ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_
     return ra_store_get(&ra->store, (uint8_t)type, id, out, cap, size);
 }
 
+/* A change that waits for its turn. One that cannot be written is not waited for. */
+static bool unsaved(const struct ra *ra)
+{
+    bool can = ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random));
+    return can && ra->save_error == RA_OK && (ra->commit_dirty || ra->config_dirty);
+}
+
 bool ra_settled(const struct ra *ra)
 {
-    return ra->writer == RA_WRITER_NONE && ra_store_settled(&ra->store);
+    return ra->writer == RA_WRITER_NONE && !unsaved(ra) && ra_store_settled(&ra->store);
 }
 
 /* --- the start --------------------------------------------------------------- */
@@ -111,6 +135,11 @@ static void report_start(struct ra *ra)
     if (ra_store_was_unclean(&ra->store)) {
         ra_log(ra, RA_LOG_UNCLEAN, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
     }
+    if (ra->commit_error != RA_OK) {
+        ra_log(ra, RA_LOG_LOST, RA_EVENT_NO_ROLE, ra->commit_error, 0, NULL);
+    }
+    /* A cut may have come between the last switch and what follows it. */
+    ra->cleanup_wanted = ra->commit_error == RA_OK;
 }
 
 static ra_err start_step(struct ra *ra)
@@ -124,6 +153,7 @@ static ra_err start_step(struct ra *ra)
     case START_COMMIT:
         e = ra_commit_load(&ra->commit, &ra->store);
         if (e != RA_AGAIN) {
+            ra->commit_error = e == RA_E_NOT_FOUND ? RA_OK : e;
             ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
         }
         break;
@@ -168,7 +198,9 @@ static ra_err save_config(struct ra *ra)
     return e;
 }
 
-/* Whether a generation of a role is named by the commit or by a transaction. */
+/* Whether a generation of a role is named by the commit, or newer than all that
+ * ever served: a transaction's, or one whose commit was lost. Of a role that the
+ * commit does not know nothing can be judged. */
 static bool in_use(const struct ra *ra, uint16_t id)
 {
     unsigned role = id >> 8;
@@ -176,11 +208,10 @@ static bool in_use(const struct ra *ra, uint16_t id)
         return true;
     }
     const struct ra_slot *slot = &ra->commit.slot[role];
-    const struct ra_txn *txn = &ra->renewal[role].txn;
-    return (slot->active != 0 && ra_generation_id((enum ra_role)role, slot->active) == id) ||
+    uint8_t ahead = (uint8_t)(id - slot->newest);
+    return slot->active == 0 || ra_generation_id((enum ra_role)role, slot->active) == id ||
            (slot->previous != 0 && ra_generation_id((enum ra_role)role, slot->previous) == id) ||
-           (txn->generation > slot->newest &&
-            ra_generation_id((enum ra_role)role, txn->generation) == id);
+           (ahead != 0 && ahead < 128);
 }
 
 /* Drop the records that nothing names any more, a transaction that is over among
@@ -217,10 +248,6 @@ static ra_err cleanup(struct ra *ra)
     }
     if (n == 0) {
         return RA_OK;
-    }
-    if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
-        ra_err e = ra_random_seed(&ra->random);
-        return e == RA_OK ? RA_AGAIN : e;
     }
     ra_err e = ra_store_drop(&ra->store, keys, n);
     if (e == RA_OK) {
@@ -261,31 +288,70 @@ static bool all_resumed(const struct ra *ra)
     return true;
 }
 
+/* Carry on with a save. What changes after the store has taken the bytes is dirty
+ * again; what could not be written stays so. */
+static ra_err save(struct ra *ra, enum ra_writer who, bool *dirty, ra_err (*put)(struct ra *))
+{
+    bool begun = ra->writer == (uint8_t)who;
+    ra_err e = put(ra);
+    if (!begun && ra->writer == (uint8_t)who) {
+        *dirty = false;
+    }
+    if (e == RA_OK) {
+        ra->save_error = RA_OK;
+    } else if (e != RA_AGAIN) {
+        *dirty = true;
+        ra->save_ms = ra_clock_ms(&ra->clock) + SAVE_AGAIN_MS;
+        if (ra->save_error != e) {
+            ra->save_error = e;
+            ra_log(ra, RA_LOG_NOT_SAVED, RA_EVENT_NO_ROLE, e, 0, NULL);
+        }
+    }
+    return e;
+}
+
+/* A caller that stopped in the middle of provisioning must not keep the store. */
+static void end_provisioning(struct ra *ra)
+{
+    if (ra_clock_ms(&ra->clock) - ra->provision_ms > PROVISION_PATIENCE_MS &&
+        ra_store_result(&ra->store) != RA_AGAIN) {
+        ra->writer = RA_WRITER_NONE;
+        ra->provision_sub = 0;
+    }
+}
+
 /* One job at a time, in this order; a job that fails is not repeated at once. */
 static uint32_t housekeeping(struct ra *ra)
 {
     ra_err e = RA_OK;
     end_retention(ra);
-    if (ra->writer == RA_WRITER_WORK || ra->writer == RA_WRITER_PROVISION) {
+    if (ra->writer == RA_WRITER_PROVISION) {
+        end_provisioning(ra);
         return LOOK_MS;
     }
+    if (ra->writer == RA_WRITER_WORK) {
+        return LOOK_MS;
+    }
+    bool may_save = ra->save_error == RA_OK || ra_clock_ms(&ra->clock) >= ra->save_ms;
     if (ra->writer == RA_WRITER_EVENT ||
         (ra->writer == RA_WRITER_NONE && ra->events.count != 0)) {
         if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
             /* Without entropy there is no log in flash, and nothing else suffers. */
-            return ra_random_seed(&ra->random) == RA_AGAIN ? 0 : LOOK_MS;
+            return ra_seed(ra) == RA_AGAIN ? 1 : LOOK_MS;
         }
         e = ra_events_step(&ra->events, &ra->store);
         ra->writer = ra->events.writing ? RA_WRITER_EVENT : RA_WRITER_NONE;
         return 0;
     }
-    if (ra->commit_dirty || ra->writer == RA_WRITER_COMMIT) {
-        e = save_commit(ra);
-        ra->commit_dirty = e == RA_AGAIN;
-    } else if (ra->config_dirty || ra->writer == RA_WRITER_CONFIG) {
-        e = save_config(ra);
-        ra->config_dirty = e == RA_AGAIN;
-    } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && all_resumed(ra) && ra->provision_sub == 0)) {
+    if (ra->writer == RA_WRITER_COMMIT ||
+        (ra->writer == RA_WRITER_NONE && ra->commit_dirty && may_save)) {
+        e = save(ra, RA_WRITER_COMMIT, &ra->commit_dirty, save_commit);
+    } else if (ra->writer == RA_WRITER_CONFIG ||
+               (ra->writer == RA_WRITER_NONE && ra->config_dirty && may_save)) {
+        e = save(ra, RA_WRITER_CONFIG, &ra->config_dirty, save_config);
+    } else if (ra->writer == RA_WRITER_CLEANUP ||
+               (ra->cleanup_wanted && !ra->commit_dirty && all_resumed(ra) &&
+                ra->provision_sub == 0)) {
         e = cleanup(ra);
         ra->cleanup_wanted = e == RA_AGAIN;
     } else {
@@ -388,11 +454,12 @@ bool ra_may_be_due(const struct ra *ra)
     for (unsigned i = 0; i < RA_ROLES; i++) {
         struct ra_status s;
         ra_status(ra, (enum ra_role)i, &s);
-        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED || s.state == RA_STATE_BACKOFF ||
-            s.state == RA_STATE_PENDING || s.state == RA_STATE_PROBATION) {
+        bool waits = s.state == RA_STATE_BACKOFF || s.state == RA_STATE_PENDING;
+        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED ||
+            s.state == RA_STATE_PROBATION) {
             continue;
         }
-        if (!s.time_known || s.due <= ra_clock_now(&ra->clock)) {
+        if (!s.time_known || (waits ? s.next : s.due) <= ra_clock_now(&ra->clock)) {
             return true;
         }
     }
@@ -520,7 +587,10 @@ ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
         e = find_recipient(ra, issuer, serial, &generation);
     }
     if (e == RA_OK) {
-        e = watch_active(ra, RA_ROLE_ENCRYPTION, use_key(ra, RA_ROLE_ENCRYPTION, generation));
+        e = use_key(ra, RA_ROLE_ENCRYPTION, generation);
+    }
+    if (generation == ra->commit.slot[RA_ROLE_ENCRYPTION].active) {
+        e = watch_active(ra, RA_ROLE_ENCRYPTION, e); /* an old key that fails says nothing of it */
     }
     return e != RA_OK ? e
                       : ra_key_decrypt(&ra->service_key, &ra->random, padding, in, in_size, out,
@@ -530,10 +600,9 @@ ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
 void ra_report_use(struct ra *ra, enum ra_role role, bool worked)
 {
     struct ra_slot *slot = &ra->commit.slot[role];
-    int64_t now = ra_clock_now(&ra->clock);
     if (!worked) {
         /* Never back to nothing, never to an expired certificate. */
-        if (slot->previous != 0 && (now == RA_TIME_UNKNOWN || now < slot->previous_not_after)) {
+        if (ra_can_roll_back(ra, role)) {
             ra_apply(ra, role, RA_EVENT_BROKEN);
         }
         return;
@@ -578,6 +647,9 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
     out->attempts = r->txn.attempts;
     out->request_id = r->txn.request_id;
     out->peer = r->txn.cause != RA_OK ? r->txn.peer : "";
+    if (!out->stored && ra->commit_error != RA_OK) {
+        out->cause = ra->commit_error;
+    }
     out->progress = r->state == RA_STATE_KEYGEN ? ra_keygen_progress(&ra->keygen) : 0;
 }
 
@@ -614,8 +686,12 @@ ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall)
     ra_err e = ra_clock_offer(&ra->clock, source, wall);
     if (e == RA_OK && source == RA_TIME_OPERATOR) {
         ra_clock_raise_floor(&ra->clock, wall);
-        ra->commit.time_floor = ra->clock.floor;
-        ra->commit_dirty = true;
+        /* A commit that cannot be read here is kept for the board that can: it is not
+         * replaced by an empty one. */
+        if (ra->commit_error == RA_OK) {
+            ra->commit.time_floor = ra->clock.floor;
+            ra->commit_dirty = true;
+        }
         ra_log(ra, RA_LOG_TIME_SET, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
     }
     return e;
@@ -658,22 +734,69 @@ static ra_err check_pair(struct ra *ra, enum ra_role role, const uint8_t *key_de
     return e;
 }
 
+/* A generation that has no records yet: beyond the commit's and the transaction's, and
+ * without a commit beyond all that are stored, whose commit was lost. */
+static uint32_t new_generation(const struct ra *ra, enum ra_role role)
+{
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    const struct ra_txn *txn = &ra->renewal[role].txn;
+    uint32_t newest = slot->newest;
+    struct ra_store_cursor cursor;
+    struct ra_store_key key;
+    if (ra_txn_open(txn, slot) && txn->generation > newest) {
+        newest = txn->generation;
+    }
+    ra_store_cursor_init(&cursor, RA_RECORD_KEY);
+    while (slot->active == 0 && ra_store_next(&ra->store, &cursor, &key)) {
+        if (key.id >> 8 == (unsigned)role && (key.id & 0xffu) > newest) {
+            newest = key.id & 0xffu;
+        }
+    }
+    return newest + 1u;
+}
+
+/* Whether the role's own work would write the same records. Reading the store does not. */
+static bool at_work(const struct ra *ra, enum ra_role role)
+{
+    enum ra_state state = ra->renewal[role].state;
+    return ra_state_works(state) && state != RA_STATE_RESUME;
+}
+
 ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
                     const uint8_t *cert_der, size_t cert_size, const uint8_t *issuers,
                     size_t issuers_size)
 {
-    uint32_t generation = ra->commit.slot[role].newest + 1u;
-    uint16_t id = ra_generation_id(role, generation);
     struct ra_cert cert;
+    struct ra_commit next;
     uint8_t record[RA_COMMIT_SIZE];
     ra_err e;
     if (!ra_started(ra)) {
         return RA_AGAIN;
     }
+    if (key_size > RA_KEY_DER_MAX || cert_size > RA_CERT_MAX || issuers_size > RA_CHAIN_MAX) {
+        return RA_E_LIMIT;
+    }
     e = ra_cert_parse(&cert, cert_der, cert_size);
     if (e != RA_OK) {
         return e;
     }
+    ra->provision_ms = ra_clock_ms(&ra->clock);
+    if (ra->writer != RA_WRITER_PROVISION) {
+        if (at_work(ra, role)) {
+            ra->provision_sub = 0;
+            return RA_E_BUSY;
+        }
+        if (ra->provision_sub == 0 || ra->provision_role != (uint8_t)role ||
+            ra->provision_generation <= ra->commit.slot[role].newest ||
+            (ra_txn_open(&ra->renewal[role].txn, &ra->commit.slot[role]) &&
+             ra->renewal[role].txn.generation == ra->provision_generation)) {
+            ra->provision_sub = 0;
+            ra->provision_role = (uint8_t)role;
+            ra->provision_generation = new_generation(ra, role);
+        }
+    }
+    uint32_t generation = ra->provision_generation;
+    uint16_t id = ra_generation_id(role, generation);
     switch (ra->provision_sub) {
     case 0:
         e = check_pair(ra, role, key_der, key_size, cert_der, cert_size, &cert);
@@ -688,10 +811,10 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
         e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_CHAIN, id, issuers, issuers_size);
         break;
     default:
-        ra->next_commit = ra->commit;
-        ra_slot_switch(&ra->next_commit.slot[role], generation, &cert);
+        next = ra->commit;
+        ra_slot_switch(&next.slot[role], generation, &cert);
         e = ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_COMMIT, 0, record,
-                     ra_commit_encode(&ra->next_commit, record));
+                     ra_commit_encode(&next, record));
         break;
     }
     if (e == RA_OK && ra->provision_sub < 4) {
@@ -702,8 +825,16 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
         ra->provision_sub = 0;
     }
     if (e == RA_OK) {
-        ra->commit = ra->next_commit;
+        ra_slot_switch(&ra->commit.slot[role], generation, &cert);
+        ra->commit_error = RA_OK;
         ra_log(ra, RA_LOG_PROVISIONED, role, RA_OK, 0, NULL);
+        if (at_work(ra, role)) {
+            /* It began while the commit was being written: its generation is this one. */
+            if (ra->worker == (int8_t)role) {
+                ra_stop_work(ra);
+            }
+            ra_enter(ra, role, RA_STATE_RESUME);
+        }
         ra_apply(ra, role, RA_EVENT_CHANGED);
         ra_switched(ra, role);
     }
@@ -719,6 +850,10 @@ ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_de
     if (index >= RA_ANCHORS_MAX) {
         return RA_E_ARGUMENT;
     }
+    if (cert_size > RA_CERT_MAX) {
+        return RA_E_LIMIT;
+    }
+    ra->provision_ms = ra_clock_ms(&ra->clock);
     ra_err e = ra_cert_parse(&cert, cert_der, cert_size);
     return e != RA_OK ? e
                       : ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_ANCHOR, (uint16_t)index,

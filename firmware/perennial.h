@@ -66,6 +66,8 @@ struct ra_renewal {
     uint8_t sub;            /* step within the state's work               */
     bool asked;             /* the operator asked for it now              */
     bool asked_alone;       /* and for this role only                     */
+    bool waited;            /* the waiting time is over, whatever flash says: the
+                               clock may have gone back since             */
     bool confirm_expiry;    /* one attempt before a jumped clock is believed */
     bool issued_at_once;    /* no waiting between submit and fetch        */
     ra_err cause;           /* of the failure being handled               */
@@ -103,6 +105,7 @@ struct ra {
     struct ra_renewal renewal[RA_ROLES];
 
     uint64_t started_ms;
+    uint64_t seed_ms;        /* since when the source has had no bytes, 0: it has */
     uint8_t phase;           /* of the start: mount, load, run */
     bool commit_dirty;       /* the commit in RAM is newer than in flash */
     bool config_dirty;
@@ -115,6 +118,12 @@ struct ra {
     bool network_down;       /* the caller said so: begin nothing */
     bool time_missed;        /* the missing time was put into the log */
     uint8_t provision_sub;
+    uint8_t provision_role;
+    uint32_t provision_generation;
+    uint64_t provision_ms;   /* the last call; who stops calling is not waited for */
+    ra_err commit_error;     /* why the stored commit could not be read */
+    ra_err save_error;       /* why a change of ours is not in flash yet */
+    uint64_t save_ms;        /* when to try that again */
     uint8_t probe_sub;       /* asking the CA's web server for the time */
     uint64_t probe_ms;       /* when to ask next */
 
@@ -238,8 +247,10 @@ void ra_config_save(struct ra *ra);
 
 /* Store a credential as a new generation and serve it. Blocking helpers for
  * factory tools are in boards/host; on an appliance call until it stops
- * returning RA_AGAIN, with the same arguments. The key must fit the
- * certificate, the certificate the role. */
+ * returning RA_AGAIN, with the same arguments, and begin nothing else of this
+ * section meanwhile. Not called for a minute, it is given up. The key must fit
+ * the certificate, the certificate the role. RA_E_BUSY while a renewal of the
+ * role is at work; a renewal that waits is ended by it. RA_E_LIMIT. */
 ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
                     const uint8_t *cert, size_t cert_size, const uint8_t *issuers,
                     size_t issuers_size);

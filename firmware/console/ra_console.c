@@ -177,6 +177,10 @@ static bool show_credentials(struct ra_console *c, unsigned piece, struct ra_tex
     case 1:
         if (s.stored) {
             show_certificate(c, role, &s, to);
+        } else if (s.cause != RA_OK) {
+            field(to, "last failure");
+            ra_error_print(s.cause, to);
+            ra_text_add(to, "\n");
         }
         break;
     default:
@@ -570,6 +574,7 @@ static void flush(struct ra_console *c)
         if (n == 0) {
             return;
         }
+        memset(c->out + c->out_first, 0, n); /* an echoed password does not stay */
         c->out_first = (uint16_t)((c->out_first + n) % RA_CONSOLE_OUT);
         c->out_count = (uint16_t)(c->out_count - n);
     }
@@ -585,9 +590,13 @@ static bool show_news(struct ra_console *c)
     if (!events->loaded || c->events_shown + 1 >= events->next) {
         return false;
     }
+    /* At the start the log may be long: only what is in the queue is news. */
+    if (events->next - 1 - c->events_shown > events->count) {
+        c->events_shown = events->next - 1 - events->count;
+        return true;
+    }
     uint32_t back = events->next - 2 - c->events_shown;
     c->events_shown++;
-    /* Only what is still in the queue is news; the rest is `show log`'s. */
     if (back >= events->count ||
         ra_events_get(events, &c->ra->store, back, &entry) != RA_OK) {
         return true;

@@ -10,8 +10,8 @@
  *
  * A transaction is a renewal under way: one record per role that says how far
  * it got (enum ra_phase) and under which generation its new key, and later its
- * certificate, are stored. A transaction whose generation is not newer than the
- * active one is over; no record need be erased for that. The request itself is
+ * certificate, are stored. A transaction whose generation is not newer than all
+ * that ever served is over; no record need be erased for that. The request itself is
  * not stored: it is made again from old certificate, old key and new key, which
  * are, and comes out byte for byte the same (PKCS#1 v1.5 and RFC 6979 signatures
  * have no randomness). Its SHA-256 is stored, to tell the CA manager which it was.

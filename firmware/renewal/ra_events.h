@@ -37,7 +37,9 @@
     X(DAMAGED,    14, 1, "a stored record is damaged, an older one serves")  \
     X(UNCLEAN,    15, 0, "flash was left in the middle of a write, repaired") \
     X(PROVISIONED,16, 0, "a credential was stored")                          \
-    X(NO_TIME,    17, 1, "the time is unknown, renewal waits for it")
+    X(NO_TIME,    17, 1, "the time is unknown, renewal waits for it")        \
+    X(LOST,       18, 1, "the record of what serves cannot be read")         \
+    X(NOT_SAVED,  19, 1, "a change could not be stored")
 
 enum ra_event_kind {
 #define RA_EVENT_KIND_(name, no, alert, text) RA_LOG_##name = no,

@@ -24,11 +24,15 @@ enum ra_writer {
 ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
                 const void *data, size_t size);
 
+/* Seed the random generator: RA_AGAIN while the source has no bytes yet, and after a
+ * minute of that RA_E_ENTROPY, until it has. */
+ra_err ra_seed(struct ra *ra);
+
 /* Read a record. RA_E_RECORD_DAMAGED and RA_E_RECORD_SEAL are reported as an event once. */
 ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap,
                size_t *size);
 
-/* Load the private key of a generation into `key`, by way of ra->reply, which is wiped. */
+/* Load the private key of a generation into `key`. */
 ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_key *key);
 
 /* Write the present ra->txn of the role. */
@@ -59,6 +63,18 @@ void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause,
 /* Make `generation`, whose certificate is `cert`, the active one of a slot; the
  * present active one becomes the previous. */
 void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_cert *cert);
+
+/* Forget a transaction, all but what it has used up of the day's attempts. */
+void ra_txn_clear(struct ra_txn *txn);
+
+/* Whether the stored certificate of a ready role is dated a little ahead of `now`. */
+bool ra_not_yet(const struct ra_renewal *r, int64_t now);
+
+/* Whether there is a previous pair to go back to, stored and not expired. */
+bool ra_can_roll_back(const struct ra *ra, enum ra_role role);
+
+/* Let go of what the worker has under way: the exchange, a key, the request. */
+void ra_stop_work(struct ra *ra);
 
 /* After the commit in RAM was written: tell the listener, forget loaded keys. */
 void ra_switched(struct ra *ra, enum ra_role role);

@@ -26,14 +26,19 @@ void ra_enter(struct ra *ra, enum ra_role role, enum ra_state state)
     r->sub = 0;
 }
 
+void ra_txn_clear(struct ra_txn *txn)
+{
+    struct ra_budget budget = txn->budget;
+    memset(txn, 0, sizeof *txn);
+    txn->budget = budget;
+}
+
 /* What an event means beyond the new state: the transaction's bookkeeping. */
 static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
 {
     struct ra_renewal *r = &ra->renewal[role];
     if (r->state == RA_STATE_IDLE && event == RA_EVENT_DUE) {
-        struct ra_budget budget = r->txn.budget;
-        memset(&r->txn, 0, sizeof r->txn);
-        r->txn.budget = budget;
+        ra_txn_clear(&r->txn);
         r->txn.generation = ra->commit.slot[role].newest + 1u;
         r->txn.started = now_of(ra);
         r->txn.alone = r->asked && r->asked_alone;
@@ -44,6 +49,12 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
      * waiting time in flash is not over. */
     if (event == RA_EVENT_DUE && r->state != RA_STATE_BACKOFF) {
         r->asked = false;
+    }
+    if (event == RA_EVENT_TIMER && r->state == RA_STATE_BACKOFF) {
+        r->waited = true;
+    }
+    if (event == RA_EVENT_VALID) {
+        r->confirm_expiry = false;
     }
     if (event == RA_EVENT_FAILED && r->state == RA_STATE_ROLLBACK) {
         r->cause = RA_OK;
@@ -78,11 +89,16 @@ static bool due(const struct ra *ra, enum ra_role role, int64_t now)
                                   slot->seed);
 }
 
-/* An expiry is believed at once, unless the clock has just jumped ahead: then
- * one attempt at the CA comes first. */
 static bool expired(const struct ra *ra, enum ra_role role, int64_t now)
 {
     return now >= ra->commit.slot[role].active_not_after;
+}
+
+/* An expiry is believed at once, unless the clock has just jumped ahead: then
+ * one attempt at the CA comes first. */
+static bool believed(const struct ra *ra, enum ra_role role)
+{
+    return !ra->clock.jumped || ra->renewal[role].confirm_expiry;
 }
 
 bool ra_may_ask(const struct ra *ra)
@@ -96,13 +112,13 @@ static uint32_t step_idle(struct ra *ra, enum ra_role role, int64_t now)
     if (now == RA_TIME_UNKNOWN) {
         return LOOK_MS;
     }
-    if (expired(ra, role, now) && (!ra->clock.jumped || r->confirm_expiry)) {
+    if (expired(ra, role, now) && believed(ra, role)) {
         ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
         ra_apply(ra, role, RA_EVENT_EXPIRE);
         return 0;
     }
     if (ra_may_ask(ra) && (r->asked || due(ra, role, now))) {
-        r->confirm_expiry = true;
+        r->confirm_expiry = expired(ra, role, now);
         ra_apply(ra, role, RA_EVENT_DUE);
         return 0;
     }
@@ -134,15 +150,22 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     if (now == RA_TIME_UNKNOWN) {
         return LOOK_MS;
     }
-    if (expired(ra, role, now) && r->txn.phase != RA_PHASE_PENDING) {
+    /* What the CA has accepted, or issued, may still come. */
+    bool over = expired(ra, role, now) && r->txn.phase < RA_PHASE_PENDING;
+    if (over && believed(ra, role)) {
         ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
         ra_apply(ra, role, RA_EVENT_EXPIRE);
         return 0;
     }
-    r->txn.next = ra_schedule_clamp(
-        r->txn.next, now,
-        ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after));
+    int64_t longest =
+        ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after);
+    if (r->txn.cause == RA_E_BUDGET) {
+        longest = 2 * RA_DAY; /* a budget is a day's, whatever the clock said then */
+    }
+    /* The CA's own wish may be a day in every class. */
+    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest > RA_DAY ? longest : RA_DAY);
     if (ra_may_ask(ra) && (r->asked || now >= r->txn.next)) {
+        r->confirm_expiry = over;
         ra_apply(ra, role, r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER);
         return 0;
     }
@@ -167,16 +190,29 @@ static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
 {
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_renewal *r = &ra->renewal[i];
-        if (i == (unsigned)role || ra->commit.slot[i].active == 0 || r->state == RA_STATE_READY ||
+        if (i == (unsigned)role || ra->commit.slot[i].active == 0 ||
             r->state == RA_STATE_EXPIRED || r->state == RA_STATE_EMPTY) {
             continue;
         }
+        if (r->state == RA_STATE_READY) {
+            if (ra_not_yet(r, now)) {
+                return true;
+            }
+            continue;
+        }
+        /* The jitter is not to part the pair. */
+        int64_t soon = now + (int64_t)ra->config.jitter_hours * RA_HOUR;
         if (ra_txn_open(&r->txn, &ra->commit.slot[i]) || r->asked ||
-            (r->state != RA_STATE_PROBATION && due(ra, (enum ra_role)i, now))) {
+            (r->state != RA_STATE_PROBATION && due(ra, (enum ra_role)i, soon))) {
             return true;
         }
     }
     return false;
+}
+
+bool ra_not_yet(const struct ra_renewal *r, int64_t now)
+{
+    return r->txn.next > now && r->txn.next - now <= RA_DAY;
 }
 
 static uint32_t step_ready(struct ra *ra, enum ra_role role, int64_t now)
@@ -186,7 +222,7 @@ static uint32_t step_ready(struct ra *ra, enum ra_role role, int64_t now)
         return LOOK_MS;
     }
     /* A certificate of the near future is kept, not refused: it serves from its first second. */
-    if (r->txn.next > now && r->txn.next - now <= RA_DAY) {
+    if (ra_not_yet(r, now)) {
         return LOOK_MS;
     }
     bool coming = partner_coming(ra, role, now);

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "ra_adcs.h"
-#include "ra_adcs.h"
 #include "ra_internal.h"
 
 /* What a state's work answers: an event, or one of these. */
@@ -38,6 +37,15 @@ static void wipe_scratch(struct ra *ra)
     ra->scratch_size = 0;
 }
 
+void ra_stop_work(struct ra *ra)
+{
+    if (ra->transport != NULL) {
+        ra_exchange_cancel(&ra->exchange);
+    }
+    ra_keygen_cancel(&ra->keygen, &ra->key);
+    wipe_scratch(ra);
+}
+
 ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_key *key)
 {
     uint8_t der[RA_KEY_DER_MAX];
@@ -59,6 +67,32 @@ static ra_err load_old_cert(struct ra *ra, enum ra_role role, struct ra_cert *ce
     return e == RA_OK ? ra_cert_parse(cert, ra->old_cert, ra->old_cert_size) : e;
 }
 
+/* Whether key and certificate of a generation can be read and belong together.
+ * `cert` is then parsed, in ra->old_cert. */
+static ra_err read_pair(struct ra *ra, enum ra_role role, uint32_t generation,
+                        struct ra_cert *cert)
+{
+    uint8_t spki[RA_SPKI_MAX];
+    size_t spki_size = 0;
+    ra_err e = ra_read(ra, RA_RECORD_CERT, ra_generation_id(role, generation), ra->old_cert,
+                       sizeof ra->old_cert, &ra->old_cert_size);
+    if (e == RA_OK) {
+        e = ra_cert_parse(cert, ra->old_cert, ra->old_cert_size);
+    }
+    if (e == RA_OK) {
+        e = ra_load_key(ra, role, generation, &ra->key);
+    }
+    if (e == RA_OK) {
+        e = ra_key_spki(&ra->key, spki, sizeof spki, &spki_size);
+    }
+    ra_key_wipe(&ra->key);
+    if (e == RA_OK &&
+        (spki_size != cert->spki.size || memcmp(spki, cert->spki.p, spki_size) != 0)) {
+        e = RA_E_GATE_SELF_TEST;
+    }
+    return e;
+}
+
 ra_err ra_write_txn(struct ra *ra, enum ra_role role)
 {
     uint8_t record[RA_TXN_SIZE_MAX];
@@ -73,6 +107,7 @@ static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found
     struct ra_renewal *r = renewal(ra, role);
     const struct ra_slot *slot = &ra->commit.slot[role];
     int64_t now = ra_clock_now(&ra->clock);
+    struct ra_cert cert;
     ra_err e = ra_txn_load(&r->txn, &ra->store, role);
     if (e == RA_AGAIN) {
         return e;
@@ -80,15 +115,33 @@ static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found
     memset(found, 0, sizeof *found);
     found->active = slot->active != 0;
     found->probation = slot->probation_until != 0;
+    if ((e == RA_E_RECORD_DAMAGED || e == RA_E_RECORD_SEAL) &&
+        ra_store_find(&ra->store, RA_RECORD_KEY, ra_generation_id(role, slot->newest + 1u))) {
+        /* How far it got is lost, its key is not: the same request goes out again. */
+        r->txn.phase = RA_PHASE_KEY;
+        r->txn.generation = slot->newest + 1u;
+    }
     if (!ra_txn_open(&r->txn, slot)) {
         return RA_OK;
     }
-    uint16_t id = ra_generation_id(role, r->txn.generation);
     found->phase = r->txn.phase;
-    found->key = ra_store_find(&ra->store, RA_RECORD_KEY, id);
-    found->cert = ra_store_find(&ra->store, RA_RECORD_CERT, id);
-    found->waiting =
-        !r->asked && r->txn.next != 0 && (now == RA_TIME_UNKNOWN || now < r->txn.next);
+    if (r->txn.phase >= RA_PHASE_KEY) {
+        e = ra_load_key(ra, role, r->txn.generation, &ra->key);
+        ra_key_wipe(&ra->key);
+        if (e == RA_AGAIN) {
+            return e;
+        }
+        found->key = e == RA_OK;
+    }
+    if (r->txn.phase == RA_PHASE_ISSUED) {
+        e = read_pair(ra, role, r->txn.generation, &cert);
+        if (e == RA_AGAIN) {
+            return e;
+        }
+        found->cert = e == RA_OK;
+    }
+    found->waiting = !r->asked && !r->waited && r->txn.next != 0 &&
+                     (now == RA_TIME_UNKNOWN || now < r->txn.next);
     return RA_OK;
 }
 
@@ -102,22 +155,34 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     }
     ra_clock_witness(&ra->clock, r->txn.submitted);
     enum ra_state to = ra_states_recover(&found);
-    /* Without the time nothing that leads to the CA is begun: wait here, and let
-     * the others have the worker. */
-    if (ra_state_works(to) && ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
-        ra->worker = -1;
-        *wait_ms = 1000;
+    /* Without the time, without a network or on hold nothing that leads to the CA is
+     * begun: the waiting states look again, and the others have the worker. */
+    if (ra_state_works(to) && to != RA_STATE_SELF_TEST &&
+        (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN || !ra_may_ask(ra))) {
+        r->poll_at = 0;
+        ra_enter(ra, role, to == RA_STATE_POLL ? RA_STATE_PENDING : RA_STATE_BACKOFF);
         return GOES_ON;
     }
     if (to == RA_STATE_PROBATION || to == RA_STATE_IDLE || to == RA_STATE_EMPTY) {
-        struct ra_budget budget = r->txn.budget;
-        memset(&r->txn, 0, sizeof r->txn);
-        r->txn.budget = budget;
+        ra_txn_clear(&r->txn);
+    }
+    if (to == RA_STATE_PROBATION) {
+        /* A pair on probation that does not come back whole from flash has failed. */
+        struct ra_cert cert;
+        ra_err e = read_pair(ra, role, ra->commit.slot[role].active, &cert);
+        if (e == RA_AGAIN) {
+            *wait_ms = WAIT_FLASH_MS;
+            return GOES_ON;
+        }
+        if (e != RA_OK && ra_can_roll_back(ra, role)) {
+            to = ra_states_next(RA_STATE_PROBATION, RA_EVENT_BROKEN);
+        }
     }
     if (to == RA_STATE_KEYGEN) {
         r->txn.generation = ra->commit.slot[role].newest + 1u;
     }
     r->asked = false;
+    r->waited = false;
     ra_enter(ra, role, to);
     return GOES_ON;
 }
@@ -154,7 +219,8 @@ static int work_keygen(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     }
     switch (r->sub) {
     case 0:
-        e = ra_random_seed(&ra->random);
+        *wait_ms = WAIT_FLASH_MS; /* the source may have no bytes yet */
+        e = ra_seed(ra);
         break;
     case 1:
         e = start_keygen(ra, role);
@@ -216,7 +282,7 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
     ra_err e;
     switch (r->sub) {
     case 0: /* RSA signatures are blinded, so the generator is needed here too */
-        return ra_random_seed(&ra->random);
+        return ra_seed(ra);
     case 1:
         return ra_load_key(ra, role, r->txn.generation, &ra->key);
     case 2:
@@ -280,6 +346,9 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     if (r->sub == 0) {
         if (now == RA_TIME_UNKNOWN) {
             return fail(r, RA_E_TIME_UNKNOWN);
+        }
+        if (ra->config.hold) {
+            return fail(r, RA_E_HELD);
         }
         if (!ra_budget_allows(&r->txn.budget, &ra->config, now)) {
             return fail(r, RA_E_BUDGET);
@@ -421,8 +490,11 @@ static int work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
     r->txn.phase = RA_PHASE_PENDING;
-    r->txn.cause = RA_OK;
-    r->txn.failures = 0;
+    /* Issued at once says nothing yet: a bad certificate each day is to become one a week. */
+    if (!r->issued_at_once) {
+        r->txn.cause = RA_OK;
+        r->txn.failures = 0;
+    }
     ra_err e = ra_write_txn(ra, role);
     *wait_ms = WAIT_FLASH_MS;
     if (e == RA_OK) {
@@ -608,6 +680,7 @@ static int work_stage(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     default:
         r->txn.phase = RA_PHASE_ISSUED;
         r->txn.cause = RA_OK;
+        r->txn.failures = 0;
         /* READY waits for it: a certificate may be dated a little ahead of us. */
         r->txn.next = ra->check.leaf.not_before;
         e = ra_write_txn(ra, role);
@@ -642,7 +715,7 @@ static ra_err self_test_step(struct ra *ra, enum ra_role role)
     }
     switch (r->sub) {
     case 0:
-        return ra_random_seed(&ra->random);
+        return ra_seed(ra);
     case 1:
         return ra_read(ra, RA_RECORD_CERT, id, ra->old_cert, sizeof ra->old_cert,
                        &ra->old_cert_size);
@@ -703,6 +776,10 @@ static int work_self_test(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         return GOES_ON;
     }
     ra_key_wipe(&ra->key);
+    if (ra_error_layer(e) == RA_LAYER_CRYPTO && e != RA_E_DECRYPT && e != RA_E_SIGNATURE &&
+        e != RA_E_KEY_FORMAT && e != RA_E_KEY_ALGORITHM) {
+        return fail(r, e); /* no random numbers: that says nothing about the pair */
+    }
     if (e != RA_OK) {
         /* Whatever the reason, this pair is not to serve: begin again with a new key. */
         r->txn.phase = RA_PHASE_WAIT;
@@ -747,7 +824,29 @@ static ra_err advance(struct ra *ra, enum ra_role role, struct ra_slot *slot)
 
 static bool joins(const struct ra *ra, unsigned i, enum ra_role leader)
 {
-    return i == (unsigned)leader || ra->renewal[i].state == RA_STATE_READY;
+    return i == (unsigned)leader || (ra->renewal[i].state == RA_STATE_READY &&
+                                     !ra_not_yet(&ra->renewal[i], ra_clock_now(&ra->clock)));
+}
+
+/* The commit with all that are ready. It is made anew until the store has taken it:
+ * meanwhile something else of the present commit may change. */
+static ra_err plan_switch(struct ra *ra, enum ra_role role)
+{
+    ra_err e = RA_OK;
+    ra->next_commit = ra->commit;
+    for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
+        if (!joins(ra, i, role)) {
+            continue;
+        }
+        e = advance(ra, (enum ra_role)i, &ra->next_commit.slot[i]);
+        if (e != RA_OK && e != RA_AGAIN && i != (unsigned)role) {
+            /* A partner that cannot be read must not hold this one up. */
+            ra->next_commit.slot[i] = ra->commit.slot[i];
+            ra_enter(ra, (enum ra_role)i, RA_STATE_RESUME);
+            e = RA_OK;
+        }
+    }
+    return e;
 }
 
 /* All that are ready switch in one record. */
@@ -756,73 +855,95 @@ static int work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = renewal(ra, role);
     ra_err e = RA_OK;
     *wait_ms = WAIT_FLASH_MS;
-    if (r->sub == 0) {
-        ra->next_commit = ra->commit;
-        for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
-            if (joins(ra, i, role)) {
-                e = advance(ra, (enum ra_role)i, &ra->next_commit.slot[i]);
-            }
-        }
-        r->sub = e == RA_OK;
-        return outcome(r, e, GOES_ON);
+    if (ra->writer != RA_WRITER_WORK) {
+        e = plan_switch(ra, role);
     }
-    e = write_commit(ra, &ra->next_commit);
+    if (e == RA_OK) {
+        e = write_commit(ra, &ra->next_commit);
+    }
     if (e != RA_OK) {
         return outcome(r, e, GOES_ON);
     }
-    ra->commit = ra->next_commit;
+    uint32_t before[RA_ROLES];
     for (unsigned i = 0; i < RA_ROLES; i++) {
-        if (joins(ra, i, role)) {
+        before[i] = ra->commit.slot[i].active;
+        if (before[i] != ra->next_commit.slot[i].active) {
+            ra->commit.slot[i] = ra->next_commit.slot[i];
+        }
+    }
+    if (ra->next_commit.time_floor > ra->commit.time_floor) {
+        ra->commit.time_floor = ra->next_commit.time_floor;
+    }
+    ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (before[i] != ra->commit.slot[i].active) {
             ra_log(ra, RA_LOG_SWITCHED, i, RA_OK, 0, NULL);
             memset(&ra->renewal[i].txn, 0, sizeof ra->renewal[i].txn);
             ra->renewal[i].asked = false;
+            ra->renewal[i].confirm_expiry = false;
             if (i != (unsigned)role) {
                 ra_enter(ra, (enum ra_role)i, RA_STATE_PROBATION);
             }
             ra_switched(ra, (enum ra_role)i);
         }
     }
-    ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
     return RA_EVENT_DONE;
 }
 
-static bool can_roll_back(const struct ra *ra, unsigned i)
+bool ra_can_roll_back(const struct ra *ra, enum ra_role role)
 {
-    const struct ra_slot *slot = &ra->commit.slot[i];
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    uint16_t id = ra_generation_id(role, slot->previous);
     int64_t now = ra_clock_now(&ra->clock);
-    return slot->previous != 0 && (now == RA_TIME_UNKNOWN || now < slot->previous_not_after);
+    return slot->previous != 0 && (now == RA_TIME_UNKNOWN || now < slot->previous_not_after) &&
+           ra_store_find(&ra->store, RA_RECORD_KEY, id) &&
+           ra_store_find(&ra->store, RA_RECORD_CERT, id);
 }
 
-static void go_back(struct ra_slot *slot)
+/* Never back to a pair that is not whole: what serves may fail, that one would for certain. */
+static ra_err go_back(struct ra *ra, enum ra_role role, struct ra_slot *slot)
 {
-    slot->active = slot->previous;
-    slot->active_not_after = slot->previous_not_after;
-    /* Its own notBefore is not kept; the window counts from the end. */
-    slot->active_not_before = 0;
-    slot->previous = 0;
-    slot->previous_not_after = 0;
-    slot->probation_until = 0;
+    struct ra_cert cert;
+    uint32_t newest = slot->newest;
+    if (!ra_can_roll_back(ra, role)) {
+        return RA_E_EXPIRED;
+    }
+    ra_err e = read_pair(ra, role, slot->previous, &cert);
+    if (e == RA_OK) {
+        ra_slot_switch(slot, slot->previous, &cert);
+        slot->newest = newest;
+        slot->previous = 0;
+        slot->previous_not_after = 0;
+    }
+    return e;
+}
+
+/* The commit with this role gone back, and with it those that switched together. */
+static ra_err plan_rollback(struct ra *ra, enum ra_role role)
+{
+    ra->next_commit = ra->commit;
+    ra_err e = go_back(ra, role, &ra->next_commit.slot[role]);
+    for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
+        if (i != (unsigned)role && ra->renewal[i].state == RA_STATE_PROBATION &&
+            go_back(ra, (enum ra_role)i, &ra->next_commit.slot[i]) == RA_AGAIN) {
+            e = RA_AGAIN;
+        }
+    }
+    return e;
 }
 
 /* What switched together goes back together, but never to an expired certificate. */
 static int work_rollback(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
+    ra_err e = RA_OK;
     *wait_ms = WAIT_FLASH_MS;
-    if (r->sub == 0) {
-        if (!can_roll_back(ra, role)) {
-            return fail(r, RA_E_EXPIRED);
-        }
-        ra->next_commit = ra->commit;
-        for (unsigned i = 0; i < RA_ROLES; i++) {
-            if (i == (unsigned)role ||
-                (ra->renewal[i].state == RA_STATE_PROBATION && can_roll_back(ra, i))) {
-                go_back(&ra->next_commit.slot[i]);
-            }
-        }
-        r->sub = 1;
+    if (ra->writer != RA_WRITER_WORK) {
+        e = plan_rollback(ra, role);
     }
-    ra_err e = write_commit(ra, &ra->next_commit);
+    if (e == RA_OK) {
+        e = write_commit(ra, &ra->next_commit);
+    }
     if (e != RA_OK) {
         return outcome(r, e, GOES_ON);
     }
@@ -844,12 +965,19 @@ static int work_rollback(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 
 /* --- SAVE_FAILURE ----------------------------------------------------------------------------- */
 
+/* After so many failures in a row the CA's answers about a request are given up,
+ * and the request is sent again. */
+#define ANSWERS_MAX 4u
+
 /* How far back a failure throws the transaction. The key stays wherever it can:
  * it costs most, and sending the same request again does no harm. */
 static void set_back(struct ra_txn *txn, ra_err cause)
 {
+    bool told = ra_error_layer(cause) == RA_LAYER_GATE || ra_error_layer(cause) == RA_LAYER_CA;
+    /* Without an anchor it is not the certificate's fault: it will be asked for again. */
     bool answered = ra_error_retry(cause) == RA_RETRY_DENIED || cause == RA_E_CA_UNKNOWN_ID ||
-                    ra_error_layer(cause) == RA_LAYER_GATE;
+                    (ra_error_layer(cause) == RA_LAYER_GATE && cause != RA_E_NO_ANCHOR) ||
+                    (told && txn->failures >= ANSWERS_MAX);
     if (answered && txn->phase >= RA_PHASE_PENDING) {
         txn->phase = RA_PHASE_KEY;
         txn->request_id[0] = '\0';
@@ -868,6 +996,9 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     int64_t now = ra_clock_now(&ra->clock);
     enum ra_retry retry = ra_error_retry(r->cause);
     uint8_t random[4] = {0};
+    if (now == RA_TIME_UNKNOWN) {
+        now = ra->clock.floor; /* a rollback needs no time: it is at least this late */
+    }
     uint32_t seed;
     /* Jitter wants no secret: without the generator the device's own seed serves. */
     seed = ra_random_bytes(&ra->random, random, sizeof random) == RA_OK
@@ -879,10 +1010,14 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     if (r->txn.failures < UINT16_MAX) {
         r->txn.failures++;
     }
-    /* An attempt that nobody heard does not count against the day. */
-    if (r->cause <= RA_E_NET_DOWN && ra_error_layer(r->cause) == RA_LAYER_NET &&
+    /* An attempt that nobody heard does not count against the day. One that was
+     * cut short may have been. */
+    if (r->cause <= RA_E_NET_DOWN && r->cause >= RA_E_NET_REFUSED &&
         r->txn.phase == RA_PHASE_SENT && r->txn.budget.spent != 0) {
         r->txn.budget.spent--;
+    }
+    if (r->cause == RA_E_STORE_FULL) {
+        ra->cleanup_wanted = true;
     }
     if (ra_error_layer(r->cause) != RA_LAYER_CA) {
         r->txn.hresult = 0;
@@ -895,6 +1030,9 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     if (r->cause == RA_E_BUDGET) {
         r->txn.next = ra_budget_refilled(&r->txn.budget) + (int64_t)(seed % RA_HOUR);
     }
+    if (r->cause == RA_E_HELD) {
+        r->txn.next = now; /* the moment it is released */
+    }
     if (r->retry_after > 0 && r->txn.next < now + r->retry_after && r->retry_after <= RA_DAY) {
         r->txn.next = now + r->retry_after;
     }
@@ -905,9 +1043,7 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     struct ra_renewal *r = renewal(ra, role);
     *wait_ms = WAIT_FLASH_MS;
     if (r->sub == 0) {
-        ra_exchange_cancel(&ra->exchange);
-        ra_keygen_cancel(&ra->keygen, &ra->key);
-        wipe_scratch(ra);
+        ra_stop_work(ra);
         schedule_failure(ra, role);
         /* The same failure again and again is one entry of the log. */
         if (r->reported != r->cause) {

@@ -197,6 +197,13 @@ class Runner(unittest.TestCase):
         self.assertEqual((test.passed, test.failed), (0, 1))
 
 
+class Names(unittest.TestCase):
+    def test_no_script_hides_a_module_of_python(self):
+        scripts = sorted(p for p in HERE.parent.rglob("*.py"))
+        self.assertGreater(len(scripts), 10)
+        self.assertEqual([str(p) for p in scripts if p.stem in sys.stdlib_module_names], [])
+
+
 class Fetch(Folder):
     def test_altered_file(self):
         path = self.write("a", "abc")

@@ -101,10 +101,14 @@ ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_
     return ra_store_get(&ra->store, (uint8_t)type, id, out, cap, size);
 }
 
-/* A change that waits for its turn. One that cannot be written is not waited for. */
+/* A change that waits for its turn, or for the generator's seed. One that cannot be
+ * written is not waited for. */
 static bool unsaved(const struct ra *ra)
 {
-    bool can = ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random));
+    bool seeding =
+        ra->seed_ms != 0 && ra_clock_ms(&ra->clock) <= ra->seed_ms + SEED_PATIENCE_MS;
+    bool can =
+        ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random) || seeding);
     return can && ra->save_error == RA_OK && (ra->commit_dirty || ra->config_dirty);
 }
 
@@ -357,7 +361,9 @@ static uint32_t housekeeping(struct ra *ra)
     } else {
         return LOOK_MS;
     }
-    return e == RA_AGAIN ? 0 : LOOK_MS;
+    /* A source of noise that has nothing yet wants time to pass. */
+    bool seeding = ra->seal.have_key && !ra_random_ready(&ra->random);
+    return e != RA_AGAIN ? LOOK_MS : seeding ? 1 : 0;
 }
 
 void ra_switched(struct ra *ra, enum ra_role role)
@@ -675,6 +681,9 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     if (r->state == RA_STATE_PROBATION) {
         /* Asking for another one says that this one is accepted. */
         ra_report_use(ra, role, true);
+    }
+    if (r->state == RA_STATE_READY && !alone) {
+        return RA_OK; /* it has what was asked for, and waits for its partner */
     }
     r->asked = true;
     r->asked_alone = alone;

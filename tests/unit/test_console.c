@@ -1,0 +1,427 @@
+/* The operator's console over a serial line that takes and gives what it likes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ra_console.h"
+#include "world.h"
+
+static struct world w;
+static struct ra_console console;
+
+#define SECRET "s3cret-Passw0rd"
+
+static void boot(void)
+{
+    world_boot(&w);
+    ra_console_init(&console, &w.ra, "test board");
+}
+
+static void turn(void)
+{
+    (void)ra_console_step(&console);
+    assert_true(world_step(&w));
+}
+
+/* Let it talk until it has read all and has nothing more to say. */
+static void listen(void)
+{
+    for (unsigned i = 0, quiet = 0; quiet < 20; i++) {
+        assert_true(i < 20000);
+        size_t before = w.shown_size;
+        bool more = w.typed != NULL && *w.typed != '\0';
+        turn();
+        quiet = !more && console.command == 0 && console.out_count == 0 && w.shown_size == before
+                    ? quiet + 1
+                    : 0;
+    }
+}
+
+/* Type a line; what was shown since. */
+static const char *say(const char *typed)
+{
+    w.shown_size = 0;
+    w.shown[0] = '\0';
+    w.typed = typed;
+    listen();
+    return w.shown;
+}
+
+#define assert_shows(typed, text)                                                                  \
+    do {                                                                                           \
+        if (strstr(say(typed), text) == NULL) {                                                    \
+            print_error("no '%s' in:\n%s\n", text, w.shown);                                       \
+            fail();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* An appliance with nothing due. */
+static int setup(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 100, 100);
+    boot();
+    listen();
+    return 0;
+}
+
+static void help_lists_every_command(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"help", "show", "config", "renew", "time", "reboot"};
+    (void)say("help\r");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        char line[32];
+        (void)snprintf(line, sizeof line, "\n  %s", words[i]);
+        assert_non_null(strstr(w.shown, line));
+    }
+    char first[WORLD_SERIAL_MAX];
+    (void)strcpy(first, strchr(w.shown, '\n'));
+    assert_string_equal(strchr(say("?\n"), '\n'), first);
+    /* It ends at the prompt. */
+    size_t n = strlen(RA_CONSOLE_PROMPT);
+    assert_string_equal(w.shown + w.shown_size - n, RA_CONSOLE_PROMPT);
+}
+
+static void show_says_how_it_stands(void **state)
+{
+    (void)state;
+    (void)say("show\r\n");
+    static const char *const texts[] = {
+        "Enrollment Agent (agent)\r\n",
+        "  state        serving\r\n",
+        "  subject      CN=RA01-MSCEP-RA\r\n",
+        "  issuer       CN=World Issuing CA,O=World\r\n",
+        "  serial       1a000000002d00000001\r\n",
+        "  valid        2025-04-25T08:00:01Z to 2027-04-25T08:00:01Z\r\n",
+        "  days left    99\r\n",
+        "  window opens 2027-03-14T08:00:01Z\r\n",
+        "CEP Encryption (encryption)\r\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strstr(w.shown, texts[i]) == NULL) {
+            print_error("no '%s' in:\n%s\n", texts[i], w.shown);
+            fail();
+        }
+    }
+    /* The thumbprint is that of the certificate. */
+    uint8_t sha1[20];
+    char hex[41];
+    const struct fake_ca_request *r = fake_ca_request(&w.ca, 1);
+    struct ra_span der = {r->cert, r->cert_size};
+    assert_int_equal(ra_cert_sha1(der, sha1), RA_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", sha1[i]);
+    }
+    assert_non_null(strstr(w.shown, hex));
+    assert_null(strstr(w.shown, "warning"));
+    assert_shows("show log\r", "Enrollment Agent: a credential was stored\r\n");
+    assert_shows("show version\r", "Perennial " RA_VERSION ", test board\r\n");
+    assert_shows("show credentials\r", "Enrollment Agent (agent)");
+    assert_shows("show nonsense\r", "% E9-02 a parameter is missing or not understood\r\n");
+}
+
+static void unsealed_keys_are_named(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    w.no_device_key = true;
+    boot();
+    assert_shows("show\r", "warning: this board has no device key, stored keys are not sealed");
+    assert_shows("show\r", "no credential");
+}
+
+static void failures_in_words(void **state)
+{
+    (void)state;
+    w.ca.mode[RA_ROLE_AGENT] = FAKE_CA_ERROR;
+    w.ca.hresult = 0x80094012;
+    assert_shows("renew agent\r", "Enrollment Agent: renewal begins\r\n");
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_BACKOFF, 600));
+    /* As it happened, above the prompt. */
+    listen();
+    assert_non_null(strstr(w.shown, "! 2027-"));
+    assert_non_null(strstr(w.shown, "HRESULT 0x80094012"));
+    (void)say("show\r");
+    assert_non_null(strstr(w.shown, "waiting to try again"));
+    assert_non_null(
+        strstr(w.shown, "last failure E6-07 the account may not enrol for the template\r\n"));
+    assert_non_null(strstr(w.shown, "0x80094012 no permission to enrol for this template\r\n"));
+    assert_non_null(strstr(w.shown, "next attempt 2027-04-11T08:00:01Z\r\n"));
+}
+
+static void renew_by_every_name(void **state)
+{
+    (void)state;
+    uint8_t sha1[20];
+    char line[80] = "renew ";
+    assert_shows("renew nobody\r", "% E9-06 a thumbprint has exactly 40 hex digits\r\n");
+    assert_shows("renew 00112233445566778899aabbccddeeff0011223\r", "% E9-06");
+    assert_shows("renew 00112233445566778899aabbccddeeff001122334\r", "% E9-06");
+    assert_shows("renew 00112233445566778899aabbccddeeff00112233\r", "% E9-07");
+    const struct fake_ca_request *r = fake_ca_request(&w.ca, 2);
+    struct ra_span der = {r->cert, r->cert_size};
+    assert_int_equal(ra_cert_sha1(der, sha1), RA_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)snprintf(line + strlen(line), 4, "%02X%s", sha1[i], i == 19 ? "\r" : ":");
+    }
+    assert_shows(line, "CEP Encryption: renewal begins\r\n");
+    assert_true(world_until_state(&w, RA_ROLE_ENCRYPTION, RA_STATE_PROBATION, 600));
+    assert_int_equal(w.ca.submits[RA_ROLE_ENCRYPTION], 1);
+    assert_int_equal(w.ca.submits[RA_ROLE_AGENT], 0);
+    listen();
+    assert_true(world_run(&w, 3600));
+    (void)say("renew all\r");
+    assert_non_null(strstr(w.shown, "Enrollment Agent: renewal begins\r\n"));
+    assert_non_null(strstr(w.shown, "CEP Encryption: renewal begins\r\n"));
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, 600));
+    assert_shows("config set hold on\r", RA_CONSOLE_PROMPT);
+    assert_shows("renew\r", "Enrollment Agent: E8-04 renewal is on hold by the operator\r\n");
+    assert_shows("show\r", ", on hold by the operator\r\n");
+}
+
+static void time_is_shown_and_set(void **state)
+{
+    (void)state;
+    w.board_clock = false;
+    w.ca.no_date = true;
+    boot();
+    listen();
+    assert_shows("time\r", "unknown, source: unknown, not before 202");
+    assert_shows("show\r", "unknown: the time is not set");
+    assert_shows("time set 2027-02-03T04:05:06Z\r", "2027-02-03T04:05:06Z, source: operator, not before");
+    assert_shows("time set 1999-01-01T00:00:00Z\r", "% E8-01");
+    assert_shows("time set tomorrow\r", "% E3-14");
+    assert_shows("time set 2027-02-30T00:00:00Z\r", "% E3-14");
+    assert_shows("time set\r", "% E9-02");
+    assert_shows("time reset\r", "% E9-02");
+    assert_shows("time\r", "source: operator");
+    assert_true(world_settle(&w));
+    boot();
+    listen();
+    assert_shows("time\r", "unknown, source: unknown, not before 2027-02-03T04:05:06Z");
+}
+
+static void settings_survive_a_reset(void **state)
+{
+    (void)state;
+    assert_shows("config list\r", "poll-minutes");
+    assert_shows("config set poll-minutes 17\r", RA_CONSOLE_PROMPT);
+    assert_null(strstr(w.shown, "%"));
+    boot();
+    listen();
+    assert_int_equal(w.ra.config.poll_minutes, 60); /* set, not saved */
+    (void)say("config set poll-minutes 17\rconfig set CA-User EXAMPLE\\ra\rconfig set host-name ra77\r");
+    assert_shows("config save\r", "saving\r\n");
+    assert_true(world_settle(&w));
+    boot();
+    listen();
+    assert_int_equal(w.ra.config.poll_minutes, 17);
+    assert_string_equal(w.ra.config.ca_user, "EXAMPLE\\ra");
+    assert_string_equal(w.ra.config.host_name, "ra77");
+    assert_shows("config\r", "EXAMPLE\\ra");
+    assert_shows("config set poll-minutes 0\r", "% E9-04");
+    assert_shows("config set poll-minutes 1441\r", "% E9-04");
+    assert_shows("config set no-such-thing 1\r", "% E9-03");
+    assert_shows("config set\r", "% E9-02");
+    assert_shows("config delete\r", "% E9-02");
+    assert_shows("config set encryption-key p256\r", "% E2-");
+    assert_int_equal(w.ra.config.poll_minutes, 17);
+    assert_shows("show log\r", "configuration saved");
+}
+
+static bool holds(const void *p, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; i + n <= size; i++) {
+        if (memcmp((const uint8_t *)p + i, text, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_password_is_never_printed(void **state)
+{
+    (void)state;
+    (void)say("config set ca-password " SECRET "\r");
+    assert_string_equal(w.ra.config.ca_password, SECRET);
+    (void)say("config save\rconfig list\rshow\rshow log\rhelp\r");
+    assert_null(strstr(w.shown, SECRET));
+    assert_non_null(strstr(w.shown, "(set)"));
+    assert_true(world_settle(&w));
+    /* Sealed in flash, and not left lying about in the console. */
+    assert_false(holds(w.memory, sizeof w.memory, SECRET));
+    assert_false(holds(&console, sizeof console, SECRET));
+    boot();
+    listen();
+    assert_string_equal(w.ra.config.ca_password, SECRET);
+    assert_shows("config list\r", "(set)");
+    assert_null(strstr(w.shown, SECRET));
+}
+
+static void bad_input_gets_one_line(void **state)
+{
+    (void)state;
+    static char line[2 * RA_CONSOLE_LINE + 10];
+    assert_shows("frobnicate\r", "% E9-01 unknown command; try help\r\n");
+    assert_shows("help me with five words\r", "% E9-02");
+    assert_string_equal(say("\r"), "\r\n" RA_CONSOLE_PROMPT);
+    assert_string_equal(say("   \r\n"), "   \r\n" RA_CONSOLE_PROMPT);
+    /* As long as allowed, one more, and much more: one message. */
+    for (unsigned over = 0; over < 3; over++) {
+        size_t n = over == 2 ? sizeof line - 3 : RA_CONSOLE_LINE + over;
+        memset(line, 'a', n);
+        line[n] = '\r';
+        line[n + 1] = '\0';
+        (void)say(line);
+        const char *error = strchr(w.shown, '%');
+        assert_non_null(error);
+        assert_memory_equal(error, over == 0 ? "% E9-01" : "% E9-05", 7);
+        assert_null(strchr(error + 1, '%'));
+    }
+    assert_shows("time\r", "source:");
+    /* Every byte there is but the line ends, then a command after ^U and one after ^C. */
+    size_t n = 0;
+    for (unsigned c = 1; c < 256; c++) {
+        if (c != '\r' && c != '\n') {
+            line[n++] = (char)c;
+        }
+    }
+    (void)strcpy(line + n, "\x15time\r");
+    assert_shows(line, "source:");
+    assert_null(strchr(strchr(w.shown, '~') + 1, '%'));
+    assert_shows("garbage\x03time\r", "source:");
+    assert_shows("tim\x7fm\x08mex\x7f\r", "source:");
+    assert_shows("\x7f\x7f\x08time\r", "source:");
+    assert_shows("   time   \r", "source:");
+}
+
+static void a_crlf_is_one_line_end(void **state)
+{
+    (void)state;
+    (void)say("frob\r\nfrob\nfrob\rfrob\n\r");
+    unsigned errors = 0;
+    for (const char *p = w.shown; (p = strstr(p, "% E9-01")) != NULL; p++) {
+        errors++;
+    }
+    assert_int_equal(errors, 4);
+}
+
+static void a_slow_line_loses_nothing(void **state)
+{
+    (void)state;
+    char fast[WORLD_SERIAL_MAX];
+    (void)strcpy(fast, say("help\rconfig list\rshow\r"));
+    w.serial_room = 1;
+    assert_string_equal(say("help\rconfig list\rshow\r"), fast);
+}
+
+static void a_line_that_stands_still_stops_nothing(void **state)
+{
+    (void)state;
+    w.serial_room = 0;
+    w.typed = "show\rshow\rshow log\rconfig list\rhelp\r";
+    assert_int_equal(ra_renew(&w.ra, RA_ROLE_AGENT, true), RA_OK);
+    for (unsigned i = 0; world_state(&w, RA_ROLE_AGENT) != RA_STATE_PROBATION; i++) {
+        assert_true(i < 20000);
+        turn();
+    }
+    w.serial_room = 64;
+    listen();
+    assert_non_null(strstr(w.shown, "reboot"));
+}
+
+static void answers_while_the_machine_works(void **state)
+{
+    (void)state;
+    unsigned answers = 0, states = 0;
+    enum ra_state last = RA_STATE_IDLE;
+    assert_int_equal(ra_renew(&w.ra, RA_ROLE_AGENT, true), RA_OK);
+    for (unsigned i = 0; world_state(&w, RA_ROLE_AGENT) != RA_STATE_PROBATION; i++) {
+        assert_true(i < 20000);
+        if (w.typed == NULL || *w.typed == '\0') {
+            w.shown_size = 0;
+            w.typed = "time\r";
+        }
+        turn();
+        states += world_state(&w, RA_ROLE_AGENT) != last;
+        last = world_state(&w, RA_ROLE_AGENT);
+        if (strstr(w.shown, "source:") != NULL) {
+            answers++;
+            w.shown[0] = '\0';
+            w.shown_size = 0;
+        }
+    }
+    assert_true(states >= 8);
+    assert_true(answers >= 4);
+}
+
+static void events_come_above_the_line_being_typed(void **state)
+{
+    (void)state;
+    (void)say("hel");
+    w.shown_size = 0;
+    ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_SPLIT, RA_ROLE_AGENT, RA_OK, 0, NULL);
+    listen();
+    assert_string_equal(w.shown, "\r\x1b[K! 2027-01-15T08:00:00Z  Enrollment Agent: switched without "
+                                 "its partner\r\n" RA_CONSOLE_PROMPT "hel");
+    assert_shows("p\r", "this list");
+}
+
+static void reboot_waits_for_the_flash(void **state)
+{
+    (void)state;
+    w.flash.polls = 2;
+    (void)ra_setting_change(&w.ra, "host-name", "saved-in-time");
+    w.shown_size = 0;
+    w.typed = "config save\rreboot\r";
+    for (unsigned i = 0; w.resets == 0; i++) {
+        assert_true(i < 5000);
+        turn();
+    }
+    assert_true(ra_settled(&w.ra));
+    assert_non_null(strstr(w.shown, "rebooting\r\n"));
+    w.flash.polls = 0;
+    boot();
+    assert_string_equal(w.ra.config.host_name, "saved-in-time");
+    w.hal.reset.reset = NULL;
+    assert_shows("reboot\r", "% E0-06");
+    /* A change that can never be stored is not waited for. */
+    world_init(&w, NULL);
+    boot();
+    w.noise = WORLD_NOISE_NONE;
+    w.typed = "config set host-name never\rconfig save\rreboot\r";
+    for (unsigned i = 0; w.resets == 0; i++) {
+        assert_true(i < 200000);
+        turn();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(help_lists_every_command, setup),
+        cmocka_unit_test_setup(show_says_how_it_stands, setup),
+        cmocka_unit_test(unsealed_keys_are_named),
+        cmocka_unit_test_setup(failures_in_words, setup),
+        cmocka_unit_test_setup(renew_by_every_name, setup),
+        cmocka_unit_test_setup(time_is_shown_and_set, setup),
+        cmocka_unit_test_setup(settings_survive_a_reset, setup),
+        cmocka_unit_test_setup(the_password_is_never_printed, setup),
+        cmocka_unit_test_setup(bad_input_gets_one_line, setup),
+        cmocka_unit_test_setup(a_crlf_is_one_line_end, setup),
+        cmocka_unit_test_setup(a_slow_line_loses_nothing, setup),
+        cmocka_unit_test_setup(a_line_that_stands_still_stops_nothing, setup),
+        cmocka_unit_test_setup(answers_while_the_machine_works, setup),
+        cmocka_unit_test_setup(events_come_above_the_line_being_typed, setup),
+        cmocka_unit_test_setup(reboot_waits_for_the_flash, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

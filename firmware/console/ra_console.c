@@ -587,18 +587,24 @@ static bool show_news(struct ra_console *c)
     struct ra_event_entry entry;
     char text[RA_CONSOLE_PIECE];
     struct ra_text to;
-    if (!events->loaded || c->events_shown + 1 >= events->next) {
+    if (!events->loaded) {
         return false;
     }
-    /* At the start the log may be long: only what is in the queue is news. */
-    if (events->next - 1 - c->events_shown > events->count) {
+    if (!c->news_begun) {
+        /* What flash held at the start is `show log`'s, not news. */
+        c->news_begun = true;
         c->events_shown = events->next - 1 - events->count;
-        return true;
     }
-    uint32_t back = events->next - 2 - c->events_shown;
+    if (c->events_shown + 1 >= events->next) {
+        return false;
+    }
+    ra_err e =
+        ra_events_get(events, &c->ra->store, events->next - 2 - c->events_shown, &entry);
+    if (e == RA_AGAIN) {
+        return false; /* flash is busy: the line being typed comes first */
+    }
     c->events_shown++;
-    if (back >= events->count ||
-        ra_events_get(events, &c->ra->store, back, &entry) != RA_OK) {
+    if (e != RA_OK) {
         return true;
     }
     ra_text_init(&to, text, sizeof text);

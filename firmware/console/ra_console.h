@@ -43,7 +43,8 @@ struct ra_console {
     uint8_t command; /* index of the running command + 1, 0: none */
     uint16_t piece;  /* the next piece it prints */
     const char *words[4];
-    uint32_t events_shown;
+    uint32_t events_shown; /* sequence number of the last one printed */
+    bool news_begun;
 
     uint8_t cert[RA_CERT_MAX];
 };

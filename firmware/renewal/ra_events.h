@@ -22,7 +22,6 @@
 /*    name        no  alert  text; the role, cause and detail follow it. Numbers are stored. */
 #define RA_EVENT_KINDS(X)                                                    \
     X(BEGUN,       1, 0, "renewal begins")                                   \
-    X(SUBMITTED,   2, 0, "request sent")                                     \
     X(PENDING,     3, 0, "the CA makes the request wait")                    \
     X(ISSUED,      4, 0, "the CA issued the certificate")                    \
     X(READY,       5, 0, "the new certificate passed every check")           \

@@ -19,7 +19,7 @@
 
 /*    name          works  text: what the console shows */
 #define RA_STATES(X)                                                                    \
-    X(RESUME,       1, "reading the store")                                             \
+    X(RESUME,       1, "taking up where it stopped")                                    \
     X(EMPTY,        0, "no credential")                                                 \
     X(IDLE,         0, "serving")                                                       \
     X(KEYGEN,       1, "making a key")                                                  \

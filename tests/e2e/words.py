@@ -13,7 +13,7 @@ ROLES = ('agent', 'encryption')
 HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)'}
 TITLE = {'agent': 'Enrollment Agent', 'encryption': 'CEP Encryption'}
 
-READING = 'reading the store'
+READING = 'taking up where it stopped'
 SERVING = 'serving'
 PROBATION = 'serving, on probation'
 PENDING = 'waiting for the CA manager'
@@ -22,8 +22,7 @@ BACKOFF = 'waiting to try again'
 EXPIRED = 'EXPIRED'
 
 # Events, as they appear above the line being typed.
-EVENT = {'begun': 'renewal begins', 'submitted': 'request sent',
-         'pending': 'the CA makes the request wait', 'issued': 'the CA issued the certificate',
+EVENT = {'begun': 'renewal begins', 'pending': 'the CA makes the request wait', 'issued': 'the CA issued the certificate',
          'ready': 'the new certificate passed every check',
          'switched': 'the new credential serves now', 'failed': 'renewal failed',
          'split': 'switched without its partner', 'rolled-back': 'back to the old credential'}

@@ -153,6 +153,26 @@ def over_lwip():
             return the_lab.ca.log(), [c for c in the_lab.ca.connections() if c['requests']]
 
 
+def growth(page, renewals=4):
+    """Boots with nothing due while the log fills with renewals; returns a figure."""
+    page.heading('Boot with nothing due, as the log of the store grows (instructions)')
+    rows = []
+    with lab.Lab(days_left=figures.YOUNG) as the_lab:
+        the_lab.ca.mode('same-key')
+        the_lab.provision(config=dict(the_lab.config(), **{'key-policy': 'same'}))
+        for n in range(1, renewals + 1):
+            offset = (figures.LATER + (n - 1) * 705) * figures.DAY
+            the_lab.clock(offset)
+            counted.run(the_lab, 'growth %d' % n, offset=offset)
+            boot = counted.run(the_lab, 'growth', boot=True, offset=offset + figures.DAY)
+            total = sum(r.instructions for r in boot.rows.values())
+            rows.append((n, count(boot.words['flash', 'used']),
+                         count(boot.row('start', 'mount').instructions), count(total)))
+    page.table(('renewals', 'bytes of log', 'mount', 'whole boot'), rows)
+    return figures.Figure('', 'boot, nothing due, after %d renewals without a new bank' % renewals,
+                          total, 'instructions', 200000)
+
+
 def summary(page, found):
     page.heading('Aims')
     page.table(('figure', 'value', 'aim', ''), [
@@ -207,6 +227,7 @@ def main():
             renewal = figures.Renewal('RSA-%d, the same keys' % bits, agent=kind, cep=kind,
                                       same=True, boot=False)
             found += [f for f in renewal.figures(str(bits)) if f.limit.endswith('.step')]
+        found.append(growth(page))
         requests, connections = over_lwip()
         wire(page, requests, connections, 'RSA-2048 for both, the whole appliance over lwIP')
         found += [figures.Figure('', 'over lwIP: HTTP round trips for two credentials',

@@ -270,11 +270,15 @@ static void report(void)
 
 static bool renewed(void)
 {
+    static uint32_t first[RA_ROLES]; /* the generation that served at the start */
+    for (unsigned i = 0; i < RA_ROLES && ra_started(&ra); i++) {
+        first[i] = first[i] == 0 ? ra.commit.slot[i].active : first[i];
+    }
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (ra.renewal[i].state == RA_STATE_BACKOFF || ra.renewal[i].state == RA_STATE_EXPIRED) {
             return true; /* failed: the report says so */
         }
-        if (ra.renewal[i].state != RA_STATE_PROBATION) {
+        if (ra.renewal[i].state != RA_STATE_PROBATION || ra.commit.slot[i].active == first[i]) {
             return false;
         }
     }

@@ -448,7 +448,9 @@ static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
                 }
             }
             if (name_of(e.type, e.id) == wanted && (e.flags & FLAG_LOST) == 0 &&
-                (!found || e.seq > best.seq) && payload_good(s, &e)) {
+                (!found || e.seq > best.seq || (e.seq == best.seq && b.seq == s->active.seq)) &&
+                payload_good(s, &e)) {
+                /* Of two copies of one record the active bank's: the other may be about to go. */
                 best = e;
                 found = true;
             }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto_vectors.h"
 #include "ra_store.h"
 
 #define KEYS 10u
@@ -35,6 +36,7 @@ static const struct store_sweep_plan *plan;
 static struct store_sweep_result *result;
 static struct ra_seal seal;
 static struct ra_random random_state;
+static struct noise noise;
 static struct {
     uint32_t op, second, kind, unstable;
 } here;
@@ -43,6 +45,16 @@ static uint32_t rnd(uint32_t below)
 {
     w.random = w.random * 1664525u + 1013904223u;
     return (w.random >> 8) % below;
+}
+
+/* A branch's own random numbers, so that it can be replayed alone. */
+static uint32_t mixed(void)
+{
+    uint32_t x = plan->seed * 2654435761u;
+    x = (x ^ here.op) * 2246822519u;
+    x = (x ^ here.second) * 3266489917u;
+    x = (x ^ (here.kind * 8u + here.unstable)) * 668265263u;
+    return x ^ (x >> 15);
 }
 
 static void fail(const char *why)
@@ -282,21 +294,21 @@ static void second_cuts(uint32_t kind)
     boot();
     for (uint32_t i = 0; i < STEPS; i++) {
         keep(1);
+        here.second++;
+        w.random = mixed();
         plan_cut(1, kind);
-        w.flash.model.cut_at = w.flash.model.operations + 1u;
         bool again = ra_store_step(&w.store) == RA_AGAIN;
         if (w.flash.model.cut_fired) {
-            here.second++;
             if (rnd(plan->second_in) == 0) {
                 result->planned++;
                 result->fired++;
                 recover();
             }
-            uint32_t r = w.random;
             bring_back(1);
-            w.random = r;
             w.flash.model.cut_at = 0;
             again = ra_store_step(&w.store) == RA_AGAIN;
+        } else {
+            here.second--;
         }
         if (!again) {
             break;
@@ -325,8 +337,6 @@ static void same_point(uint32_t kind)
 
 static void branch(uint32_t kind)
 {
-    here.kind = kind;
-    here.second = 0;
     if (plan->repeats != 0) {
         same_point(kind);
     } else if (plan->second_in != 0) {
@@ -348,12 +358,10 @@ static void step(void)
     w.flash.model.cut_fired = false;
     (void)ra_store_step(&w.store);
     bool operates = w.flash.model.cut_fired;
-    uint32_t random = w.random;
     bring_back(0);
-    w.random = random;
     if (operates) {
         here.op++;
-        bool chosen = plan->only != 0 ? here.op == plan->only : rnd(plan->one_in) == 0;
+        bool chosen = plan->only != 0 ? here.op == plan->only : mixed() % plan->one_in == 0;
         for (uint32_t kind = 0; chosen && kind < NOR_CUT_DISTURB; kind++) {
             for (here.unstable = plan->unstable == 1u; here.unstable <= (plan->unstable != 0);
                  here.unstable++) {
@@ -361,17 +369,20 @@ static void step(void)
                     (here.unstable != 0 && kind == NOR_CUT_BEFORE)) {
                     continue;
                 }
+                here.kind = kind;
+                here.second = 0;
+                w.random = mixed();
                 plan_cut(1, kind);
                 result->planned++;
                 (void)ra_store_step(&w.store);
                 result->fired += w.flash.model.cut_fired;
                 branch(kind);
-                random = w.random;
                 bring_back(0);
-                w.random = random;
             }
         }
         here.unstable = 0;
+        here.kind = 0;
+        here.second = 0;
     }
     w.flash.model.cut_at = 0;
     w.flash.model.cut_fired = false;
@@ -414,6 +425,13 @@ static void dirty(void)
     }
 }
 
+static int device_key(void *dev, uint8_t key[HAL_DEVICE_KEY_SIZE])
+{
+    (void)dev;
+    memset(key, 0x3c, HAL_DEVICE_KEY_SIZE);
+    return 1;
+}
+
 void store_sweep(const struct store_sweep_plan *p, struct store_sweep_result *r)
 {
     plan = p;
@@ -422,6 +440,13 @@ void store_sweep(const struct store_sweep_plan *p, struct store_sweep_result *r)
     memset(&w, 0, sizeof w);
     memset(&here, 0, sizeof here);
     w.random = p->seed;
+    if (p->sealed) {
+        static const struct hal_device_key hal = {device_key, NULL};
+        noise_random(&noise, &random_state, p->seed);
+        if (ra_seal_init(&seal, &hal) != RA_OK) {
+            fail("seal");
+        }
+    }
     fake_flash_start(&w.flash, p->geometry);
     dirty();
     w.flash.model.before = before;

@@ -278,6 +278,7 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
     struct ra_cert old;
     struct ra_csr_input in;
     uint8_t spki[RA_SPKI_MAX];
+    uint8_t digest[RA_HASH_SIZE_MAX];
     size_t spki_size = 0;
     ra_err e;
     switch (r->sub) {
@@ -308,33 +309,32 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
                            &ra->random, RA_HASH_SHA256, &ra->request_span);
     case 4:
         return ra_load_key(ra, role, ra->commit.slot[role].active, &ra->key);
-    default:
-        e = load_old_cert(ra, role, &old);
+    case 5: /* the old certificate is still where step 2 put it */
+        e = ra_cert_parse(&old, ra->old_cert, ra->old_cert_size);
         return e != RA_OK ? e
                           : ra_cms_renewal_build(ra->request, sizeof ra->request,
                                                  ra->request_span, &old, &ra->key, &ra->random,
                                                  RA_HASH_SHA256, &ra->request_span);
+    default:
+        e = ra_hash(RA_HASH_SHA256, ra->request_span.p, ra->request_span.size, digest);
+        memcpy(r->txn.request_sha256, digest, sizeof r->txn.request_sha256);
+        return e;
     }
 }
 
 static int work_build(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
-    uint8_t digest[RA_HASH_SIZE_MAX];
     ra_err e = build_step(ra, role);
     if (e == RA_AGAIN) {
         *wait_ms = WAIT_FLASH_MS;
         return GOES_ON;
     }
-    if (e == RA_OK && r->sub < 5) {
+    if (e == RA_OK && r->sub < 6) {
         r->sub++;
         return GOES_ON;
     }
     ra_key_wipe(&ra->key);
-    if (e == RA_OK) {
-        e = ra_hash(RA_HASH_SHA256, ra->request_span.p, ra->request_span.size, digest);
-        memcpy(r->txn.request_sha256, digest, sizeof r->txn.request_sha256);
-    }
     return outcome(r, e, RA_EVENT_DONE);
 }
 
@@ -857,6 +857,7 @@ static int work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     *wait_ms = WAIT_FLASH_MS;
     if (ra->writer != RA_WRITER_WORK) {
         e = plan_switch(ra, role);
+        r->sub = e == RA_OK; /* from here on next_commit may be in flash */
     }
     if (e == RA_OK) {
         e = write_commit(ra, &ra->next_commit);
@@ -940,6 +941,7 @@ static int work_rollback(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     *wait_ms = WAIT_FLASH_MS;
     if (ra->writer != RA_WRITER_WORK) {
         e = plan_rollback(ra, role);
+        r->sub = e == RA_OK;
     }
     if (e == RA_OK) {
         e = write_commit(ra, &ra->next_commit);

@@ -105,10 +105,8 @@ ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_
  * written is not waited for. */
 static bool unsaved(const struct ra *ra)
 {
-    bool seeding =
-        ra->seed_ms != 0 && ra_clock_ms(&ra->clock) <= ra->seed_ms + SEED_PATIENCE_MS;
-    bool can =
-        ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random) || seeding);
+    bool seeding = ra->seed_ms != 0 && ra_clock_ms(&ra->clock) <= ra->seed_ms + SEED_PATIENCE_MS;
+    bool can = ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random) || seeding);
     return can && ra->save_error == RA_OK && (ra->commit_dirty || ra->config_dirty);
 }
 
@@ -337,13 +335,12 @@ static uint32_t housekeeping(struct ra *ra)
         return LOOK_MS;
     }
     bool may_save = ra->save_error == RA_OK || ra_clock_ms(&ra->clock) >= ra->save_ms;
-    if (ra->writer == RA_WRITER_EVENT ||
-        (ra->writer == RA_WRITER_NONE && ra->events.count != 0)) {
+    if (ra->writer == RA_WRITER_EVENT || (ra->writer == RA_WRITER_NONE && ra->events.count != 0)) {
         if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
             /* Without entropy there is no log in flash, and nothing else suffers. */
             return ra_seed(ra) == RA_AGAIN ? 1 : LOOK_MS;
         }
-        e = ra_events_step(&ra->events, &ra->store);
+        (void)ra_events_step(&ra->events, &ra->store);
         ra->writer = ra->events.writing ? RA_WRITER_EVENT : RA_WRITER_NONE;
         return 0;
     }
@@ -353,9 +350,8 @@ static uint32_t housekeeping(struct ra *ra)
     } else if (ra->writer == RA_WRITER_CONFIG ||
                (ra->writer == RA_WRITER_NONE && ra->config_dirty && may_save)) {
         e = save(ra, RA_WRITER_CONFIG, &ra->config_dirty, save_config);
-    } else if (ra->writer == RA_WRITER_CLEANUP ||
-               (ra->cleanup_wanted && !ra->commit_dirty && all_resumed(ra) &&
-                ra->provision_sub == 0)) {
+    } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && !ra->commit_dirty &&
+                                                   all_resumed(ra) && ra->provision_sub == 0)) {
         e = cleanup(ra);
         ra->cleanup_wanted = e == RA_AGAIN;
     } else {
@@ -461,8 +457,7 @@ bool ra_may_be_due(const struct ra *ra)
         struct ra_status s;
         ra_status(ra, (enum ra_role)i, &s);
         bool waits = s.state == RA_STATE_BACKOFF || s.state == RA_STATE_PENDING;
-        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED ||
-            s.state == RA_STATE_PROBATION) {
+        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED || s.state == RA_STATE_PROBATION) {
             continue;
         }
         if (!s.time_known || (waits ? s.next : s.due) <= ra_clock_now(&ra->clock)) {
@@ -561,9 +556,8 @@ static ra_err find_recipient(struct ra *ra, struct ra_span issuer, struct ra_spa
         if (candidates[i] == 0) {
             continue;
         }
-        ra_err e = ra_read(ra, RA_RECORD_CERT,
-                           ra_generation_id(RA_ROLE_ENCRYPTION, candidates[i]), der, sizeof der,
-                           &size);
+        ra_err e = ra_read(ra, RA_RECORD_CERT, ra_generation_id(RA_ROLE_ENCRYPTION, candidates[i]),
+                           der, sizeof der, &size);
         if (e == RA_AGAIN) {
             return e;
         }
@@ -636,8 +630,8 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
     out->expired = out->stored && out->time_known && now >= slot->active_not_after;
     out->not_before = slot->active_not_before;
     out->not_after = slot->active_not_after;
-    out->due = ra_schedule_due(&ra->config, slot->active_not_before, slot->active_not_after,
-                               slot->seed);
+    out->due =
+        ra_schedule_due(&ra->config, slot->active_not_before, slot->active_not_after, slot->seed);
     out->next = RA_TIME_UNKNOWN;
     if (r->state == RA_STATE_BACKOFF) {
         out->next = r->txn.next;

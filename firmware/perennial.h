@@ -63,17 +63,17 @@ typedef void (*ra_listener)(void *ctx, enum ra_role role);
 struct ra_renewal {
     enum ra_state state;
     struct ra_txn txn;
-    uint8_t sub;            /* step within the state's work               */
-    bool asked;             /* the operator asked for it now              */
-    bool asked_alone;       /* and for this role only                     */
-    bool waited;            /* the waiting time is over, whatever flash says: the
+    uint8_t sub;         /* step within the state's work               */
+    bool asked;          /* the operator asked for it now              */
+    bool asked_alone;    /* and for this role only                     */
+    bool waited;         /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */
-    bool confirm_expiry;    /* one attempt before a jumped clock is believed */
-    bool issued_at_once;    /* no waiting between submit and fetch        */
-    ra_err cause;           /* of the failure being handled               */
-    ra_err reported;        /* cause last put into the event log          */
-    int64_t poll_at;        /* next question about a pending request      */
-    int64_t retry_after;    /* the CA's wish, seconds, 0: none            */
+    bool confirm_expiry; /* one attempt before a jumped clock is believed */
+    bool issued_at_once; /* no waiting between submit and fetch        */
+    ra_err cause;        /* of the failure being handled               */
+    ra_err reported;     /* cause last put into the event log          */
+    int64_t poll_at;     /* next question about a pending request      */
+    int64_t retry_after; /* the CA's wish, seconds, 0: none            */
 };
 
 /* What the CA sent, on its way through the gates. Private to firmware/renewal. */
@@ -105,27 +105,27 @@ struct ra {
     struct ra_renewal renewal[RA_ROLES];
 
     uint64_t started_ms;
-    uint64_t seed_ms;        /* since when the source has had no bytes, 0: it has */
-    uint8_t phase;           /* of the start: mount, load, run */
-    bool commit_dirty;       /* the commit in RAM is newer than in flash */
+    uint64_t seed_ms;  /* since when the source has had no bytes, 0: it has */
+    uint8_t phase;     /* of the start: mount, load, run */
+    bool commit_dirty; /* the commit in RAM is newer than in flash */
     bool config_dirty;
-    bool config_changed;     /* saved since the caller last cleared this */
-    bool cleanup_wanted;     /* records no longer named by the commit may be dropped */
-    uint8_t writer;          /* who has a put under way */
-    uint8_t linger;          /* steps left for a put to follow the last one */
-    int8_t worker;           /* the role whose work owns what follows, -1: none */
+    bool config_changed; /* saved since the caller last cleared this */
+    bool cleanup_wanted; /* records no longer named by the commit may be dropped */
+    uint8_t writer;      /* who has a put under way */
+    uint8_t linger;      /* steps left for a put to follow the last one */
+    int8_t worker;       /* the role whose work owns what follows, -1: none */
     uint32_t damaged_seen;
-    bool network_down;       /* the caller said so: begin nothing */
-    bool time_missed;        /* the missing time was put into the log */
+    bool network_down; /* the caller said so: begin nothing */
+    bool time_missed;  /* the missing time was put into the log */
     uint8_t provision_sub;
     uint8_t provision_role;
     uint32_t provision_generation;
-    uint64_t provision_ms;   /* the last call; who stops calling is not waited for */
-    ra_err commit_error;     /* why the stored commit could not be read */
-    ra_err save_error;       /* why a change of ours is not in flash yet */
-    uint64_t save_ms;        /* when to try that again */
-    uint8_t probe_sub;       /* asking the CA's web server for the time */
-    uint64_t probe_ms;       /* when to ask next */
+    uint64_t provision_ms; /* the last call; who stops calling is not waited for */
+    ra_err commit_error;   /* why the stored commit could not be read */
+    ra_err save_error;     /* why a change of ours is not in flash yet */
+    uint64_t save_ms;      /* when to try that again */
+    uint8_t probe_sub;     /* asking the CA's web server for the time */
+    uint64_t probe_ms;     /* when to ask next */
 
     /* The worker's: one role works at a time. */
     struct ra_url url;
@@ -137,9 +137,9 @@ struct ra {
     struct ra_check check;
     struct ra_commit next_commit; /* what a commit or a rollback is writing */
     struct ra_keygen keygen;
-    struct ra_key key;           /* one at a time; wiped as soon as it has served */
+    struct ra_key key;               /* one at a time; wiped as soon as it has served */
     uint8_t request[RA_REQUEST_MAX]; /* also scratch for a key's DER, wiped */
-    struct ra_span request_span; /* the request, at the end of `request` */
+    struct ra_span request_span;     /* the request, at the end of `request` */
     uint8_t old_cert[RA_CERT_MAX];
     size_t old_cert_size;
     uint8_t *reply; /* what the CA sent: RA_REPLY_MAX bytes, the caller's */
@@ -213,15 +213,15 @@ void ra_report_use(struct ra *ra, enum ra_role role, bool worked);
 
 struct ra_status {
     enum ra_state state;
-    bool stored;            /* a credential is stored                      */
-    bool held;              /* by the setting `hold`                       */
+    bool stored; /* a credential is stored                      */
+    bool held;   /* by the setting `hold`                       */
     bool time_known;
-    bool expired;           /* by the present time; never stored           */
+    bool expired; /* by the present time; never stored           */
     int64_t not_before, not_after;
-    int64_t due;            /* start of the renewal window                 */
-    int64_t next;           /* next attempt or question, RA_TIME_UNKNOWN: none planned */
+    int64_t due;  /* start of the renewal window                 */
+    int64_t next; /* next attempt or question, RA_TIME_UNKNOWN: none planned */
     uint32_t generation, previous;
-    ra_err cause;           /* last failure of the open transaction, RA_OK: none */
+    ra_err cause; /* last failure of the open transaction, RA_OK: none */
     uint32_t hresult;
     uint16_t attempts;
     const char *request_id; /* "" when none; valid until the next step     */

@@ -36,128 +36,129 @@ enum ra_layer {
 };
 
 enum ra_retry {
-    RA_RETRY_NEVER,    /* the same call fails the same way                 */
-    RA_RETRY_SOON,     /* exponential, with jitter: nobody answered        */
-    RA_RETRY_LATER,    /* next day, growing to a week: a broken answer     */
-    RA_RETRY_DENIED,   /* 14, 7, 3 and 1 days before expiry: somebody said no */
-    RA_RETRY_OPERATOR  /* nothing changes until a person acts              */
+    RA_RETRY_NEVER,   /* the same call fails the same way                 */
+    RA_RETRY_SOON,    /* exponential, with jitter: nobody answered        */
+    RA_RETRY_LATER,   /* next day, growing to a week: a broken answer     */
+    RA_RETRY_DENIED,  /* 14, 7, 3 and 1 days before expiry: somebody said no */
+    RA_RETRY_OPERATOR /* nothing changes until a person acts              */
 };
 
 /*   name              layer    no  retry     sentence */
-#define RA_ERRORS(X)                                                                              \
-    X(ARGUMENT,        API,      1, NEVER,    "an argument is out of its range")                  \
-    X(STATE,           API,      2, NEVER,    "called in the wrong state")                        \
-    X(SPACE,           API,      3, NEVER,    "the buffer is too small")                          \
-    X(LIMIT,           API,      4, NEVER,    "larger than this build accepts")                   \
-    X(BUSY,            API,      5, SOON,     "another operation is under way")                   \
-    X(UNSUPPORTED,     API,      6, NEVER,    "not supported by this build")                      \
-                                                                                                  \
-    X(FLASH_IO,        STORE,    1, SOON,     "the flash driver reports a failure")               \
-    X(FLASH_VERIFY,    STORE,    2, SOON,     "flash does not hold what was written to it")       \
-    X(FLASH_SMALL,     STORE,    3, NEVER,    "the flash region is too small for the store")      \
-    X(FLASH_GEOMETRY,  STORE,    4, NEVER,    "the flash geometry is not supported")              \
-    X(STORE_FULL,      STORE,    5, OPERATOR, "the store is full of records still in use")        \
-    X(NOT_FOUND,       STORE,    6, NEVER,    "no such record")                                   \
-    X(RECORD_DAMAGED,  STORE,    7, OPERATOR, "a stored record is damaged")                       \
-    X(RECORD_SEAL,     STORE,    8, OPERATOR, "a stored record was sealed by another device or altered") \
-    X(FLASH_WORN,      STORE,    9, OPERATOR, "a flash sector fails after erase")                 \
-    X(NO_CREDENTIAL,   STORE,   10, OPERATOR, "no credential is stored for this role")            \
-                                                                                                  \
-    X(ENTROPY,         CRYPTO,   1, OPERATOR, "no entropy: no key can be made on this board")     \
-    X(ENTROPY_HEALTH,  CRYPTO,   2, OPERATOR, "the entropy source fails its health test")         \
-    X(KEY_FORMAT,      CRYPTO,   3, NEVER,    "not a private or public key we can read")          \
-    X(KEY_ALGORITHM,   CRYPTO,   4, OPERATOR, "the key's algorithm or size is not supported")     \
-    X(KEY_PRIVATE,     CRYPTO,   5, NEVER,    "the private part of the key is needed")            \
-    X(KEYGEN_GAVE_UP,  CRYPTO,   6, LATER,    "no prime was found within the bound")              \
-    X(SIGNATURE,       CRYPTO,   7, NEVER,    "the signature does not verify")                    \
-    X(DECRYPT,         CRYPTO,   8, NEVER,    "decryption failed")                                \
-    X(CRYPTO_INTERNAL, CRYPTO,   9, SOON,     "the cryptographic library reports a failure")      \
-    X(ENCRYPTION_EC,   CRYPTO,  10, OPERATOR, "the CEP Encryption role needs an RSA key, not EC") \
-    X(RANDOM_STATE,    CRYPTO,  11, SOON,     "the random generator is not seeded yet")           \
-                                                                                                  \
-    X(DER_TRUNCATED,   PARSE,    1, LATER,    "an element runs past the end of its container")    \
-    X(DER_TAG,         PARSE,    2, LATER,    "an element has another type than expected")        \
-    X(DER_LENGTH,      PARSE,    3, LATER,    "a length is not encoded as DER allows")            \
-    X(DER_DEPTH,       PARSE,    4, LATER,    "nested too deeply")                                \
-    X(DER_VALUE,       PARSE,    5, LATER,    "a value is out of its range")                      \
-    X(DER_TRAILING,    PARSE,    6, LATER,    "bytes follow the end of the structure")            \
-    X(PEM,             PARSE,    7, LATER,    "not PEM, or its armour is broken")                 \
-    X(BASE64,          PARSE,    8, LATER,    "not base64")                                       \
-    X(CERT_SYNTAX,     PARSE,    9, LATER,    "not a certificate as RFC 5280 has it")             \
-    X(CMS_SYNTAX,      PARSE,   10, LATER,    "not a CMS message as RFC 5652 has it")             \
-    X(CMS_NO_CERT,     PARSE,   11, LATER,    "the message holds no certificate")                 \
-    X(CMS_TOO_MANY,    PARSE,   12, LATER,    "the message holds too many certificates")          \
-    X(CSR_SYNTAX,      PARSE,   13, LATER,    "not a certification request as RFC 2986 has it")   \
-    X(TIME_SYNTAX,     PARSE,   14, LATER,    "not a date as its format demands")                 \
-                                                                                                  \
-    X(NET_DOWN,        NET,      1, SOON,     "the network link is down")                         \
-    X(NET_NO_ADDRESS,  NET,      2, SOON,     "no network address yet")                           \
-    X(NET_DNS,         NET,      3, SOON,     "the CA's host name cannot be resolved")            \
-    X(NET_CONNECT,     NET,      4, SOON,     "the connection to the CA failed")                  \
-    X(NET_REFUSED,     NET,      5, SOON,     "the CA's host refused the connection")             \
-    X(NET_RESET,       NET,      6, SOON,     "the connection was reset")                         \
-    X(NET_CLOSED,      NET,      7, SOON,     "the peer closed the connection before the end")    \
-    X(NET_TIMEOUT,     NET,      8, SOON,     "the CA did not answer in time")                    \
-    X(NET_MEMORY,      NET,      9, SOON,     "the network stack is out of buffers")              \
-                                                                                                  \
-    X(URL,             HTTP,     1, OPERATOR, "not a URL we can use")                             \
-    X(HTTP_SYNTAX,     HTTP,     2, LATER,    "the reply is not HTTP/1.1")                        \
-    X(HTTP_HEADERS,    HTTP,     3, LATER,    "too many or too long HTTP headers")                \
-    X(HTTP_LENGTH,     HTTP,     4, LATER,    "conflicting or broken length of the HTTP body")    \
-    X(HTTP_TOO_LARGE,  HTTP,     5, LATER,    "the HTTP reply is larger than accepted")           \
-    X(HTTP_CHUNK,      HTTP,     6, LATER,    "a broken chunk in the HTTP body")                  \
-    X(HTTP_REDIRECT,   HTTP,     7, LATER,    "a redirect that is not followed")                  \
-    X(HTTP_STATUS,     HTTP,     8, LATER,    "the CA's web server answers with an error status") \
-    X(HTTP_AUTH,       HTTP,     9, LATER,    "the CA's web server refuses our name and password")\
-    X(HTTP_PLAINTEXT,  HTTP,    10, OPERATOR, "a password is not sent over plain HTTP (see allow-plaintext-password)") \
-    X(HTTP_SCHEME,     HTTP,    11, OPERATOR, "the URL's scheme is not supported by this build")  \
-    X(HTTP_BUSY,       HTTP,    12, SOON,     "the CA's web server asks to come back later")      \
-                                                                                                  \
-    X(CA_DENIED,       CA,       1, DENIED,   "the CA denied the request")                        \
-    X(CA_ERROR,        CA,       2, LATER,    "the CA reports an error")                          \
-    X(CA_ANSWER,       CA,       3, LATER,    "the CA's answer is not understood")                \
-    X(CA_UNKNOWN_ID,   CA,       4, LATER,    "the CA no longer knows the request")               \
-    X(CA_NO_CHAIN,     CA,       5, LATER,    "the CA's certificate chain could not be fetched")  \
-    X(CA_TEMPLATE,     CA,       6, DENIED,   "the CA does not offer the template")               \
-    X(CA_PERMISSION,   CA,       7, DENIED,   "the account may not enrol for the template")       \
-    X(CA_REQUEST,      CA,       8, DENIED,   "the CA finds the request malformed")               \
-                                                                                                  \
-    X(GATE_KEY,        GATE,     1, LATER,    "the certificate is for another key")               \
-    X(GATE_SAME,       GATE,     2, LATER,    "the CA returned the certificate we already have")  \
-    X(GATE_NOT_LONGER, GATE,     3, LATER,    "the certificate does not last longer than the old one") \
-    X(GATE_SUBJECT,    GATE,     4, LATER,    "the subject differs from the old certificate's")   \
-    X(GATE_SAN,        GATE,     5, LATER,    "the subject alternative name differs from the old one") \
-    X(GATE_USAGE,      GATE,     6, LATER,    "the key usage is not the role's")                  \
-    X(GATE_EKU,        GATE,     7, LATER,    "the extended key usage is not the role's")         \
-    X(GATE_TEMPLATE,   GATE,     8, LATER,    "the certificate template is not the role's")       \
-    X(GATE_CHAIN,      GATE,     9, LATER,    "the certificate does not chain to a trust anchor") \
-    X(GATE_IS_CA,      GATE,    10, LATER,    "the certificate is a CA's")                        \
-    X(GATE_EXPIRED,    GATE,    11, LATER,    "the certificate has expired")                      \
-    X(GATE_NOT_YET,    GATE,    12, LATER,    "the certificate is not valid yet")                 \
-    X(GATE_LIFETIME,   GATE,    13, LATER,    "the certificate's life is shorter than policy asks") \
-    X(GATE_WEAK,       GATE,    14, LATER,    "the signature algorithm or key is weaker than policy asks") \
-    X(GATE_SELF_TEST,  GATE,    15, LATER,    "the stored key and certificate fail their self-test") \
-    X(CHAIN_ISSUER,    GATE,    16, LATER,    "no issuer certificate was found")                  \
-    X(CHAIN_SIGNATURE, GATE,    17, LATER,    "a certificate's signature does not verify")        \
-    X(CHAIN_CA,        GATE,    18, LATER,    "an issuer certificate may not issue")              \
-    X(CHAIN_PATH,      GATE,    19, LATER,    "the chain is longer than its path length allows")  \
-    X(CHAIN_DATE,      GATE,    20, LATER,    "an issuer certificate is outside its validity")    \
-    X(CHAIN_CRITICAL,  GATE,    21, LATER,    "a critical extension is not understood")           \
-    X(NO_ANCHOR,       GATE,    22, OPERATOR, "no trust anchor is configured")                    \
-    X(PROBATION,       GATE,    23, LATER,    "the appliance reports that the new credential fails") \
-                                                                                                  \
-    X(TIME_UNKNOWN,    TIME,     1, SOON,     "the time is unknown: set it or configure SNTP")    \
-    X(EXPIRED,         TIME,     2, OPERATOR, "the certificate has expired: new enrolment is needed") \
-    X(BUDGET,          TIME,     3, LATER,    "today's attempts are used up")                     \
-    X(HELD,            TIME,     4, OPERATOR, "renewal is on hold by the operator")               \
-                                                                                                  \
-    X(COMMAND,         CONSOLE,  1, NEVER,    "unknown command; try help")                        \
-    X(PARAMETER,       CONSOLE,  2, NEVER,    "a parameter is missing or not understood")         \
-    X(CONFIG_NAME,     CONSOLE,  3, NEVER,    "no such setting")                                  \
-    X(CONFIG_VALUE,    CONSOLE,  4, NEVER,    "the value is not allowed for this setting")        \
-    X(LINE_TOO_LONG,   CONSOLE,  5, NEVER,    "the line is too long")                             \
-    X(THUMBPRINT,      CONSOLE,  6, NEVER,    "a thumbprint has exactly 40 hex digits")           \
-    X(NO_SUCH_CERT,    CONSOLE,  7, NEVER,    "no stored certificate has this thumbprint")
+#define RA_ERRORS(X)                                                                               \
+    X(ARGUMENT, API, 1, NEVER, "an argument is out of its range")                                  \
+    X(STATE, API, 2, NEVER, "called in the wrong state")                                           \
+    X(SPACE, API, 3, NEVER, "the buffer is too small")                                             \
+    X(LIMIT, API, 4, NEVER, "larger than this build accepts")                                      \
+    X(BUSY, API, 5, SOON, "another operation is under way")                                        \
+    X(UNSUPPORTED, API, 6, NEVER, "not supported by this build")                                   \
+                                                                                                   \
+    X(FLASH_IO, STORE, 1, SOON, "the flash driver reports a failure")                              \
+    X(FLASH_VERIFY, STORE, 2, SOON, "flash does not hold what was written to it")                  \
+    X(FLASH_SMALL, STORE, 3, NEVER, "the flash region is too small for the store")                 \
+    X(FLASH_GEOMETRY, STORE, 4, NEVER, "the flash geometry is not supported")                      \
+    X(STORE_FULL, STORE, 5, OPERATOR, "the store is full of records still in use")                 \
+    X(NOT_FOUND, STORE, 6, NEVER, "no such record")                                                \
+    X(RECORD_DAMAGED, STORE, 7, OPERATOR, "a stored record is damaged")                            \
+    X(RECORD_SEAL, STORE, 8, OPERATOR, "a stored record was sealed by another device or altered")  \
+    X(FLASH_WORN, STORE, 9, OPERATOR, "a flash sector fails after erase")                          \
+    X(NO_CREDENTIAL, STORE, 10, OPERATOR, "no credential is stored for this role")                 \
+                                                                                                   \
+    X(ENTROPY, CRYPTO, 1, OPERATOR, "no entropy: no key can be made on this board")                \
+    X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR, "the entropy source fails its health test")             \
+    X(KEY_FORMAT, CRYPTO, 3, NEVER, "not a private or public key we can read")                     \
+    X(KEY_ALGORITHM, CRYPTO, 4, OPERATOR, "the key's algorithm or size is not supported")          \
+    X(KEY_PRIVATE, CRYPTO, 5, NEVER, "the private part of the key is needed")                      \
+    X(KEYGEN_GAVE_UP, CRYPTO, 6, LATER, "no prime was found within the bound")                     \
+    X(SIGNATURE, CRYPTO, 7, NEVER, "the signature does not verify")                                \
+    X(DECRYPT, CRYPTO, 8, NEVER, "decryption failed")                                              \
+    X(CRYPTO_INTERNAL, CRYPTO, 9, SOON, "the cryptographic library reports a failure")             \
+    X(ENCRYPTION_EC, CRYPTO, 10, OPERATOR, "the CEP Encryption role needs an RSA key, not EC")     \
+    X(RANDOM_STATE, CRYPTO, 11, SOON, "the random generator is not seeded yet")                    \
+                                                                                                   \
+    X(DER_TRUNCATED, PARSE, 1, LATER, "an element runs past the end of its container")             \
+    X(DER_TAG, PARSE, 2, LATER, "an element has another type than expected")                       \
+    X(DER_LENGTH, PARSE, 3, LATER, "a length is not encoded as DER allows")                        \
+    X(DER_DEPTH, PARSE, 4, LATER, "nested too deeply")                                             \
+    X(DER_VALUE, PARSE, 5, LATER, "a value is out of its range")                                   \
+    X(DER_TRAILING, PARSE, 6, LATER, "bytes follow the end of the structure")                      \
+    X(PEM, PARSE, 7, LATER, "not PEM, or its armour is broken")                                    \
+    X(BASE64, PARSE, 8, LATER, "not base64")                                                       \
+    X(CERT_SYNTAX, PARSE, 9, LATER, "not a certificate as RFC 5280 has it")                        \
+    X(CMS_SYNTAX, PARSE, 10, LATER, "not a CMS message as RFC 5652 has it")                        \
+    X(CMS_NO_CERT, PARSE, 11, LATER, "the message holds no certificate")                           \
+    X(CMS_TOO_MANY, PARSE, 12, LATER, "the message holds too many certificates")                   \
+    X(CSR_SYNTAX, PARSE, 13, LATER, "not a certification request as RFC 2986 has it")              \
+    X(TIME_SYNTAX, PARSE, 14, LATER, "not a date as its format demands")                           \
+                                                                                                   \
+    X(NET_DOWN, NET, 1, SOON, "the network link is down")                                          \
+    X(NET_NO_ADDRESS, NET, 2, SOON, "no network address yet")                                      \
+    X(NET_DNS, NET, 3, SOON, "the CA's host name cannot be resolved")                              \
+    X(NET_CONNECT, NET, 4, SOON, "the connection to the CA failed")                                \
+    X(NET_REFUSED, NET, 5, SOON, "the CA's host refused the connection")                           \
+    X(NET_RESET, NET, 6, SOON, "the connection was reset")                                         \
+    X(NET_CLOSED, NET, 7, SOON, "the peer closed the connection before the end")                   \
+    X(NET_TIMEOUT, NET, 8, SOON, "the CA did not answer in time")                                  \
+    X(NET_MEMORY, NET, 9, SOON, "the network stack is out of buffers")                             \
+                                                                                                   \
+    X(URL, HTTP, 1, OPERATOR, "not a URL we can use")                                              \
+    X(HTTP_SYNTAX, HTTP, 2, LATER, "the reply is not HTTP/1.1")                                    \
+    X(HTTP_HEADERS, HTTP, 3, LATER, "too many or too long HTTP headers")                           \
+    X(HTTP_LENGTH, HTTP, 4, LATER, "conflicting or broken length of the HTTP body")                \
+    X(HTTP_TOO_LARGE, HTTP, 5, LATER, "the HTTP reply is larger than accepted")                    \
+    X(HTTP_CHUNK, HTTP, 6, LATER, "a broken chunk in the HTTP body")                               \
+    X(HTTP_REDIRECT, HTTP, 7, LATER, "a redirect that is not followed")                            \
+    X(HTTP_STATUS, HTTP, 8, LATER, "the CA's web server answers with an error status")             \
+    X(HTTP_AUTH, HTTP, 9, LATER, "the CA's web server refuses our name and password")              \
+    X(HTTP_PLAINTEXT, HTTP, 10, OPERATOR,                                                          \
+      "a password is not sent over plain HTTP (see allow-plaintext-password)")                     \
+    X(HTTP_SCHEME, HTTP, 11, OPERATOR, "the URL's scheme is not supported by this build")          \
+    X(HTTP_BUSY, HTTP, 12, SOON, "the CA's web server asks to come back later")                    \
+                                                                                                   \
+    X(CA_DENIED, CA, 1, DENIED, "the CA denied the request")                                       \
+    X(CA_ERROR, CA, 2, LATER, "the CA reports an error")                                           \
+    X(CA_ANSWER, CA, 3, LATER, "the CA's answer is not understood")                                \
+    X(CA_UNKNOWN_ID, CA, 4, LATER, "the CA no longer knows the request")                           \
+    X(CA_NO_CHAIN, CA, 5, LATER, "the CA's certificate chain could not be fetched")                \
+    X(CA_TEMPLATE, CA, 6, DENIED, "the CA does not offer the template")                            \
+    X(CA_PERMISSION, CA, 7, DENIED, "the account may not enrol for the template")                  \
+    X(CA_REQUEST, CA, 8, DENIED, "the CA finds the request malformed")                             \
+                                                                                                   \
+    X(GATE_KEY, GATE, 1, LATER, "the certificate is for another key")                              \
+    X(GATE_SAME, GATE, 2, LATER, "the CA returned the certificate we already have")                \
+    X(GATE_NOT_LONGER, GATE, 3, LATER, "the certificate does not last longer than the old one")    \
+    X(GATE_SUBJECT, GATE, 4, LATER, "the subject differs from the old certificate's")              \
+    X(GATE_SAN, GATE, 5, LATER, "the subject alternative name differs from the old one")           \
+    X(GATE_USAGE, GATE, 6, LATER, "the key usage is not the role's")                               \
+    X(GATE_EKU, GATE, 7, LATER, "the extended key usage is not the role's")                        \
+    X(GATE_TEMPLATE, GATE, 8, LATER, "the certificate template is not the role's")                 \
+    X(GATE_CHAIN, GATE, 9, LATER, "the certificate does not chain to a trust anchor")              \
+    X(GATE_IS_CA, GATE, 10, LATER, "the certificate is a CA's")                                    \
+    X(GATE_EXPIRED, GATE, 11, LATER, "the certificate has expired")                                \
+    X(GATE_NOT_YET, GATE, 12, LATER, "the certificate is not valid yet")                           \
+    X(GATE_LIFETIME, GATE, 13, LATER, "the certificate's life is shorter than policy asks")        \
+    X(GATE_WEAK, GATE, 14, LATER, "the signature algorithm or key is weaker than policy asks")     \
+    X(GATE_SELF_TEST, GATE, 15, LATER, "the stored key and certificate fail their self-test")      \
+    X(CHAIN_ISSUER, GATE, 16, LATER, "no issuer certificate was found")                            \
+    X(CHAIN_SIGNATURE, GATE, 17, LATER, "a certificate's signature does not verify")               \
+    X(CHAIN_CA, GATE, 18, LATER, "an issuer certificate may not issue")                            \
+    X(CHAIN_PATH, GATE, 19, LATER, "the chain is longer than its path length allows")              \
+    X(CHAIN_DATE, GATE, 20, LATER, "an issuer certificate is outside its validity")                \
+    X(CHAIN_CRITICAL, GATE, 21, LATER, "a critical extension is not understood")                   \
+    X(NO_ANCHOR, GATE, 22, OPERATOR, "no trust anchor is configured")                              \
+    X(PROBATION, GATE, 23, LATER, "the appliance reports that the new credential fails")           \
+                                                                                                   \
+    X(TIME_UNKNOWN, TIME, 1, SOON, "the time is unknown: set it or configure SNTP")                \
+    X(EXPIRED, TIME, 2, OPERATOR, "the certificate has expired: new enrolment is needed")          \
+    X(BUDGET, TIME, 3, LATER, "today's attempts are used up")                                      \
+    X(HELD, TIME, 4, OPERATOR, "renewal is on hold by the operator")                               \
+                                                                                                   \
+    X(COMMAND, CONSOLE, 1, NEVER, "unknown command; try help")                                     \
+    X(PARAMETER, CONSOLE, 2, NEVER, "a parameter is missing or not understood")                    \
+    X(CONFIG_NAME, CONSOLE, 3, NEVER, "no such setting")                                           \
+    X(CONFIG_VALUE, CONSOLE, 4, NEVER, "the value is not allowed for this setting")                \
+    X(LINE_TOO_LONG, CONSOLE, 5, NEVER, "the line is too long")                                    \
+    X(THUMBPRINT, CONSOLE, 6, NEVER, "a thumbprint has exactly 40 hex digits")                     \
+    X(NO_SUCH_CERT, CONSOLE, 7, NEVER, "no stored certificate has this thumbprint")
 
 #define RA_ERROR_ENUM_(name, layer, no, retry, text) RA_E_##name = -(RA_LAYER_##layer * 32 + (no)),
 enum ra_error_code { RA_ERRORS(RA_ERROR_ENUM_) RA_ERROR_END_ = -32768 };

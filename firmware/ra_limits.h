@@ -18,7 +18,8 @@
 #define RA_CERT_MAX 2560 /* bytes of one DER certificate (AD CS with LDAP AIA/CDP: 1.4 to 1.9 KB) */
 #endif
 #ifndef RA_CHAIN_MAX
-#define RA_CHAIN_MAX 6144 /* bytes of a stored chain: issuers' DER certificates, one after the other */
+#define RA_CHAIN_MAX                                                                               \
+    6144 /* bytes of a stored chain: issuers' DER certificates, one after the other */
 #endif
 #define RA_CHAIN_CERTS_MAX 6 /* certificates looked at in one chain or one CMS message */
 #define RA_ANCHORS_MAX 4     /* trust anchors */

@@ -49,20 +49,20 @@ struct nor_model {
     uint32_t size;
 
     /* Set by the caller after nor_model_init, all optional. */
-    uint8_t *touched;   /* (size / unit + 7) / 8 bytes, zeroed: units programmed since erase */
-    uint8_t *shadow;    /* size bytes: the other thing an unstable cell may read as  */
-    uint32_t *wear;     /* erases of each sector                                     */
-    uint32_t polls;     /* polls that say busy after each operation is started       */
-    uint32_t bad_sector;/* this sector, 1-based, fails: see bad_kind; 0: none        */
+    uint8_t *touched;    /* (size / unit + 7) / 8 bytes, zeroed: units programmed since erase */
+    uint8_t *shadow;     /* size bytes: the other thing an unstable cell may read as  */
+    uint32_t *wear;      /* erases of each sector                                     */
+    uint32_t polls;      /* polls that say busy after each operation is started       */
+    uint32_t bad_sector; /* this sector, 1-based, fails: see bad_kind; 0: none        */
     enum { NOR_BAD_ERASE, NOR_BAD_PROGRAM, NOR_BAD_SILENT } bad_kind;
-    uint32_t cut_at;    /* 0: never */
+    uint32_t cut_at; /* 0: never */
     enum nor_cut cut;
-    uint32_t depth;     /* of PREFIX and of an erase: 0 .. 255 of 256 parts of the range */
-    uint32_t seed;      /* of random bits and of unstable reads                      */
+    uint32_t depth; /* of PREFIX and of an erase: 0 .. 255 of 256 parts of the range */
+    uint32_t seed;  /* of random bits and of unstable reads                      */
     uint32_t disturb_at;
     bool unstable;
-    bool fades;         /* an unstable unit may also read erased, and is erased from then on */
-    void *context;      /* for the functions below */
+    bool fades;    /* an unstable unit may also read erased, and is erased from then on */
+    void *context; /* for the functions below */
     void (*on_cut)(void *context);
     /* Called before an operation touches the memory, also before one that will be cut.
      * `size` 0: an erase of the sector at `at`. The test's oracle looks here. */

@@ -404,7 +404,8 @@ static const struct command commands[] = {
     {"help", "help", "this list", run_help},
     {"?", "?", "the same", run_help},
     {"show", "show [credentials|log|version]", "what there is and how it stands", run_show},
-    {"config", "config [list|set NAME VALUE|save]", "settings; save writes them to flash", run_config},
+    {"config", "config [list|set NAME VALUE|save]", "settings; save writes them to flash",
+     run_config},
     {"renew", "renew [all|agent|encryption|THUMBPRINT]", "renew now", run_renew},
     {"time", "time [set YYYY-MM-DDThh:mm:ssZ]", "show or set the time", run_time},
     {"reboot", "reboot", "restart the appliance", run_reboot},
@@ -598,8 +599,7 @@ static bool show_news(struct ra_console *c)
     if (c->events_shown + 1 >= events->next) {
         return false;
     }
-    ra_err e =
-        ra_events_get(events, &c->ra->store, events->next - 2 - c->events_shown, &entry);
+    ra_err e = ra_events_get(events, &c->ra->store, events->next - 2 - c->events_shown, &entry);
     if (e == RA_AGAIN) {
         return false; /* flash is busy: the line being typed comes first */
     }

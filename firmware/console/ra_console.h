@@ -22,8 +22,8 @@
 #include "perennial.h"
 #include "ra_text.h"
 
-#define RA_CONSOLE_LINE 320 /* characters of an input line */
-#define RA_CONSOLE_OUT 1024 /* bytes of output waiting for the serial line */
+#define RA_CONSOLE_LINE 320  /* characters of an input line */
+#define RA_CONSOLE_OUT 1024  /* bytes of output waiting for the serial line */
 #define RA_CONSOLE_PIECE 480 /* bytes one piece prints at most */
 #define RA_CONSOLE_PROMPT "perennial> "
 

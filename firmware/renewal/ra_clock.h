@@ -27,22 +27,16 @@
 /* A step of more than this makes an expiry need a confirmation by the CA. */
 #define RA_CLOCK_JUMP (30 * 86400)
 
-enum ra_time_source {
-    RA_TIME_NONE,
-    RA_TIME_HTTP,
-    RA_TIME_BOARD,
-    RA_TIME_SNTP,
-    RA_TIME_OPERATOR
-};
+enum ra_time_source { RA_TIME_NONE, RA_TIME_HTTP, RA_TIME_BOARD, RA_TIME_SNTP, RA_TIME_OPERATOR };
 
 struct ra_clock {
     const struct hal_clock *hal;
-    int64_t floor;              /* never before this                               */
-    int64_t base;               /* wall time at `base_ms`, or RA_TIME_UNKNOWN      */
+    int64_t floor; /* never before this                               */
+    int64_t base;  /* wall time at `base_ms`, or RA_TIME_UNKNOWN      */
     uint64_t base_ms;
-    int64_t last_known;         /* newest time that flash bears witness to, 0: none */
+    int64_t last_known; /* newest time that flash bears witness to, 0: none */
     enum ra_time_source source;
-    bool jumped;                /* went ahead of last_known by more than RA_CLOCK_JUMP */
+    bool jumped; /* went ahead of last_known by more than RA_CLOCK_JUMP */
 };
 
 void ra_clock_init(struct ra_clock *c, const struct hal_clock *hal);

@@ -212,6 +212,5 @@ bool ra_txn_open(const struct ra_txn *t, const struct ra_slot *slot)
     }
     /* Not the active one: after a rollback that is the older, and the transaction in
      * flash would bring the pair back that was given up. */
-    return t->phase == RA_PHASE_WAIT ? t->generation >= slot->newest
-                                     : t->generation > slot->newest;
+    return t->phase == RA_PHASE_WAIT ? t->generation >= slot->newest : t->generation > slot->newest;
 }

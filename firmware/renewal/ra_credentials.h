@@ -35,9 +35,10 @@
 #include "ra_store.h"
 
 enum ra_role {
-    RA_ROLE_AGENT = 0,      /* Enrollment Agent: template EnrollmentAgentOffline, digitalSignature */
-    RA_ROLE_ENCRYPTION = 1, /* CEP Encryption: template CEPEncryption, keyEncipherment             */
-    RA_ROLES = 2            /* the store has room for RA_ROLES_MAX                                 */
+    RA_ROLE_AGENT = 0, /* Enrollment Agent: template EnrollmentAgentOffline, digitalSignature */
+    RA_ROLE_ENCRYPTION =
+        1,       /* CEP Encryption: template CEPEncryption, keyEncipherment             */
+    RA_ROLES = 2 /* the store has room for RA_ROLES_MAX                                 */
 };
 
 /* "Enrollment Agent", "CEP Encryption". */
@@ -64,9 +65,9 @@ enum ra_record {
 uint16_t ra_generation_id(enum ra_role role, uint32_t generation);
 
 struct ra_slot {
-    uint32_t active;         /* generation that serves, 0: none                   */
-    uint32_t previous;       /* the one before, still usable, 0: none             */
-    uint32_t newest;         /* highest generation ever used                      */
+    uint32_t active;   /* generation that serves, 0: none                   */
+    uint32_t previous; /* the one before, still usable, 0: none             */
+    uint32_t newest;   /* highest generation ever used                      */
     int64_t active_not_before, active_not_after;
     int64_t previous_not_after;
     int64_t probation_until; /* 0: not on probation                               */
@@ -85,23 +86,24 @@ struct ra_commit {
 
 struct ra_txn {
     enum ra_phase phase;
-    uint32_t generation;       /* of the new key and certificate                    */
-    bool alone;                /* the operator asked for this role only             */
-    uint8_t protocol;          /* of the request: 0 AD CS web enrollment            */
+    uint32_t generation;                    /* of the new key and certificate                    */
+    bool alone;                             /* the operator asked for this role only             */
+    uint8_t protocol;                       /* of the request: 0 AD CS web enrollment            */
     char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's                             */
     uint8_t request_sha256[32];             /* of the request last sent             */
     struct ra_budget budget;
-    uint16_t attempts;  /* requests sent in this transaction            */
-    uint16_t failures;  /* in a row, of the last class                  */
-    int64_t started;    /* when it began                                */
-    int64_t submitted;  /* when the request last left                   */
-    int64_t next;       /* not before this time, 0: at once             */
-    ra_err cause;       /* of the last failure, RA_OK: none             */
-    uint32_t hresult;   /* the CA's, 0: none                            */
+    uint16_t attempts;               /* requests sent in this transaction            */
+    uint16_t failures;               /* in a row, of the last class                  */
+    int64_t started;                 /* when it began                                */
+    int64_t submitted;               /* when the request last left                   */
+    int64_t next;                    /* not before this time, 0: at once             */
+    ra_err cause;                    /* of the last failure, RA_OK: none             */
+    uint32_t hresult;                /* the CA's, 0: none                            */
     char peer[RA_PEER_TEXT_MAX + 1]; /* the CA's own words, cleaned     */
 };
 
-#define RA_TXN_SIZE_MAX (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 24 + 2 + 4 + 1 + RA_PEER_TEXT_MAX)
+#define RA_TXN_SIZE_MAX                                                                            \
+    (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 24 + 2 + 4 + 1 + RA_PEER_TEXT_MAX)
 
 /* Both write to `out` and return the number of bytes. */
 size_t ra_commit_encode(const struct ra_commit *c, uint8_t out[RA_COMMIT_SIZE]);

@@ -163,8 +163,8 @@ ra_err ra_events_step(struct ra_events *e, struct ra_store *s)
     ra_err err = RA_OK;
     if (!e->writing) {
         size_t size = encode(entry, record);
-        err = ra_store_put(s, RA_RECORD_EVENT, (uint16_t)(entry->sequence % RA_EVENTS), record,
-                           size);
+        err =
+            ra_store_put(s, RA_RECORD_EVENT, (uint16_t)(entry->sequence % RA_EVENTS), record, size);
         e->writing = err == RA_OK;
         if (err == RA_OK || err == RA_AGAIN || err == RA_E_BUSY || err == RA_E_RANDOM_STATE) {
             return RA_AGAIN;

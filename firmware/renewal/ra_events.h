@@ -20,25 +20,25 @@
 #include "ra_text.h"
 
 /*    name        no  alert  text; the role, cause and detail follow it. Numbers are stored. */
-#define RA_EVENT_KINDS(X)                                                    \
-    X(BEGUN,       1, 0, "renewal begins")                                   \
-    X(PENDING,     3, 0, "the CA makes the request wait")                    \
-    X(ISSUED,      4, 0, "the CA issued the certificate")                    \
-    X(READY,       5, 0, "the new certificate passed every check")           \
-    X(SWITCHED,    6, 0, "the new credential serves now")                    \
-    X(PROVED,      7, 0, "probation ended, the new credential works")        \
-    X(ROLLED_BACK, 8, 1, "back to the old credential")                       \
-    X(FAILED,      9, 1, "renewal failed, will be tried again")              \
-    X(EXPIRED,    10, 1, "the certificate has expired")                      \
-    X(SPLIT,      11, 1, "switched without its partner")                     \
-    X(CONFIG,     12, 0, "configuration saved")                              \
-    X(TIME_SET,   13, 0, "the operator set the time")                        \
-    X(DAMAGED,    14, 1, "a stored record is damaged, an older one serves")  \
-    X(UNCLEAN,    15, 0, "flash was left in the middle of a write, repaired") \
-    X(PROVISIONED,16, 0, "a credential was stored")                          \
-    X(NO_TIME,    17, 1, "the time is unknown, renewal waits for it")        \
-    X(LOST,       18, 1, "the record of what serves cannot be read")         \
-    X(NOT_SAVED,  19, 1, "a change could not be stored")
+#define RA_EVENT_KINDS(X)                                                                          \
+    X(BEGUN, 1, 0, "renewal begins")                                                               \
+    X(PENDING, 3, 0, "the CA makes the request wait")                                              \
+    X(ISSUED, 4, 0, "the CA issued the certificate")                                               \
+    X(READY, 5, 0, "the new certificate passed every check")                                       \
+    X(SWITCHED, 6, 0, "the new credential serves now")                                             \
+    X(PROVED, 7, 0, "probation ended, the new credential works")                                   \
+    X(ROLLED_BACK, 8, 1, "back to the old credential")                                             \
+    X(FAILED, 9, 1, "renewal failed, will be tried again")                                         \
+    X(EXPIRED, 10, 1, "the certificate has expired")                                               \
+    X(SPLIT, 11, 1, "switched without its partner")                                                \
+    X(CONFIG, 12, 0, "configuration saved")                                                        \
+    X(TIME_SET, 13, 0, "the operator set the time")                                                \
+    X(DAMAGED, 14, 1, "a stored record is damaged, an older one serves")                           \
+    X(UNCLEAN, 15, 0, "flash was left in the middle of a write, repaired")                         \
+    X(PROVISIONED, 16, 0, "a credential was stored")                                               \
+    X(NO_TIME, 17, 1, "the time is unknown, renewal waits for it")                                 \
+    X(LOST, 18, 1, "the record of what serves cannot be read")                                     \
+    X(NOT_SAVED, 19, 1, "a change could not be stored")
 
 enum ra_event_kind {
 #define RA_EVENT_KIND_(name, no, alert, text) RA_LOG_##name = no,
@@ -50,12 +50,12 @@ enum ra_event_kind {
 #define RA_EVENT_NO_ROLE 0xffu
 
 struct ra_event_entry {
-    uint32_t sequence; /* 1 is the first ever */
-    int64_t time;      /* RA_TIME_UNKNOWN when it was not known */
-    uint8_t kind;      /* enum ra_event_kind */
-    uint8_t role;      /* enum ra_role or RA_EVENT_NO_ROLE */
-    ra_err cause;      /* RA_OK: none */
-    uint32_t hresult;  /* the CA's, 0: none */
+    uint32_t sequence;                    /* 1 is the first ever */
+    int64_t time;                         /* RA_TIME_UNKNOWN when it was not known */
+    uint8_t kind;                         /* enum ra_event_kind */
+    uint8_t role;                         /* enum ra_role or RA_EVENT_NO_ROLE */
+    ra_err cause;                         /* RA_OK: none */
+    uint32_t hresult;                     /* the CA's, 0: none */
     char detail[RA_EVENT_DETAIL_MAX + 1]; /* a request id, the peer's words; printable ASCII */
 };
 
@@ -64,11 +64,11 @@ struct ra_event_entry {
 struct ra_events {
     struct ra_event_entry queue[RA_EVENT_QUEUE];
     uint8_t first, count;
-    bool writing;      /* queue[first] is being stored */
+    bool writing; /* queue[first] is being stored */
     bool loaded;
-    uint32_t next;     /* sequence number of the next event */
-    uint32_t dropped;  /* events lost because the queue was full */
-    uint32_t shown;    /* events a console may show as they happen: sequence up to here were queued */
+    uint32_t next;    /* sequence number of the next event */
+    uint32_t dropped; /* events lost because the queue was full */
+    uint32_t shown; /* events a console may show as they happen: sequence up to here were queued */
 };
 
 void ra_events_init(struct ra_events *e);

@@ -27,12 +27,12 @@
 struct ra_gates_input {
     enum ra_role role;
     const struct ra_config *config;
-    const struct ra_cert *old;    /* the certificate being renewed                  */
-    struct ra_span key;           /* SubjectPublicKeyInfo of the stored new key     */
-    const struct ra_span *certs;  /* what the CA sent, any order, the new one among them */
+    const struct ra_cert *old;   /* the certificate being renewed                  */
+    struct ra_span key;          /* SubjectPublicKeyInfo of the stored new key     */
+    const struct ra_span *certs; /* what the CA sent, any order, the new one among them */
     size_t cert_count;
-    int64_t now;                  /* known                                          */
-    struct ra_key *work;          /* scratch for one public key                     */
+    int64_t now;         /* known                                          */
+    struct ra_key *work; /* scratch for one public key                     */
 };
 
 /* Pick the issued certificate by its public key and pass it through gates 1 to

@@ -190,8 +190,8 @@ static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
 {
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_renewal *r = &ra->renewal[i];
-        if (i == (unsigned)role || ra->commit.slot[i].active == 0 ||
-            r->state == RA_STATE_EXPIRED || r->state == RA_STATE_EMPTY) {
+        if (i == (unsigned)role || ra->commit.slot[i].active == 0 || r->state == RA_STATE_EXPIRED ||
+            r->state == RA_STATE_EMPTY) {
             continue;
         }
         if (r->state == RA_STATE_READY) {

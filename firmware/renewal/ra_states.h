@@ -18,29 +18,29 @@
 #include <stdint.h>
 
 /*    name          works  text: what the console shows */
-#define RA_STATES(X)                                                                    \
-    X(RESUME,       1, "taking up where it stopped")                                    \
-    X(EMPTY,        0, "no credential")                                                 \
-    X(IDLE,         0, "serving")                                                       \
-    X(KEYGEN,       1, "making a key")                                                  \
-    X(SAVE_KEY,     1, "storing the key")                                               \
-    X(BUILD,        1, "building the request")                                          \
-    X(SAVE_ATTEMPT, 1, "storing the attempt")                                           \
-    X(SUBMIT,       1, "submitting the request")                                        \
-    X(SAVE_ID,      1, "storing the request id")                                        \
-    X(PENDING,      0, "waiting for the CA manager")                                    \
-    X(POLL,         1, "asking the CA")                                                 \
-    X(FETCH,        1, "fetching the certificate")                                      \
-    X(CHECK,        1, "checking the certificate")                                      \
-    X(STAGE,        1, "storing the certificate")                                       \
-    X(SELF_TEST,    1, "testing key and certificate")                                   \
-    X(READY,        0, "ready, waiting for the partner")                                \
-    X(COMMIT,       1, "switching")                                                     \
-    X(PROBATION,    0, "serving, on probation")                                         \
-    X(ROLLBACK,     1, "going back to the old pair")                                    \
-    X(SAVE_FAILURE, 1, "storing the failure")                                           \
-    X(BACKOFF,      0, "waiting to try again")                                          \
-    X(EXPIRED,      0, "expired: needs new enrolment")
+#define RA_STATES(X)                                                                               \
+    X(RESUME, 1, "taking up where it stopped")                                                     \
+    X(EMPTY, 0, "no credential")                                                                   \
+    X(IDLE, 0, "serving")                                                                          \
+    X(KEYGEN, 1, "making a key")                                                                   \
+    X(SAVE_KEY, 1, "storing the key")                                                              \
+    X(BUILD, 1, "building the request")                                                            \
+    X(SAVE_ATTEMPT, 1, "storing the attempt")                                                      \
+    X(SUBMIT, 1, "submitting the request")                                                         \
+    X(SAVE_ID, 1, "storing the request id")                                                        \
+    X(PENDING, 0, "waiting for the CA manager")                                                    \
+    X(POLL, 1, "asking the CA")                                                                    \
+    X(FETCH, 1, "fetching the certificate")                                                        \
+    X(CHECK, 1, "checking the certificate")                                                        \
+    X(STAGE, 1, "storing the certificate")                                                         \
+    X(SELF_TEST, 1, "testing key and certificate")                                                 \
+    X(READY, 0, "ready, waiting for the partner")                                                  \
+    X(COMMIT, 1, "switching")                                                                      \
+    X(PROBATION, 0, "serving, on probation")                                                       \
+    X(ROLLBACK, 1, "going back to the old pair")                                                   \
+    X(SAVE_FAILURE, 1, "storing the failure")                                                      \
+    X(BACKOFF, 0, "waiting to try again")                                                          \
+    X(EXPIRED, 0, "expired: needs new enrolment")
 
 enum ra_state {
 #define RA_STATE_ENUM_(name, works, text) RA_STATE_##name,
@@ -50,18 +50,18 @@ enum ra_state {
 };
 
 /*    name     what happened */
-#define RA_EVENTS_LIST(X)                                                               \
-    X(DONE,    "the state's work is done")                                              \
-    X(FAILED,  "the state's work failed; the cause is kept")                            \
-    X(DUE,     "the renewal window is open, or the operator asks")                      \
-    X(TIMER,   "the waiting time is over")                                              \
-    X(ISSUED,  "the CA issued")                                                         \
-    X(WAITING, "the CA makes us wait")                                                  \
-    X(GO,      "the partner is ready or no longer waited for")                          \
-    X(PROVED,  "the appliance used the new credential with success")                    \
-    X(BROKEN,  "the new credential fails")                                              \
-    X(EXPIRE,  "the active certificate has expired")                                    \
-    X(VALID,   "the active certificate is valid after all: the clock was corrected")    \
+#define RA_EVENTS_LIST(X)                                                                          \
+    X(DONE, "the state's work is done")                                                            \
+    X(FAILED, "the state's work failed; the cause is kept")                                        \
+    X(DUE, "the renewal window is open, or the operator asks")                                     \
+    X(TIMER, "the waiting time is over")                                                           \
+    X(ISSUED, "the CA issued")                                                                     \
+    X(WAITING, "the CA makes us wait")                                                             \
+    X(GO, "the partner is ready or no longer waited for")                                          \
+    X(PROVED, "the appliance used the new credential with success")                                \
+    X(BROKEN, "the new credential fails")                                                          \
+    X(EXPIRE, "the active certificate has expired")                                                \
+    X(VALID, "the active certificate is valid after all: the clock was corrected")                 \
     X(CHANGED, "the credential was put into or taken out of the store")
 
 enum ra_event {
@@ -104,9 +104,9 @@ struct ra_found {
 };
 
 struct ra_recovery {
-    uint8_t phase_from, phase_to;                     /* inclusive range of enum ra_phase */
-    uint8_t active, key, cert, waiting, probation;    /* enum ra_tri */
-    uint8_t to;                                       /* enum ra_state */
+    uint8_t phase_from, phase_to;                  /* inclusive range of enum ra_phase */
+    uint8_t active, key, cert, waiting, probation; /* enum ra_tri */
+    uint8_t to;                                    /* enum ra_state */
     const char *why;
 };
 

@@ -50,8 +50,8 @@ ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct
 {
     uint8_t der[RA_KEY_DER_MAX];
     size_t size = 0;
-    ra_err e = ra_read(ra, RA_RECORD_KEY, ra_generation_id(role, generation), der, sizeof der,
-                       &size);
+    ra_err e =
+        ra_read(ra, RA_RECORD_KEY, ra_generation_id(role, generation), der, sizeof der, &size);
     if (e == RA_OK) {
         e = ra_key_from_der(key, der, size);
     }
@@ -62,15 +62,14 @@ ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct
 static ra_err load_old_cert(struct ra *ra, enum ra_role role, struct ra_cert *cert)
 {
     uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
-    ra_err e = ra_read(ra, RA_RECORD_CERT, id, ra->old_cert, sizeof ra->old_cert,
-                       &ra->old_cert_size);
+    ra_err e =
+        ra_read(ra, RA_RECORD_CERT, id, ra->old_cert, sizeof ra->old_cert, &ra->old_cert_size);
     return e == RA_OK ? ra_cert_parse(cert, ra->old_cert, ra->old_cert_size) : e;
 }
 
 /* Whether key and certificate of a generation can be read and belong together.
  * `cert` is then parsed, in ra->old_cert. */
-static ra_err read_pair(struct ra *ra, enum ra_role role, uint32_t generation,
-                        struct ra_cert *cert)
+static ra_err read_pair(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_cert *cert)
 {
     uint8_t spki[RA_SPKI_MAX];
     size_t spki_size = 0;
@@ -192,8 +191,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 static ra_err start_keygen(struct ra *ra, enum ra_role role)
 {
     struct ra_cert old;
-    uint8_t wanted =
-        role == RA_ROLE_ENCRYPTION ? ra->config.encryption_key : ra->config.agent_key;
+    uint8_t wanted = role == RA_ROLE_ENCRYPTION ? ra->config.encryption_key : ra->config.agent_key;
     enum ra_key_alg alg = (enum ra_key_alg)wanted;
     ra_err e = load_old_cert(ra, role, &old);
     if (e == RA_OK && alg == RA_KEY_NONE) {
@@ -245,9 +243,9 @@ static int work_save_key(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = renewal(ra, role);
     *wait_ms = WAIT_FLASH_MS;
     if (r->sub == 0) {
-        ra_err e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_KEY,
-                            ra_generation_id(role, r->txn.generation), ra->request,
-                            ra->scratch_size);
+        ra_err e =
+            ra_write(ra, RA_WRITER_WORK, RA_RECORD_KEY, ra_generation_id(role, r->txn.generation),
+                     ra->request, ra->scratch_size);
         if (e != RA_AGAIN) {
             wipe_scratch(ra);
             r->txn.phase = RA_PHASE_KEY;
@@ -305,16 +303,16 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
         note_template(ra, &old);
         return ra_csr_begin(&in, ra->request, sizeof ra->request, &ra->request_span);
     case 3:
-        return ra_csr_sign(ra->request, sizeof ra->request, ra->request_span, &ra->key,
-                           &ra->random, RA_HASH_SHA256, &ra->request_span);
+        return ra_csr_sign(ra->request, sizeof ra->request, ra->request_span, &ra->key, &ra->random,
+                           RA_HASH_SHA256, &ra->request_span);
     case 4:
         return ra_load_key(ra, role, ra->commit.slot[role].active, &ra->key);
     case 5: /* the old certificate is still where step 2 put it */
         e = ra_cert_parse(&old, ra->old_cert, ra->old_cert_size);
-        return e != RA_OK ? e
-                          : ra_cms_renewal_build(ra->request, sizeof ra->request,
-                                                 ra->request_span, &old, &ra->key, &ra->random,
-                                                 RA_HASH_SHA256, &ra->request_span);
+        return e != RA_OK
+                   ? e
+                   : ra_cms_renewal_build(ra->request, sizeof ra->request, ra->request_span, &old,
+                                          &ra->key, &ra->random, RA_HASH_SHA256, &ra->request_span);
     default:
         e = ra_hash(RA_HASH_SHA256, ra->request_span.p, ra->request_span.size, digest);
         memcpy(r->txn.request_sha256, digest, sizeof r->txn.request_sha256);
@@ -545,8 +543,8 @@ static ra_err read_certificates(struct ra *ra)
     }
     /* The body lies in the reply buffer: it may be rearranged there, up to its end. */
     size_t at = (size_t)(result->data.p - ra->reply);
-    return ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at,
-                        ra->check.certs, RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
+    return ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at, ra->check.certs,
+                        RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
 }
 
 static ra_err check_gates(struct ra *ra, enum ra_role role)
@@ -667,9 +665,9 @@ static int work_stage(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     *wait_ms = WAIT_FLASH_MS;
     switch (r->sub) {
     case 0:
-        e = leaf.size > RA_CERT_MAX ? RA_E_LIMIT
-                                    : ra_write(ra, RA_WRITER_WORK, RA_RECORD_CERT, id, leaf.p,
-                                               leaf.size);
+        e = leaf.size > RA_CERT_MAX
+                ? RA_E_LIMIT
+                : ra_write(ra, RA_WRITER_WORK, RA_RECORD_CERT, id, leaf.p, leaf.size);
         break;
     case 1:
         e = gather_issuers(ra, ra->request, sizeof ra->request, &ra->scratch_size);
@@ -726,26 +724,25 @@ static ra_err self_test_step(struct ra *ra, enum ra_role role)
         }
         e = ra_key_from_spki(&ra->key, cert.spki.p, cert.spki.size);
         return e != RA_OK ? e
-                          : ra_key_encrypt(&ra->key, &ra->random, RA_PAD_PKCS1,
-                                           cert.serial.p, cert.serial.size, ra->request,
-                                           RA_SIGNATURE_MAX, &ra->scratch_size);
+                          : ra_key_encrypt(&ra->key, &ra->random, RA_PAD_PKCS1, cert.serial.p,
+                                           cert.serial.size, ra->request, RA_SIGNATURE_MAX,
+                                           &ra->scratch_size);
     case 3:
         return ra_load_key(ra, role, r->txn.generation, &ra->key);
     case 4: { /* one private-key operation */
         uint8_t digest[RA_HASH_SIZE_MAX];
         uint8_t *plain = ra->request + RA_SIGNATURE_MAX;
         if (role == RA_ROLE_ENCRYPTION) {
-            e = ra_key_decrypt(&ra->key, &ra->random, RA_PAD_PKCS1,
-                               ra->request, ra->scratch_size, plain, RA_SIGNATURE_MAX,
-                               &size);
-            bool same = e == RA_OK && size == cert.serial.size &&
-                        memcmp(plain, cert.serial.p, size) == 0;
+            e = ra_key_decrypt(&ra->key, &ra->random, RA_PAD_PKCS1, ra->request, ra->scratch_size,
+                               plain, RA_SIGNATURE_MAX, &size);
+            bool same =
+                e == RA_OK && size == cert.serial.size && memcmp(plain, cert.serial.p, size) == 0;
             return same ? RA_OK : RA_E_GATE_SELF_TEST;
         }
         e = ra_hash(RA_HASH_SHA256, cert.der.p, cert.der.size, digest);
         return e != RA_OK ? e
-                          : ra_key_sign(&ra->key, &ra->random, RA_HASH_SHA256, digest,
-                                        ra->request, RA_SIGNATURE_MAX, &ra->scratch_size);
+                          : ra_key_sign(&ra->key, &ra->random, RA_HASH_SHA256, digest, ra->request,
+                                        RA_SIGNATURE_MAX, &ra->scratch_size);
     }
     default:
         if (role == RA_ROLE_ENCRYPTION) {
@@ -757,8 +754,8 @@ static ra_err self_test_step(struct ra *ra, enum ra_role role)
                 e = ra_key_from_spki(&ra->key, cert.spki.p, cert.spki.size);
             }
             return e != RA_OK ? e
-                              : ra_key_verify(&ra->key, RA_HASH_SHA256, digest,
-                                              ra->request, ra->scratch_size);
+                              : ra_key_verify(&ra->key, RA_HASH_SHA256, digest, ra->request,
+                                              ra->scratch_size);
         }
     }
 }

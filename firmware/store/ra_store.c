@@ -5,18 +5,18 @@
 #include "ra_crc.h"
 #include "ra_hash.h"
 
-#define HEAD 20u         /* bytes of a header, of a record or a bank */
-#define HEAD_CRC 16u     /* where its CRC is, over all before it     */
+#define HEAD 20u     /* bytes of a header, of a record or a bank */
+#define HEAD_CRC 16u /* where its CRC is, over all before it     */
 #define MAGIC 0x5261u
 #define BANK_MAGIC 0x314b4e42u
 #define SEQ_MAX 0xfffffff0u /* no device gets there; a larger one is not ours */
-#define SLOTS 4u         /* BANK READY BANK' READY' */
-#define PIECE 64u        /* bytes read at once onto the stack        */
-#define SLICE 512u       /* bytes read in one step                   */
-#define CHUNK 256u       /* bytes programmed at once at most         */
-#define TRIES 3u         /* of one bank before it is passed over     */
-#define BACK_SECTORS 64u /* where a bank may begin that overlaps another */
-#define KEY_BYTES 4u     /* of one name in a drop */
+#define SLOTS 4u            /* BANK READY BANK' READY' */
+#define PIECE 64u           /* bytes read at once onto the stack        */
+#define SLICE 512u          /* bytes read in one step                   */
+#define CHUNK 256u          /* bytes programmed at once at most         */
+#define TRIES 3u            /* of one bank before it is passed over     */
+#define BACK_SECTORS 64u    /* where a bank may begin that overlaps another */
+#define KEY_BYTES 4u        /* of one name in a drop */
 
 enum { TYPE_SETTLED = 0xf1, TYPE_READY = 0xf2, TYPE_DROP = 0xf3, TYPE_STEADY = 0xf4 };
 
@@ -51,7 +51,7 @@ enum { WALK_RECORD, WALK_MORE, WALK_END };
 enum walk_mode { WALK_LIST, WALK_OLDER, WALK_SEARCH };
 
 _Static_assert(RA_RECORD_MAX + RA_SEAL_OVERHEAD <= 0xffff, "a record's size has 16 bits");
-_Static_assert(RA_STORE_DROP_MAX * KEY_BYTES <= PIECE, "the names of a drop are read at once");
+_Static_assert(RA_STORE_DROP_MAX *KEY_BYTES <= PIECE, "the names of a drop are read at once");
 
 /* --- bytes -------------------------------------------------------------- */
 
@@ -329,8 +329,8 @@ static bool walk_take(struct ra_store *s, const struct ra_store_bank_ *b, struct
 }
 
 /* One window of bytes in which no header is where it should be. */
-static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b,
-                       struct ra_store_walk_ *w, struct ra_store_entry_ *e)
+static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b, struct ra_store_walk_ *w,
+                       struct ra_store_entry_ *e)
 {
     uint8_t p[PIECE + HEAD];
     uint32_t unit = s->flash->program_unit;
@@ -721,7 +721,8 @@ static bool torn_settled(struct ra_store *s, const struct ra_store_entry_ *next)
     head_write(whole, &s->active, &e);
     read_at(s, e.at, found, HEAD);
     for (unsigned i = 0; i < HEAD; i++) {
-        uint8_t too_much = (uint8_t)((found[i] ^ s->flash->erased) & ~(whole[i] ^ s->flash->erased));
+        uint8_t too_much =
+            (uint8_t)((found[i] ^ s->flash->erased) & ~(whole[i] ^ s->flash->erased));
         if (too_much != 0) {
             return false;
         }
@@ -944,7 +945,8 @@ static ra_err io_run(struct ra_store *s)
 static void io_header(struct ra_store *s, const struct ra_store_bank_ *b, uint32_t offset,
                       uint8_t type, uint32_t crc)
 {
-    struct ra_store_entry_ e = {.at = b->base + offset, .seq = s->next_seq, .crc = crc, .type = type};
+    struct ra_store_entry_ e = {
+        .at = b->base + offset, .seq = s->next_seq, .crc = crc, .type = type};
     memset(s->chunk, s->flash->erased, s->head);
     head_write(s->chunk, b, &e);
     io_begin(s, e.at, s->chunk, s->head);
@@ -1690,7 +1692,12 @@ static ra_err get_entry(struct ra_store *s, const struct ra_store_entry_ *e, uin
     if (cap < *size) {
         return RA_E_SPACE;
     }
-    if (get_read(s, e, out, ends) != e->crc && get_read(s, e, out, ends) != e->crc) {
+    /* Twice, since a cell that a cut left in between may read well the second time. */
+    bool good = get_read(s, e, out, ends) == e->crc;
+    if (!good) {
+        good = get_read(s, e, out, ends) == e->crc;
+    }
+    if (!good) {
         return RA_AGAIN;
     }
     if (!sealed) {
@@ -1744,8 +1751,8 @@ ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, si
     struct ra_store_entry_ e = s->entry[i];
     ra_err err = get_entry(s, &e, out, cap, size);
     while (err == RA_AGAIN) {
-        err = get_older(s, name_of(type, id), &e) ? get_entry(s, &e, out, cap, size)
-                                                  : RA_E_NOT_FOUND;
+        err =
+            get_older(s, name_of(type, id), &e) ? get_entry(s, &e, out, cap, size) : RA_E_NOT_FOUND;
     }
     if (err != RA_OK) {
         if (cap > 0 && err != RA_E_SPACE) {
@@ -1829,14 +1836,17 @@ void ra_store_info(const struct ra_store *s, struct ra_store_info *info)
 
 /* --- limits and geometry ------------------------------------------------------ */
 
-#define TXN_MAX 512    /* a transaction or a commit, with room to grow */
+#define TXN_MAX 512 /* a transaction or a commit, with room to grow */
 #define CONFIG_MAX 2048
 #define EVENT_MAX 192
 
 static const struct ra_store_need build_needs[] = {
-    {RA_ROLES_MAX * 3, RA_KEY_DER_MAX}, {RA_ROLES_MAX * 3, RA_CERT_MAX},
-    {RA_ROLES_MAX * 3, RA_CHAIN_MAX},   {RA_ROLES_MAX + 1, TXN_MAX},
-    {RA_ANCHORS_MAX, RA_CERT_MAX},      {1, CONFIG_MAX},
+    {RA_ROLES_MAX * 3, RA_KEY_DER_MAX},
+    {RA_ROLES_MAX * 3, RA_CERT_MAX},
+    {RA_ROLES_MAX * 3, RA_CHAIN_MAX},
+    {RA_ROLES_MAX + 1, TXN_MAX},
+    {RA_ANCHORS_MAX, RA_CERT_MAX},
+    {1, CONFIG_MAX},
     {RA_EVENTS, EVENT_MAX},
 };
 
@@ -1846,8 +1856,8 @@ _Static_assert(RA_ROLES_MAX * 10 + 1 + RA_ANCHORS_MAX + 1 + RA_EVENTS <= RA_STOR
 uint32_t ra_store_bank_bytes(const struct hal_flash *flash, const struct ra_store_need *needs,
                              size_t count)
 {
-    uint32_t sum = 8u * in_units(flash, HEAD) +
-                   in_units(flash, HEAD + RA_STORE_DROP_MAX * KEY_BYTES);
+    uint32_t sum =
+        8u * in_units(flash, HEAD) + in_units(flash, HEAD + RA_STORE_DROP_MAX * KEY_BYTES);
     uint32_t largest = 0;
     if (needs == NULL) {
         needs = build_needs;

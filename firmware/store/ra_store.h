@@ -124,22 +124,22 @@ struct ra_store_cursor {
 
 /* What is shown to an operator, and counted by tests. */
 struct ra_store_info {
-    uint32_t bank_bytes;  /* of the active bank, 0: none yet                    */
-    uint32_t bank_base;   /* its first byte's address                           */
-    uint32_t bank_seq;    /* its sequence number: copies made in the flash's life */
-    uint32_t banks;       /* how many the region has room for                   */
-    uint32_t used;        /* bytes of the active bank's log                     */
-    uint32_t live;        /* of them, needed for the live records               */
-    uint32_t records;     /* live records                                       */
-    uint32_t next_seq;    /* of the next put                                    */
-    uint32_t programmed;  /* bytes programmed since init                        */
-    uint32_t programs;    /* program calls since init                           */
-    uint32_t erases;      /* sectors erased since init                          */
-    uint32_t repaired;    /* headers put right since init                       */
-    uint32_t damaged;     /* see ra_store_damaged                               */
-    uint32_t worn;        /* banks passed over since init                       */
-    bool unclean;         /* see ra_store_was_unclean                           */
-    bool sealed;          /* a device key is there                              */
+    uint32_t bank_bytes; /* of the active bank, 0: none yet                    */
+    uint32_t bank_base;  /* its first byte's address                           */
+    uint32_t bank_seq;   /* its sequence number: copies made in the flash's life */
+    uint32_t banks;      /* how many the region has room for                   */
+    uint32_t used;       /* bytes of the active bank's log                     */
+    uint32_t live;       /* of them, needed for the live records               */
+    uint32_t records;    /* live records                                       */
+    uint32_t next_seq;   /* of the next put                                    */
+    uint32_t programmed; /* bytes programmed since init                        */
+    uint32_t programs;   /* program calls since init                           */
+    uint32_t erases;     /* sectors erased since init                          */
+    uint32_t repaired;   /* headers put right since init                       */
+    uint32_t damaged;    /* see ra_store_damaged                               */
+    uint32_t worn;       /* banks passed over since init                       */
+    bool unclean;        /* see ra_store_was_unclean                           */
+    bool sealed;         /* a device key is there                              */
 };
 
 struct ra_store_entry_ { /* one live record */

@@ -13,7 +13,7 @@ unsigned long memo_hits, memo_misses;
 
 /* What the linker calls instead of NAME, and what it calls NAME. */
 #define WRAP(type, name, args)                                                                     \
-    type __wrap_##name args; /* NOLINT(bugprone-reserved-identifier,cert-*) */                      \
+    type __wrap_##name args; /* NOLINT(bugprone-reserved-identifier,cert-*) */                     \
     type __real_##name args  /* NOLINT(bugprone-reserved-identifier,cert-*) */
 
 WRAP(ra_err, ra_key_sign,
@@ -30,8 +30,7 @@ WRAP(ra_err, ra_key_decrypt,
       const uint8_t *in, size_t in_size, uint8_t *out, size_t cap, size_t *size));
 WRAP(ra_err, ra_key_from_der, (struct ra_key * key, const uint8_t *der, size_t size));
 WRAP(ra_err, ra_key_to_der, (const struct ra_key *key, uint8_t *out, size_t cap, size_t *size));
-WRAP(ra_err, ra_keygen_step,
-     (struct ra_keygen * g, struct ra_random *random, struct ra_key *out));
+WRAP(ra_err, ra_keygen_step, (struct ra_keygen * g, struct ra_random *random, struct ra_key *out));
 
 struct entry {
     uint64_t a, b; /* 0, 0: free */

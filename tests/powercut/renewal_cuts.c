@@ -40,7 +40,8 @@ static struct world worlds[DEPTH_MAX + 1];
 static struct tap taps[DEPTH_MAX + 1];
 static uint8_t shadows[DEPTH_MAX + 1][WORLD_FLASH_MAX];
 
-static const char *const kind_names[] = {"before", "after", "prefix", "all-but-last", "random-bits"};
+static const char *const kind_names[] = {"before", "after", "prefix", "all-but-last",
+                                         "random-bits"};
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 
 static struct {
@@ -51,7 +52,7 @@ static struct {
 } here;
 
 static unsigned planned, fired, seconds_planned, seconds_fired, failures, real, operations;
-static uint32_t seed = 1, second_in = 400;
+static uint32_t seed, first_seed = 1, second_in = 400;
 static const char *only_story;
 static unsigned only_operation, only_kind;
 
@@ -208,8 +209,10 @@ static void recover(unsigned depth, const struct ra_commit *now, const struct ra
         fail("another generation is served, or the roles have parted");
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
-        bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
-        given_up[i] = rolled_back ? w->ca.last_id : 0;
+        if (depth == 1) {
+            bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
+            given_up[i] = rolled_back ? w->ca.last_id : 0;
+        }
         (void)world_serves(w, (enum ra_role)i);
     }
     check(w, "after the cut");
@@ -225,9 +228,14 @@ static void recover(unsigned depth, const struct ra_commit *now, const struct ra
     struct ra_commit last = w->ra.commit;
     second_in = depth == 1 ? 0 : second_in; /* what follows is not part of the recovery */
     world_boot(w);
-    if (!same_generations(&w->ra.commit, &last) || ra_store_was_unclean(&w->ra.store) ||
-        ra_store_damaged(&w->ra.store) != 0) {
-        fail("not the same, or not clean, after one more reset");
+    if (!same_generations(&w->ra.commit, &last)) {
+        fail("after one more reset others are served");
+    }
+    if (ra_store_was_unclean(&w->ra.store)) {
+        fail("unclean after one more reset, though it was settled");
+    }
+    if (ra_store_damaged(&w->ra.store) != 0) {
+        fail("damage reported after one more reset");
     }
     check(w, "after one more reset");
 }
@@ -250,6 +258,8 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     }
     memcpy(kept_given_up, given_up, sizeof given_up);
     if (depth == 0) {
+        /* Each cut has random numbers of its own, so that it can be had again alone. */
+        seed = first_seed * 2654435761u + here.operation * 40503u + kind * 7u + unstable;
         here.kind = kind;
         here.second = 0;
         here.unstable = unstable;
@@ -428,7 +438,7 @@ int main(int argc, char *argv[])
     unsigned passed = 0, failed = 0;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seed") == 0) {
-            seed = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+            first_seed = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--second") == 0) {
             second_in = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--only") != 0 || !read_only(argv[i + 1])) {
@@ -436,7 +446,7 @@ int main(int argc, char *argv[])
         }
     }
     world_at_abort = at_abort;
-    printf("seed %u\n", (unsigned)seed);
+    printf("seed %u\n", (unsigned)first_seed);
     for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
         if (only_story != NULL && strcmp(only_story, stories[i].name) != 0) {
             continue;
@@ -452,7 +462,8 @@ int main(int argc, char *argv[])
         (void)fflush(stdout);
         *(failures != failures_before ? &failed : &passed) += 1;
     }
-    printf("power cuts in whole renewals: planned %u, fired %u; during recovery: planned %u, fired %u; "
+    printf("power cuts in whole renewals: planned %u, fired %u; during recovery: planned %u, fired "
+           "%u; "
            "%u of them by wolfSSL alone\n",
            planned, fired, seconds_planned, seconds_fired, real);
     if (planned != fired || seconds_planned != seconds_fired || planned == 0) {

@@ -280,8 +280,8 @@ static void issue_by_mode(struct fake_ca *ca, struct fake_ca_request *r, enum fa
     case FAKE_CA_WRONG_KEY: {
         struct ra_key key;
         size_t size = 0;
-        const struct world_blob *b = world_blob(
-            r->role == RA_ROLE_AGENT ? "agent_new2.key" : "encryption_new2.key");
+        const struct world_blob *b =
+            world_blob(r->role == RA_ROLE_AGENT ? "agent_new2.key" : "encryption_new2.key");
         must(ra_key_from_der(&key, b->p, b->size) == RA_OK, b->name);
         must(ra_key_spki(&key, other, sizeof other, &size) == RA_OK, b->name);
         v.spki = (struct ra_span){other, size};
@@ -428,9 +428,10 @@ struct page {
 
 static const char *issued_page(struct page *p, uint32_t id)
 {
-    (void)snprintf(p->text, sizeof p->text,
-                   TOP "<P ID=locInfo>Here.</P><A Href=\"certnew.cer?ReqID=%u&amp;Enc=bin\">Load</A>" END,
-                   (unsigned)id);
+    (void)snprintf(
+        p->text, sizeof p->text,
+        TOP "<P ID=locInfo>Here.</P><A Href=\"certnew.cer?ReqID=%u&amp;Enc=bin\">Load</A>" END,
+        (unsigned)id);
     return p->text;
 }
 
@@ -656,6 +657,17 @@ static size_t give(struct fake_ca *ca, int64_t now, uint32_t id, bool chain,
     return reply_bytes(ca, now, 200, "", "application/pkix-cert", body, size, reply);
 }
 
+/* A request line of `head`, a decimal id and `tail`. */
+static bool asks_for(const char *request, const char *head, const char *tail, unsigned *id)
+{
+    char *end;
+    if (strncmp(request, head, strlen(head)) != 0) {
+        return false;
+    }
+    *id = (unsigned)strtoul(request + strlen(head), &end, 10);
+    return end != request + strlen(head) && strncmp(end, tail, strlen(tail)) == 0;
+}
+
 static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t size,
                     uint8_t reply[FAKE_CA_REPLY_MAX])
 {
@@ -668,11 +680,11 @@ static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t
         const char *body = end + 4;
         return submit(ca, now, body, size - (size_t)(body - request), reply);
     }
-    if (sscanf(request, "GET /certsrv/certnew.cer?ReqID=%u&Enc=b64 HTTP/1.1\r\n", &id) == 1) {
+    if (asks_for(request, "GET /certsrv/certnew.cer?ReqID=", "&Enc=b64 HTTP/1.1\r\n", &id)) {
         ca->polls++;
         return give(ca, now, id, false, reply);
     }
-    if (sscanf(request, "GET /certsrv/certnew.p7b?ReqID=%u&Enc=bin HTTP/1.1\r\n", &id) == 1) {
+    if (asks_for(request, "GET /certsrv/certnew.p7b?ReqID=", "&Enc=bin HTTP/1.1\r\n", &id)) {
         ca->fetches++;
         return give(ca, now, id, true, reply);
     }

@@ -31,15 +31,15 @@ enum fake_ca_mode {
     FAKE_CA_ISSUE,
     FAKE_CA_PEND,
     FAKE_CA_DENY,
-    FAKE_CA_ERROR,         /* with `hresult`                                          */
-    FAKE_CA_WRONG_KEY,     /* from here on: issued, with a defect                     */
-    FAKE_CA_WRONG_ROLE,    /* key usage and template of the other role                */
-    FAKE_CA_SAME,          /* the certificate that was to be renewed                  */
-    FAKE_CA_EXPIRED,       /* yesterday                                               */
-    FAKE_CA_NOT_YET,       /* valid in three days                                     */
-    FAKE_CA_SOON,          /* valid in two hours: no defect                           */
-    FAKE_CA_SHORT,         /* 60 days, beyond the old one's end                       */
-    FAKE_CA_NOT_LONGER,    /* ends with the old one                                   */
+    FAKE_CA_ERROR,      /* with `hresult`                                          */
+    FAKE_CA_WRONG_KEY,  /* from here on: issued, with a defect                     */
+    FAKE_CA_WRONG_ROLE, /* key usage and template of the other role                */
+    FAKE_CA_SAME,       /* the certificate that was to be renewed                  */
+    FAKE_CA_EXPIRED,    /* yesterday                                               */
+    FAKE_CA_NOT_YET,    /* valid in three days                                     */
+    FAKE_CA_SOON,       /* valid in two hours: no defect                           */
+    FAKE_CA_SHORT,      /* 60 days, beyond the old one's end                       */
+    FAKE_CA_NOT_LONGER, /* ends with the old one                                   */
     FAKE_CA_OTHER_SUBJECT,
     FAKE_CA_IS_CA,
     FAKE_CA_UNTRUSTED,     /* by a stranger of the issuing CA's name                  */
@@ -57,7 +57,7 @@ enum fake_ca_net {
     FAKE_NET_GARBAGE,    /* not HTTP                                  */
     FAKE_NET_PAGE,       /* a page of something else                  */
     FAKE_NET_401,
-    FAKE_NET_503,        /* with Retry-After: retry_after             */
+    FAKE_NET_503, /* with Retry-After: retry_after             */
     FAKE_NET_KINDS
 };
 
@@ -78,7 +78,7 @@ struct fake_ca {
     enum fake_ca_net net;
     uint32_t hresult;
     uint32_t retry_after;
-    bool no_date; /* replies have no Date */
+    bool no_date;        /* replies have no Date */
     int64_t clock_error; /* of its Date */
     uint16_t life_days;
     uint32_t round_to; /* notBefore is a multiple of so many seconds */

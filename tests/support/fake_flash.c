@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The model belongs to the host board, and is as good on a Cortex-M. */
-#include "../../boards/host/nor_model.c"
+#include "../../boards/host/nor_model.c" /* NOLINT(bugprone-suspicious-include) */
 
 static uint8_t memory[FAKE_FLASH_BYTES];
 static uint8_t shadow[FAKE_FLASH_BYTES];
@@ -16,9 +16,9 @@ static struct {
 uint32_t fake_flash_wear[FAKE_FLASH_SECTORS];
 
 const struct fake_geometry fake_geometries[FAKE_GEOMETRIES] = {
-    {512, 64, 1, 1, 0xff},        {512, 48, 4, 64, 0x00},      {1024, 24, 8, 8, 0xff},
-    {4096, 6, 16, 256, 0xff},     {4096, 16, 32, 32, 0x00},    {8192, 3, 2, 512, 0xff},
-    {16384, 2, 256, 256, 0xff},   {16384, 5, 128, 4096, 0x00}, {65536, 2, 16, 256, 0xff},
+    {512, 64, 1, 1, 0xff},      {512, 48, 4, 64, 0x00},      {1024, 24, 8, 8, 0xff},
+    {4096, 6, 16, 256, 0xff},   {4096, 16, 32, 32, 0x00},    {8192, 3, 2, 512, 0xff},
+    {16384, 2, 256, 256, 0xff}, {16384, 5, 128, 4096, 0x00}, {65536, 2, 16, 256, 0xff},
     {131072, 2, 8, 1024, 0x00},
 };
 

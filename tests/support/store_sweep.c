@@ -23,8 +23,8 @@ struct value {
 struct world {
     struct fake_flash flash;
     struct ra_store store;
-    struct value now[KEYS];   /* acknowledged                     */
-    struct value next[KEYS];  /* what an operation under way makes of it */
+    struct value now[KEYS];  /* acknowledged                     */
+    struct value next[KEYS]; /* what an operation under way makes of it */
     bool pending[KEYS];
     uint32_t random;
     uint32_t version;
@@ -60,12 +60,12 @@ static uint32_t mixed(void)
 static void fail(const char *why)
 {
     if (result->failures++ == 0) {
-        (void)snprintf(result->why, sizeof result->why,
-                       "%s: sector %u x %u unit %u seed %u start %u op %u second %u kind %u unstable %u",
-                       why, (unsigned)plan->geometry->sector_size,
-                       (unsigned)plan->geometry->sectors, plan->geometry->unit,
-                       (unsigned)plan->seed, plan->start, (unsigned)here.op,
-                       (unsigned)here.second, (unsigned)here.kind, (unsigned)here.unstable);
+        (void)snprintf(
+            result->why, sizeof result->why,
+            "%s: sector %u x %u unit %u seed %u start %u op %u second %u kind %u unstable %u", why,
+            (unsigned)plan->geometry->sector_size, (unsigned)plan->geometry->sectors,
+            plan->geometry->unit, (unsigned)plan->seed, (unsigned)plan->start, (unsigned)here.op,
+            (unsigned)here.second, (unsigned)here.kind, (unsigned)here.unstable);
     }
 }
 

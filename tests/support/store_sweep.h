@@ -20,16 +20,18 @@
 
 #include "fake_flash.h"
 
+enum store_sweep_start { SWEEP_BLANK, SWEEP_RANDOM, SWEEP_ZEROS, SWEEP_ONES, SWEEP_OLD };
+
 struct store_sweep_plan {
     const struct fake_geometry *geometry;
-    uint32_t seed;        /* of the script, the damage and the dirty flash               */
-    uint32_t operations;  /* puts and drops in the script                                */
-    uint32_t kinds;       /* bits: 1 << enum nor_cut                                     */
-    uint32_t unstable;    /* 0: stable damage, 1: unstable cells, 2: both                */
-    uint32_t one_in;      /* cut at one of so many operations, chosen at random; 1: all  */
-    uint32_t second_in;   /* and again in the recovery, at one of so many; 0: never      */
-    uint32_t repeats;     /* instead: the same point of the recovery, so many times; 0: no */
-    enum { SWEEP_BLANK, SWEEP_RANDOM, SWEEP_ZEROS, SWEEP_ONES, SWEEP_OLD } start;
+    uint32_t seed;       /* of the script, the damage and the dirty flash               */
+    uint32_t operations; /* puts and drops in the script                                */
+    uint32_t kinds;      /* bits: 1 << enum nor_cut                                     */
+    uint32_t unstable;   /* 0: stable damage, 1: unstable cells, 2: both                */
+    uint32_t one_in;     /* cut at one of so many operations, chosen at random; 1: all  */
+    uint32_t second_in;  /* and again in the recovery, at one of so many; 0: never      */
+    uint32_t repeats;    /* instead: the same point of the recovery, so many times; 0: no */
+    uint32_t start;      /* enum store_sweep_start: the flash before                     */
     bool sealed;
     uint32_t only; /* replay: cut at this operation of the script alone; 0: as above */
 };
@@ -38,7 +40,7 @@ struct store_sweep_result {
     uint32_t planned, fired; /* cuts */
     uint32_t operations;     /* flash operations of the script without cuts */
     uint32_t failures;
-    char why[160];           /* of the first failure, with what replays it */
+    char why[160]; /* of the first failure, with what replays it */
 };
 
 void store_sweep(const struct store_sweep_plan *plan, struct store_sweep_result *result);

@@ -162,8 +162,8 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
     if (whole != 0) {
         must(whole == l->request_size, "more than one request at once");
         l->request[whole] = '\0';
-        l->reply_size = fake_ca_serve(&w->ca, world_now(w), (const char *)l->request, whole,
-                                      l->reply);
+        l->reply_size =
+            fake_ca_serve(&w->ca, world_now(w), (const char *)l->request, whole, l->reply);
         l->reply_at = 0;
         l->request_size = 0;
         if (w->ca.net == FAKE_NET_LOSE_REPLY) {
@@ -205,7 +205,7 @@ static void wire(struct world *w)
     w->flash.memory = w->memory;
     w->flash.touched = w->touched;
     nor_model_hal(&w->flash, &w->hal.flash);
-    w->link.transport = (struct ra_transport){w, link_open, link_state, link_error,
+    w->link.transport = (struct ra_transport){w,         link_open,    link_state, link_error,
                                               link_send, link_receive, link_close};
 }
 
@@ -236,7 +236,8 @@ void world_copy(struct world *to, const struct world *from)
     to->flash = from->flash;
     to->flash.before = NULL;
     memcpy(to->memory, from->memory, from->flash.size);
-    memcpy(to->touched, from->touched, (from->flash.size / from->flash.geometry.program_unit + 7) / 8);
+    memcpy(to->touched, from->touched,
+           (from->flash.size / from->flash.geometry.program_unit + 7) / 8);
     to->ca = from->ca;
     to->link.piece = from->link.piece;
     to->true_ms = from->true_ms;
@@ -268,7 +269,8 @@ static void boot(struct world *w, bool online)
     w->boot_ms = w->true_ms;
     w->idle = 0;
     w->steps = 0;
-    must(ra_init(&w->ra, &w->hal, online ? &w->link.transport : NULL, w->reply) == RA_OK, "ra_init");
+    must(ra_init(&w->ra, &w->hal, online ? &w->link.transport : NULL, w->reply) == RA_OK,
+         "ra_init");
     ra_listen(&w->ra, told, w);
     for (unsigned i = 0; !ra_started(&w->ra); i++) {
         must(i < START_STEPS, "the start does not end");
@@ -322,7 +324,8 @@ static void store_pair(struct world *w, enum ra_role role, const char *name, int
     memcpy(issuers + issuing->size, root->p, root->size);
     do {
         (void)ra_step(&w->ra);
-        e = ra_provision(&w->ra, role, der, der_size, r->cert, r->cert_size, issuers, issuing->size);
+        e = ra_provision(&w->ra, role, der, der_size, r->cert, r->cert_size, issuers,
+                         issuing->size);
     } while (e == RA_AGAIN);
     must(e == RA_OK, ra_error_text(e));
 }
@@ -494,7 +497,7 @@ static ra_err try_sign(struct world *w, const struct ra_cert *cert)
 static ra_err try_decrypt(struct world *w, const struct ra_cert *cert)
 {
     static const uint8_t secret[16] = {7, 1, 9, 3};
-    uint8_t sealed[RA_SIGNATURE_MAX], plain[RA_SIGNATURE_MAX];
+    uint8_t sealed[RA_SIGNATURE_MAX], plain[RA_SIGNATURE_MAX] = {0};
     size_t size = 0;
     struct ra_key key;
     ra_err e;
@@ -513,7 +516,7 @@ static ra_err try_decrypt(struct world *w, const struct ra_cert *cert)
                        sizeof plain, &size);
     }
     return e == RA_OK && (size != sizeof secret || memcmp(plain, secret, size) != 0) ? RA_E_DECRYPT
-                                                                                      : e;
+                                                                                     : e;
 }
 
 const char *world_check(struct world *w, enum ra_role role)
@@ -545,7 +548,8 @@ bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *
     static struct ra_store store;
     static uint8_t record[RA_RECORD_MAX];
     size_t n = 0;
-    must(ra_store_init(&store, &w->hal.flash, &w->ra.seal, &w->ra.random) == RA_OK, "another store");
+    must(ra_store_init(&store, &w->hal.flash, &w->ra.seal, &w->ra.random) == RA_OK,
+         "another store");
     for (unsigned i = 0; ra_store_mount_step(&store) == RA_AGAIN; i++) {
         must(i < START_STEPS, "the mount does not end");
     }

@@ -60,7 +60,7 @@ struct world {
     int64_t board_error_s; /* ... that goes wrong by so much                 */
     enum world_noise noise;
     bool no_device_key;
-    uint32_t pace_ms; /* see above; 60 000                              */
+    uint32_t pace_ms;                 /* see above; 60 000                              */
     void (*on_send)(struct world *w); /* before the first byte of each request leaves */
     void (*on_step)(struct world *w); /* after each ra_step                           */
 
@@ -70,7 +70,7 @@ struct world {
     uint64_t steps;          /* of this boot                         */
 
     /* The serial line. */
-    const char *typed; /* goes in next, ended by a zero byte */
+    const char *typed;    /* goes in next, ended by a zero byte */
     uint32_t serial_room; /* bytes taken by one call; 0: the line stands still */
     char shown[WORLD_SERIAL_MAX + 1];
     size_t shown_size;

@@ -47,8 +47,8 @@ static void print_states(void)
         const struct ra_recovery *r = ra_recovery_at(i);
         printf("| %s%s%s | %s | %s | %s | %s | %s | %s | %s |\n", phases[r->phase_from],
                r->phase_from == r->phase_to ? "" : " to ",
-               r->phase_from == r->phase_to ? "" : phases[r->phase_to], tri[r->active],
-               tri[r->key], tri[r->cert], tri[r->waiting], tri[r->probation],
+               r->phase_from == r->phase_to ? "" : phases[r->phase_to], tri[r->active], tri[r->key],
+               tri[r->cert], tri[r->waiting], tri[r->probation],
                ra_state_name((enum ra_state)r->to), r->why);
     }
 }
@@ -58,16 +58,18 @@ static void print_errors(void)
     static const char *const layers[] = {"API",  "STORE", "CRYPTO", "PARSE", "NET",
                                          "HTTP", "CA",    "GATE",   "TIME",  "CONSOLE"};
     static const char *const retries[] = {"no", "soon, then ever later", "next day, then weekly",
-                                          "14, 7, 3, 1 days before expiry", "daily; a person must act"};
+                                          "14, 7, 3, 1 days before expiry",
+                                          "daily; a person must act"};
     static const ra_err codes[] = {
 #define CODE(name, layer, no, retry, text) RA_E_##name,
         RA_ERRORS(CODE)
 #undef CODE
     };
-    printf("# Errors\n\n"
-           "Printed from `firmware/ra_error.h` by `make docs`; a test compares. The console shows\n"
-           "`E<layer>-<number>` and the sentence, then the peer's own words where there are any.\n\n"
-           "| code | layer | name | sentence | tried again |\n|---|---|---|---|---|\n");
+    printf(
+        "# Errors\n\n"
+        "Printed from `firmware/ra_error.h` by `make docs`; a test compares. The console shows\n"
+        "`E<layer>-<number>` and the sentence, then the peer's own words where there are any.\n\n"
+        "| code | layer | name | sentence | tried again |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         ra_err e = codes[i];
         printf("| E%d-%02u | %s | `RA_E_%s` | %s | %s |\n", (int)ra_error_layer(e),
@@ -78,10 +80,11 @@ static void print_errors(void)
 
 static void print_configuration(void)
 {
-    printf("# Settings\n\n"
-           "Printed from `firmware/config/ra_config.c` by `make docs`; a test compares. Set one with\n"
-           "`config set NAME VALUE`, write all to flash with `config save`.\n\n"
-           "| name | default | values | meaning |\n|---|---|---|---|\n");
+    printf(
+        "# Settings\n\n"
+        "Printed from `firmware/config/ra_config.c` by `make docs`; a test compares. Set one with\n"
+        "`config set NAME VALUE`, write all to flash with `config save`.\n\n"
+        "| name | default | values | meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < ra_setting_count(); i++) {
         const struct ra_setting *s = ra_setting_at(i);
         printf("| `%s` | %s | ", s->name, s->initial[0] != '\0' ? s->initial : "(empty)");

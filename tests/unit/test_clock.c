@@ -134,10 +134,8 @@ static void jumps_of_more_than_30_days(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown_at_first),
-        cmocka_unit_test(the_boards_clock_runs),
-        cmocka_unit_test(nothing_before_the_floor),
-        cmocka_unit_test(better_sources_win),
+        cmocka_unit_test(unknown_at_first),           cmocka_unit_test(the_boards_clock_runs),
+        cmocka_unit_test(nothing_before_the_floor),   cmocka_unit_test(better_sources_win),
         cmocka_unit_test(jumps_of_more_than_30_days),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,8 @@ static void addresses(void **state)
     assert_int_equal(ra_config_set(&c, "ip-address", "10.0.2.15"), RA_OK);
     assert_int_equal(c.ip_address, 0x0a00020f);
     assert_int_equal(ra_config_set(&c, "ip-address", "255.255.255.255"), RA_OK);
-    const char *const bad[] = {"",          "10.0.2",       "10.0.2.15.1", "10.0.2.256",
-                               "10.0.2.1a", "1000.0.0.1",   "10..2.15",    "10.0.2.",
+    const char *const bad[] = {"",          "10.0.2",     "10.0.2.15.1", "10.0.2.256",
+                               "10.0.2.1a", "1000.0.0.1", "10..2.15",    "10.0.2.",
                                " 10.0.2.1", "10.0.2.0015"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(ra_config_set(&c, "ip-address", bad[i]), RA_E_CONFIG_VALUE);

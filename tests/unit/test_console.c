@@ -82,7 +82,7 @@ static void help_lists_every_command(void **state)
         assert_non_null(strstr(w.shown, line));
     }
     char first[WORLD_SERIAL_MAX];
-    (void)strcpy(first, strchr(w.shown, '\n'));
+    (void)snprintf(first, sizeof first, "%s", strchr(w.shown, '\n'));
     assert_string_equal(strchr(say("?\n"), '\n'), first);
     /* It ends at the prompt. */
     size_t n = strlen(RA_CONSOLE_PROMPT);
@@ -195,7 +195,8 @@ static void time_is_shown_and_set(void **state)
     listen();
     assert_shows("time\r", "unknown, source: unknown, not before 202");
     assert_shows("show\r", "unknown: the time is not set");
-    assert_shows("time set 2027-02-03T04:05:06Z\r", "2027-02-03T04:05:06Z, source: operator, not before");
+    assert_shows("time set 2027-02-03T04:05:06Z\r",
+                 "2027-02-03T04:05:06Z, source: operator, not before");
     assert_shows("time set 1999-01-01T00:00:00Z\r", "% E8-01");
     assert_shows("time set tomorrow\r", "% E3-14");
     assert_shows("time set 2027-02-30T00:00:00Z\r", "% E3-14");
@@ -217,7 +218,8 @@ static void settings_survive_a_reset(void **state)
     boot();
     listen();
     assert_int_equal(w.ra.config.poll_minutes, 60); /* set, not saved */
-    (void)say("config set poll-minutes 17\rconfig set CA-User EXAMPLE\\ra\rconfig set host-name ra77\r");
+    (void)say(
+        "config set poll-minutes 17\rconfig set CA-User EXAMPLE\\ra\rconfig set host-name ra77\r");
     assert_shows("config save\r", "saving\r\n");
     assert_true(world_settle(&w));
     boot();
@@ -294,7 +296,7 @@ static void bad_input_gets_one_line(void **state)
             line[n++] = (char)c;
         }
     }
-    (void)strcpy(line + n, "\x15time\r");
+    (void)snprintf(line + n, sizeof line - n, "\x15time\r");
     assert_shows(line, "source:");
     assert_null(strchr(strchr(w.shown, '~') + 1, '%'));
     assert_shows("garbage\x03time\r", "source:");
@@ -318,7 +320,7 @@ static void a_slow_line_loses_nothing(void **state)
 {
     (void)state;
     char fast[WORLD_SERIAL_MAX];
-    (void)strcpy(fast, say("help\rconfig list\rshow\r"));
+    (void)snprintf(fast, sizeof fast, "%s", say("help\rconfig list\rshow\r"));
     w.serial_room = 1;
     assert_string_equal(say("help\rconfig list\rshow\r"), fast);
 }
@@ -370,8 +372,9 @@ static void events_come_above_the_line_being_typed(void **state)
     w.shown_size = 0;
     ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_SPLIT, RA_ROLE_AGENT, RA_OK, 0, NULL);
     listen();
-    assert_string_equal(w.shown, "\r\x1b[K! 2027-01-15T08:00:00Z  Enrollment Agent: switched without "
-                                 "its partner\r\n" RA_CONSOLE_PROMPT "hel");
+    assert_string_equal(w.shown,
+                        "\r\x1b[K! 2027-01-15T08:00:00Z  Enrollment Agent: switched without "
+                        "its partner\r\n" RA_CONSOLE_PROMPT "hel");
     assert_shows("p\r", "this list");
 }
 

@@ -12,34 +12,32 @@
 #include "ra_credentials.h"
 
 static const uint8_t commit_bytes[RA_COMMIT_SIZE] = {
-    1,                                               /* version          */
-    0x00, 0xd2, 0x49, 0x6b, 0, 0, 0, 0,              /* time floor       */
-    7,    0,    0,    0,                             /* active           */
-    6,    0,    0,    0,                             /* previous         */
-    9,    0,    0,    0,                             /* newest           */
-    0x01, 0,    0,    0,    0, 0, 0, 0,              /* not before       */
-    0x02, 0,    0,    0,    1, 0, 0, 0,              /* not after        */
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  /* previous's end   */
-    0x04, 0x03, 0,    0,    0, 0, 0, 0,              /* probation until  */
-    0x0d, 0x0c, 0x0b, 0x0a,                          /* seed; three empty slots follow */
+    1,                                              /* version          */
+    0x00, 0xd2, 0x49, 0x6b, 0,    0,    0,    0,    /* time floor       */
+    7,    0,    0,    0,                            /* active           */
+    6,    0,    0,    0,                            /* previous         */
+    9,    0,    0,    0,                            /* newest           */
+    0x01, 0,    0,    0,    0,    0,    0,    0,    /* not before       */
+    0x02, 0,    0,    0,    1,    0,    0,    0,    /* not after        */
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* previous's end   */
+    0x04, 0x03, 0,    0,    0,    0,    0,    0,    /* probation until  */
+    0x0d, 0x0c, 0x0b, 0x0a,                         /* seed; three empty slots follow */
 };
 
 static const uint8_t txn_bytes[] = {
-    1,    0x83, 0,                                /* version; phase SENT, alone; protocol */
-    5,    0,    0,    0,                          /* generation   */
-    2,    '4',  '2',                              /* request id   */
-    0,    1,    2,    3,    4,    5,    6,    7,  /* SHA-256      */
-    8,    9,    10,   11,   12,   13,   14,   15,
-    16,   17,   18,   19,   20,   21,   22,   23,
-    24,   25,   26,   27,   28,   29,   30,   31,
-    0x61, 0x51, 0,    0,    3,    0,              /* budget       */
-    4,    0,    2,    0,                          /* attempts, failures */
-    0x10, 0,    0,    0,    0,    0,    0,    0,  /* started      */
-    0x20, 0,    0,    0,    0,    0,    0,    0,  /* submitted    */
-    0x30, 0,    0,    0,    0,    0,    0,    0,  /* next         */
-    0xc1, 0,                                      /* cause: layer 6, number 1 */
-    0x00, 0x48, 0x09, 0x80,                       /* HRESULT      */
-    3,    'n',  'o',  '!',                        /* the peer's words */
+    1,    0x83, 0,                         /* version; phase SENT, alone; protocol */
+    5,    0,    0,    0,                   /* generation   */
+    2,    '4',  '2',                       /* request id   */
+    0,    1,    2,    3,    4,  5,  6,  7, /* SHA-256      */
+    8,    9,    10,   11,   12, 13, 14, 15, 16, 17,   18,   19, 20, 21, 22,
+    23,   24,   25,   26,   27, 28, 29, 30, 31, 0x61, 0x51, 0,  0,  3,  0, /* budget       */
+    4,    0,    2,    0,                                                   /* attempts, failures */
+    0x10, 0,    0,    0,    0,  0,  0,  0,                                 /* started      */
+    0x20, 0,    0,    0,    0,  0,  0,  0,                                 /* submitted    */
+    0x30, 0,    0,    0,    0,  0,  0,  0,                                 /* next         */
+    0xc1, 0,                /* cause: layer 6, number 1 */
+    0x00, 0x48, 0x09, 0x80, /* HRESULT      */
+    3,    'n',  'o',  '!',  /* the peer's words */
 };
 
 static void commit_has_its_bytes(void **state)

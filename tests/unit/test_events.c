@@ -130,12 +130,13 @@ static void lines(void **state)
 {
     (void)state;
     struct ra_event_entry e;
-    ra_events_add(events, WORLD_NOW, RA_LOG_FAILED, RA_ROLE_ENCRYPTION, RA_E_CA_TEMPLATE, 0x80094800,
-                  "Denied by policy");
+    ra_events_add(events, WORLD_NOW, RA_LOG_FAILED, RA_ROLE_ENCRYPTION, RA_E_CA_TEMPLATE,
+                  0x80094800, "Denied by policy");
     assert_int_equal(get(0, &e), RA_OK);
-    assert_string_equal(line(&e),
-                        "2027-01-15T08:00:00Z  CEP Encryption: renewal failed, will be tried again: "
-                        "E6-06 the CA does not offer the template, HRESULT 0x80094800 (Denied by policy)");
+    assert_string_equal(
+        line(&e),
+        "2027-01-15T08:00:00Z  CEP Encryption: renewal failed, will be tried again: "
+        "E6-06 the CA does not offer the template, HRESULT 0x80094800 (Denied by policy)");
     ra_events_add(events, RA_TIME_UNKNOWN, RA_LOG_CONFIG, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
     assert_int_equal(get(0, &e), RA_OK);
     assert_string_equal(line(&e), "(time unknown)        configuration saved");
@@ -152,7 +153,8 @@ static void details_are_cleaned_and_cut(void **state)
     (void)state;
     struct ra_event_entry e;
     char longest[200];
-    ra_events_add(events, WORLD_NOW, RA_LOG_PENDING, RA_ROLE_AGENT, RA_OK, 0, "a\x1b[2J\nb\xc3\xa4~");
+    ra_events_add(events, WORLD_NOW, RA_LOG_PENDING, RA_ROLE_AGENT, RA_OK, 0,
+                  "a\x1b[2J\nb\xc3\xa4~");
     assert_int_equal(get(0, &e), RA_OK);
     assert_string_equal(e.detail, "a?[2J?b??~");
     memset(longest, 'x', sizeof longest - 1);

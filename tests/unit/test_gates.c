@@ -124,8 +124,8 @@ static void a_good_one_passes(void **state)
     assert_int_equal(gates(NOW), RA_OK);
     /* Found among its issuers, in any order, beside the old one. */
     struct ra_cert leaf;
-    struct ra_span certs[] = {pki_cert_der("root"), pki_cert_der("agent"), pki_cert_der("sub"),
-                              {copy, old.der.size}};
+    struct ra_span certs[] = {
+        pki_cert_der("root"), pki_cert_der("agent"), pki_cert_der("sub"), {copy, old.der.size}};
     assert_int_equal(gates_at(NOW, certs, 4, &leaf), RA_OK);
     assert_ptr_equal(leaf.der.p, copy);
     /* A cert that cannot be read is passed over. */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "world.h"
+#include "world_vectors.h"
 
 #define AGENT RA_ROLE_AGENT
 #define ENCRYPTION RA_ROLE_ENCRYPTION
@@ -154,9 +155,11 @@ static void probation_ends_by_use_or_by_time(void **state)
     assert_int_equal(world_status(&w, ENCRYPTION).previous, 0);
     assert_true(world_settle(&w));
     assert_true(world_run(&w, HOUR));
-    assert_false(world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(ENCRYPTION, 1), NULL, 0, NULL));
+    assert_false(
+        world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(ENCRYPTION, 1), NULL, 0, NULL));
     assert_false(world_flash_holds(&w, RA_RECORD_CERT, ra_generation_id(AGENT, 1), NULL, 0, NULL));
-    assert_true(world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(ENCRYPTION, 2), NULL, 0, NULL));
+    assert_true(
+        world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(ENCRYPTION, 2), NULL, 0, NULL));
     check_pair();
     assert_int_equal(w.ca.submits[AGENT] + w.ca.submits[ENCRYPTION], 2);
 }
@@ -566,8 +569,8 @@ static void nothing_leaves_before_it_is_stored(struct world *world)
     bool key = world_flash_holds(world, RA_RECORD_KEY, id, NULL, 0, NULL);
     bool stored = world_flash_holds(world, RA_RECORD_TXN, AGENT, record, sizeof record, &size) &&
                   ra_txn_decode(&txn, record, size) == RA_OK;
-    enum ra_phase least = world->ra.renewal[AGENT].state == RA_STATE_SUBMIT ? RA_PHASE_SENT
-                                                                           : RA_PHASE_PENDING;
+    enum ra_phase least =
+        world->ra.renewal[AGENT].state == RA_STATE_SUBMIT ? RA_PHASE_SENT : RA_PHASE_PENDING;
     if (!key || !stored || txn.phase < least || txn.generation != 2 ||
         (least == RA_PHASE_PENDING && txn.request_id[0] == '\0')) {
         early++;
@@ -582,12 +585,12 @@ static void reset_in_every_state(void **state)
         enum ra_state at;
         unsigned submits;
     } points[] = {
-        {RA_STATE_RESUME, 1},       {RA_STATE_IDLE, 1},   {RA_STATE_KEYGEN, 1},
-        {RA_STATE_SAVE_KEY, 1},     {RA_STATE_BUILD, 1},  {RA_STATE_SAVE_ATTEMPT, 1},
-        {RA_STATE_SUBMIT, 1},       {RA_STATE_SAVE_ID, 2}, {RA_STATE_PENDING, 1},
-        {RA_STATE_POLL, 1},         {RA_STATE_FETCH, 1},  {RA_STATE_CHECK, 1},
-        {RA_STATE_STAGE, 1},        {RA_STATE_SELF_TEST, 1}, {RA_STATE_READY, 1},
-        {RA_STATE_COMMIT, 1},       {RA_STATE_PROBATION, 1},
+        {RA_STATE_RESUME, 1},   {RA_STATE_IDLE, 1},      {RA_STATE_KEYGEN, 1},
+        {RA_STATE_SAVE_KEY, 1}, {RA_STATE_BUILD, 1},     {RA_STATE_SAVE_ATTEMPT, 1},
+        {RA_STATE_SUBMIT, 1},   {RA_STATE_SAVE_ID, 2},   {RA_STATE_PENDING, 1},
+        {RA_STATE_POLL, 1},     {RA_STATE_FETCH, 1},     {RA_STATE_CHECK, 1},
+        {RA_STATE_STAGE, 1},    {RA_STATE_SELF_TEST, 1}, {RA_STATE_READY, 1},
+        {RA_STATE_COMMIT, 1},   {RA_STATE_PROBATION, 1},
     };
     provision_agent(30);
     world_copy(&twin, &w);
@@ -952,6 +955,42 @@ static void a_damaged_record_falls_back(void **state)
     }
 }
 
+static void a_pair_that_does_not_fit_is_not_installed(void **state)
+{
+    (void)state;
+    /* Between the last write and the self-test another key, or nothing readable, takes the
+     * place of the new one. */
+    for (unsigned kind = 0; kind < 3; kind++) {
+        uint16_t id = ra_generation_id(AGENT, 2);
+        start_agent(30);
+        until(AGENT, RA_STATE_SELF_TEST, HOUR);
+        while (!ra_store_settled(&w.ra.store)) {
+            (void)ra_store_step(&w.ra.store);
+        }
+        if (kind < 2) {
+            const struct world_blob *other = world_blob("agent_new1.key");
+            const struct fake_ca_request *r = fake_ca_request(&w.ca, 1);
+            ra_err e = kind == 0
+                           ? ra_store_put(&w.ra.store, RA_RECORD_KEY, id, other->p, other->size)
+                           : ra_store_put(&w.ra.store, RA_RECORD_CERT, id, r->cert, r->cert_size);
+            assert_int_equal(e, RA_OK);
+            while (!ra_store_settled(&w.ra.store)) {
+                (void)ra_store_step(&w.ra.store);
+            }
+        } else {
+            damage(RA_RECORD_KEY, id);
+        }
+        until(AGENT, RA_STATE_BACKOFF, 60);
+        assert_int_equal(world_status(&w, AGENT).cause, RA_E_GATE_SELF_TEST);
+        assert_int_equal(world_serves(&w, AGENT), 1);
+        check_role(AGENT);
+        /* Again with another key. */
+        until(AGENT, RA_STATE_PROBATION, 2 * DAY);
+        assert_int_equal(w.ca.keys[AGENT], 2);
+        check_role(AGENT);
+    }
+}
+
 /* --- what the board lacks ---------------------------------------------------------------------------- */
 
 static void without_entropy_no_key(void **state)
@@ -1095,6 +1134,7 @@ int main(void)
         cmocka_unit_test(failure_in_use_brings_the_pair_back),
         cmocka_unit_test(never_back_to_an_expired_one),
         cmocka_unit_test(a_damaged_record_falls_back),
+        cmocka_unit_test(a_pair_that_does_not_fit_is_not_installed),
         cmocka_unit_test(without_entropy_no_key),
         cmocka_unit_test(without_a_device_key_unsealed),
         cmocka_unit_test(a_step_has_one_private_operation),

@@ -29,8 +29,8 @@ static void working_states_end_by_success_and_by_failure(void **state)
             continue; /* RESUME is left by the recovery table */
         }
         for (unsigned e = 0; e < RA_EVENT_COUNT; e++) {
-            leaves_well |= e != RA_EVENT_FAILED &&
-                           ra_states_next((enum ra_state)s, (enum ra_event)e) != s;
+            leaves_well |=
+                e != RA_EVENT_FAILED && ra_states_next((enum ra_state)s, (enum ra_event)e) != s;
         }
         assert_true(leaves_well);
         assert_int_not_equal(ra_states_next((enum ra_state)s, RA_EVENT_FAILED), s);

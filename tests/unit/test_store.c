@@ -43,8 +43,8 @@ static const struct hal_device_key hal_key = {device_key, NULL};
 static void mount_with(const struct ra_seal *with)
 {
     nor_model_power_on(&f.model);
-    assert_int_equal(ra_store_init_needs(&s, &f.hal, with, with != NULL ? &random_ : NULL, needs, 2),
-                     RA_OK);
+    assert_int_equal(
+        ra_store_init_needs(&s, &f.hal, with, with != NULL ? &random_ : NULL, needs, 2), RA_OK);
     for (unsigned i = 0; ra_store_mount_step(&s) != RA_OK; i++) {
         assert_true(i < STEPS);
     }
@@ -90,7 +90,8 @@ static ra_err get(uint8_t type, uint16_t id)
 {
     ra_err e;
     size = 9999;
-    for (unsigned i = 0; (e = ra_store_get(&s, type, id, out, sizeof out, &size)) == RA_AGAIN; i++) {
+    for (unsigned i = 0; (e = ra_store_get(&s, type, id, out, sizeof out, &size)) == RA_AGAIN;
+         i++) {
         assert_true(i < STEPS);
         (void)ra_store_step(&s);
     }
@@ -116,7 +117,8 @@ static void put_version(unsigned id, unsigned version, size_t n)
 
 static bool holds(unsigned id, unsigned version, size_t n)
 {
-    return get(1, (uint16_t)id) == RA_OK && size == n && memcmp(out, content(id, version, n), n) == 0;
+    return get(1, (uint16_t)id) == RA_OK && size == n &&
+           memcmp(out, content(id, version, n), n) == 0;
 }
 
 static void start(const struct fake_geometry *g)
@@ -306,9 +308,9 @@ static void limits_may_change(void **state)
         }
         settle();
         for (unsigned change = 0; change < 6u; change++) {
-            assert_int_equal(ra_store_init_needs(&s, &f.hal, NULL, NULL,
-                                                 change % 2u == 0 ? larger : needs, 2),
-                             RA_OK);
+            assert_int_equal(
+                ra_store_init_needs(&s, &f.hal, NULL, NULL, change % 2u == 0 ? larger : needs, 2),
+                RA_OK);
             while (ra_store_mount_step(&s) == RA_AGAIN) {
             }
             for (unsigned id = 1; id < 10u && change == 0; id++) {
@@ -432,7 +434,8 @@ static void a_wrong_geometry_is_refused(void **state)
         f.hal.program_unit = bad[i].unit;
         f.hal.program_max = bad[i].page;
         f.hal.erased = bad[i].erased;
-        assert_int_equal(ra_store_init_needs(&s, &f.hal, NULL, NULL, needs, 2), RA_E_FLASH_GEOMETRY);
+        assert_int_equal(ra_store_init_needs(&s, &f.hal, NULL, NULL, needs, 2),
+                         RA_E_FLASH_GEOMETRY);
     }
     fake_flash_start(&f, &many);
     assert_int_equal(ra_store_init_needs(&s, &f.hal, NULL, NULL, much, 2), RA_E_LIMIT);
@@ -552,7 +555,8 @@ static void every_single_bit(void **state)
     unsigned damaged = 0, repaired = 0, step = sizeof(void *) > 4u ? 1u : 13u;
     (void)state;
     for (unsigned g = 0; g < 3u; g++) {
-        static const struct fake_geometry *const on[] = {&two, &fake_geometries[1], &fake_geometries[0]};
+        static const struct fake_geometry *const on[] = {&two, &fake_geometries[1],
+                                                         &fake_geometries[0]};
         struct ra_store_info info;
         small_store(on[g]);
         ra_store_info(&s, &info);

@@ -136,6 +136,10 @@ static void report_start(struct ra *ra)
 {
     if (ra_store_was_unclean(&ra->store)) {
         ra_log(ra, RA_LOG_UNCLEAN, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
+        /* Cells that a cut left half programmed may have read well just now and not when
+         * the store makes its clean copy: what serves from here on is written again. */
+        ra->commit_dirty =
+            ra->commit_error == RA_OK && ra_store_find(&ra->store, RA_RECORD_COMMIT, 0);
     }
     if (ra->commit_error != RA_OK) {
         ra_log(ra, RA_LOG_LOST, RA_EVENT_NO_ROLE, ra->commit_error, 0, NULL);

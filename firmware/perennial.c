@@ -5,12 +5,13 @@
 #include "ra_internal.h"
 
 /* The start: each phase is left when its work is done. */
-enum start_phase { START_MOUNT, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
+enum start_phase { START_MOUNT, START_SETTLE, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
 
 #define LOOK_MS 1000u
 #define SAVE_AGAIN_MS 60000u
 #define PROVISION_PATIENCE_MS 60000u
 #define SEED_PATIENCE_MS 60000u
+#define SETTLE_PATIENCE_MS 10000u
 
 /* Steps that a finished put is given to be followed by another, before the store
  * ends its log with a marker: a put that comes at once spares one. */
@@ -148,6 +149,18 @@ static void report_start(struct ra *ra)
     ra->cleanup_wanted = ra->commit_error == RA_OK;
 }
 
+/* Cells that a cut has touched may read well now and not again: nothing is relied on
+ * before the store has copied it. A store that cannot does not hold the boot. */
+static ra_err settle(struct ra *ra)
+{
+    if (!ra_store_was_unclean(&ra->store) || ra_store_settled(&ra->store) ||
+        ra_clock_ms(&ra->clock) - ra->started_ms > SETTLE_PATIENCE_MS) {
+        return RA_OK;
+    }
+    (void)ra_store_step(&ra->store);
+    return RA_AGAIN;
+}
+
 static ra_err start_step(struct ra *ra)
 {
     int64_t newest = 0;
@@ -156,10 +169,16 @@ static ra_err start_step(struct ra *ra)
     case START_MOUNT:
         e = ra_store_mount_step(&ra->store);
         break;
+    case START_SETTLE:
+        e = settle(ra);
+        break;
     case START_COMMIT:
         e = ra_commit_load(&ra->commit, &ra->store);
         if (e != RA_AGAIN) {
             ra->commit_error = e == RA_E_NOT_FOUND ? RA_OK : e;
+            /* Without that copy: what is acted on is written again. */
+            ra->commit_dirty = e == RA_OK && ra_store_was_unclean(&ra->store) &&
+                               !ra_store_settled(&ra->store);
             ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
         }
         break;
@@ -416,8 +435,7 @@ uint32_t ra_step(struct ra *ra)
 {
     uint32_t wake = UINT32_MAX;
     if (ra->phase != START_RUN) {
-        (void)start_step(ra);
-        return 0;
+        return start_step(ra) == RA_AGAIN && ra->phase == START_SETTLE ? 1 : 0;
     }
     uint8_t writer = ra->writer;
     if (writer == RA_WRITER_NONE && ra->linger > 0) {

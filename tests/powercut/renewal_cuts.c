@@ -292,6 +292,18 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     real += alone;
     /* The commit in RAM is what flash has acknowledged, unless the machine is ahead of it. */
     struct ra_commit now = before->ra.commit;
+    static struct ra_commit first, first_next;
+    static bool has_next;
+    if (depth == 0) {
+        first = now;
+        has_next = next != NULL;
+        if (has_next) {
+            first_next = *next;
+        }
+    } else if (!ra_started(&before->ra)) { /* nothing is served yet: as at the first cut */
+        now = first;
+        next = has_next ? &first_next : NULL;
+    }
     recover(depth + 1, &now, next);
     second_in = kept;
     memcpy(given_up, kept_given_up, sizeof given_up);

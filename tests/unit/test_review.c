@@ -1,0 +1,97 @@
+/* What must never meet: provisioning and a renewal, a strange board and the stored commit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+#include "world_vectors.h"
+
+static struct world w;
+
+static void start_agent(void)
+{
+    const struct world_enrolment e = {.key = {"agent.key", NULL}, .days_left = {30, 0}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+}
+
+/* The served credential once more, as a factory tool would store it. */
+static ra_err provision(unsigned calls)
+{
+    static uint8_t cert[RA_CERT_MAX];
+    size_t size = 0;
+    const struct world_blob *key = world_blob("agent.key");
+    ra_err e = RA_AGAIN;
+    assert_int_equal(ra_certificate(&w.ra, RA_ROLE_AGENT, cert, sizeof cert, &size), RA_OK);
+    for (unsigned i = 0; i < calls && e == RA_AGAIN; i++) {
+        e = ra_provision(&w.ra, RA_ROLE_AGENT, key->p, key->size, cert, size, NULL, 0);
+        (void)ra_store_step(&w.ra.store);
+    }
+    return e;
+}
+
+static void provisioning_waits_for_the_role_at_work(void **state)
+{
+    (void)state;
+    start_agent();
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_SAVE_KEY, RA_HOUR));
+    assert_int_equal(provision(1), RA_E_BUSY);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
+static void provisioning_spares_the_key_of_a_pending_request(void **state)
+{
+    (void)state;
+    uint8_t before[RA_KEY_DER_MAX], after[RA_KEY_DER_MAX];
+    size_t before_size = 0, after_size = 0;
+    start_agent();
+    w.ca.mode[RA_ROLE_AGENT] = FAKE_CA_PEND;
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PENDING, RA_HOUR));
+    assert_true(world_settle(&w));
+    uint16_t id = ra_generation_id(RA_ROLE_AGENT, 2);
+    assert_true(
+        world_flash_holds(&w, RA_RECORD_KEY, id, before, sizeof before, &before_size));
+    assert_int_equal(provision(20), RA_AGAIN); /* and the caller stops there */
+    assert_true(world_run(&w, 5 * RA_MINUTE));
+    assert_true(world_settle(&w));
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, after, sizeof after, &after_size));
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, after_size);
+    /* The store was given back, and the request is still the one that was sent. */
+    assert_true(fake_ca_approve(&w.ca, RA_ROLE_AGENT, world_now(&w)));
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, 2 * RA_HOUR));
+    assert_int_equal(w.ca.submits[RA_ROLE_AGENT], 1);
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
+static void a_strange_board_does_not_replace_the_commit(void **state)
+{
+    (void)state;
+    start_agent();
+    uint32_t id = world_serves(&w, RA_ROLE_AGENT);
+    w.no_device_key = true;
+    world_boot(&w);
+    assert_int_equal(world_status(&w, RA_ROLE_AGENT).cause, RA_E_RECORD_SEAL);
+    assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w)), RA_OK);
+    assert_true(world_run(&w, RA_HOUR));
+    w.no_device_key = false;
+    world_boot(&w);
+    assert_int_equal(world_serves(&w, RA_ROLE_AGENT), id);
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(provisioning_waits_for_the_role_at_work),
+        cmocka_unit_test(provisioning_spares_the_key_of_a_pending_request),
+        cmocka_unit_test(a_strange_board_does_not_replace_the_commit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

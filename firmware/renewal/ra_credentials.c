@@ -88,9 +88,15 @@ uint16_t ra_generation_id(enum ra_role role, uint32_t generation)
 size_t ra_commit_encode(const struct ra_commit *c, uint8_t out[RA_COMMIT_SIZE])
 {
     struct cursor to = {.out = out};
+    unsigned slots = RA_ROLES_MAX;
+    /* What is read at every boot is kept short: slots never used are not stored. */
+    while (slots != 0 && c->slot[slots - 1].newest == 0) {
+        slots--;
+    }
     put(&to, VERSION, 1);
+    put(&to, slots, 1);
     put(&to, (uint64_t)c->time_floor, 8);
-    for (unsigned i = 0; i < RA_ROLES_MAX; i++) {
+    for (unsigned i = 0; i < slots; i++) {
         const struct ra_slot *s = &c->slot[i];
         put(&to, s->active, 4);
         put(&to, s->previous, 4);
@@ -108,8 +114,11 @@ ra_err ra_commit_decode(struct ra_commit *c, const uint8_t *in, size_t size)
 {
     struct cursor from = {.in = in, .size = size};
     bool known = get(&from, 1) == VERSION;
+    unsigned slots = (unsigned)get(&from, 1);
+    memset(c, 0, sizeof *c);
+    known = known && slots <= RA_ROLES_MAX;
     c->time_floor = get_time(&from);
-    for (unsigned i = 0; i < RA_ROLES_MAX; i++) {
+    for (unsigned i = 0; known && i < slots; i++) {
         struct ra_slot *s = &c->slot[i];
         s->active = (uint32_t)get(&from, 4);
         s->previous = (uint32_t)get(&from, 4);

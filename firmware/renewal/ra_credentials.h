@@ -80,7 +80,7 @@ struct ra_commit {
                            certificate that passed the gates */
 };
 
-#define RA_COMMIT_SIZE (1 + 8 + RA_ROLES_MAX * (3 * 4 + 4 * 8 + 4))
+#define RA_COMMIT_SIZE (1 + 1 + 8 + RA_ROLES_MAX * (3 * 4 + 4 * 8 + 4)) /* at most */
 
 #define RA_REQUEST_ID_MAX 64
 

@@ -11,8 +11,9 @@
 
 #include "ra_credentials.h"
 
-static const uint8_t commit_bytes[RA_COMMIT_SIZE] = {
+static const uint8_t commit_bytes[] = {
     1,                                              /* version          */
+    1,                                              /* slots that follow */
     0x00, 0xd2, 0x49, 0x6b, 0,    0,    0,    0,    /* time floor       */
     7,    0,    0,    0,                            /* active           */
     6,    0,    0,    0,                            /* previous         */
@@ -21,7 +22,7 @@ static const uint8_t commit_bytes[RA_COMMIT_SIZE] = {
     0x02, 0,    0,    0,    1,    0,    0,    0,    /* not after        */
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* previous's end   */
     0x04, 0x03, 0,    0,    0,    0,    0,    0,    /* probation until  */
-    0x0d, 0x0c, 0x0b, 0x0a,                         /* seed; three empty slots follow */
+    0x0d, 0x0c, 0x0b, 0x0a,                         /* seed; slots never used are left out */
 };
 
 static const uint8_t txn_bytes[] = {
@@ -55,8 +56,8 @@ static void commit_has_its_bytes(void **state)
                                  .previous_not_after = -1,
                                  .probation_until = 0x304,
                                  .seed = 0x0a0b0c0d};
-    assert_int_equal(ra_commit_encode(&c, out), RA_COMMIT_SIZE);
-    assert_memory_equal(out, commit_bytes, sizeof out);
+    assert_int_equal(ra_commit_encode(&c, out), sizeof commit_bytes);
+    assert_memory_equal(out, commit_bytes, sizeof commit_bytes);
     memset(&back, 0xa5, sizeof back);
     assert_int_equal(ra_commit_decode(&back, commit_bytes, sizeof commit_bytes), RA_OK);
     assert_int_equal(back.time_floor, c.time_floor);
@@ -72,19 +73,24 @@ static void broken_commits_are_refused(void **state)
 {
     (void)state;
     struct ra_commit c, none;
-    uint8_t bytes[RA_COMMIT_SIZE + 1];
+    uint8_t bytes[sizeof commit_bytes + 1];
     memset(&none, 0, sizeof none);
     memcpy(bytes, commit_bytes, sizeof commit_bytes);
-    bytes[RA_COMMIT_SIZE] = 0;
-    for (size_t size = 0; size <= RA_COMMIT_SIZE + 1; size++) {
+    bytes[sizeof commit_bytes] = 0;
+    for (size_t size = 0; size <= sizeof bytes; size++) {
         ra_err e = ra_commit_decode(&c, bytes, size);
-        assert_int_equal(e, size == RA_COMMIT_SIZE ? RA_OK : RA_E_RECORD_DAMAGED);
+        assert_int_equal(e, size == sizeof commit_bytes ? RA_OK : RA_E_RECORD_DAMAGED);
         if (e != RA_OK) {
             assert_memory_equal(&c, &none, sizeof c);
         }
     }
     bytes[0] = 2;
-    assert_int_equal(ra_commit_decode(&c, bytes, RA_COMMIT_SIZE), RA_E_RECORD_DAMAGED);
+    assert_int_equal(ra_commit_decode(&c, bytes, sizeof commit_bytes), RA_E_RECORD_DAMAGED);
+    bytes[0] = 1;
+    bytes[1] = RA_ROLES_MAX + 1;
+    assert_int_equal(ra_commit_decode(&c, bytes, sizeof commit_bytes), RA_E_RECORD_DAMAGED);
+    bytes[1] = 0;
+    assert_int_equal(ra_commit_decode(&c, bytes, sizeof commit_bytes), RA_E_RECORD_DAMAGED);
 }
 
 static void transaction_has_its_bytes(void **state)

@@ -48,10 +48,11 @@ static struct {
     const char *story;
     unsigned operation, second;
     unsigned kind, second_kind;
-    bool unstable;
+    unsigned unstable; /* 0: no, else which try */
 } here;
 
-static unsigned planned, fired, seconds_planned, seconds_fired, failures, real, operations;
+static unsigned planned, fired, seconds_planned, seconds_fired, failures, real;
+static unsigned switched_for; /* operations since a switch began */
 static uint32_t seed, first_seed = 1, second_in = 400;
 static const char *only_story;
 static unsigned only_operation, only_kind;
@@ -65,7 +66,7 @@ static uint32_t rnd(uint32_t below)
 static void where(void)
 {
     printf("  at %s:%u:%s%s", here.story, here.operation, kind_names[here.kind],
-           here.unstable ? " (unstable)" : "");
+           here.unstable != 0 ? " (unstable)" : "");
     if (here.second != 0) {
         printf(", then operation %u of the recovery:%s", here.second, kind_names[here.second_kind]);
     }
@@ -134,28 +135,41 @@ static void check(struct world *w, const char *when)
 }
 
 static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t size, unsigned kind,
-                     bool unstable);
+                     unsigned unstable);
+
+/* What a commit or a rollback under way is about to name; NULL: there is none. */
+static const struct ra_commit *switching(const struct world *w)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        enum ra_state state = world_state(w, (enum ra_role)i);
+        if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) && w->ra.renewal[i].sub != 0) {
+            return &w->ra.next_commit;
+        }
+    }
+    return NULL;
+}
 
 static void operate(struct tap *t, uint32_t at, const void *from, uint32_t size)
 {
     if (t->depth == 0) {
-        operations++;
         here.operation++;
+        switched_for = switching(t->w) != NULL ? switched_for + 1 : 0;
         for (unsigned kind = 0; kind < KINDS; kind++) {
-            for (unsigned unstable = 0; unstable < 2; unstable++) {
-                if (only_story != NULL && (only_operation != here.operation || only_kind != kind)) {
-                    continue;
-                }
-                if (kind != NOR_CUT_BEFORE || unstable == 0) {
-                    cut_here(0, at, from, size, kind, unstable != 0);
-                }
+            if (only_story != NULL && (only_operation != here.operation || only_kind != kind)) {
+                continue;
+            }
+            cut_here(0, at, from, size, kind, 0);
+            /* Cells that read now so, now so: more often where a switch is being written. */
+            unsigned times = kind == NOR_CUT_BEFORE ? 0 : switched_for != 0 && switched_for < 12 ? 12 : 1;
+            for (unsigned unstable = 1; unstable <= times; unstable++) {
+                cut_here(0, at, from, size, kind, unstable);
             }
         }
     } else if (second_in != 0) {
         here.second++;
         if (rnd(second_in) == 0) {
             here.second_kind = rnd(KINDS);
-            cut_here(1, at, from, size, here.second_kind, rnd(2) != 0);
+            cut_here(1, at, from, size, here.second_kind, rnd(2));
         }
     }
 }
@@ -200,12 +214,39 @@ static void tap(unsigned depth)
     f->dev = t;
 }
 
+/* A switch that was cut may be seen done at one boot and undone at the next, until the recovery from
+ * the cut has ended. */
+static struct {
+    struct ra_commit now, next;
+    bool open;
+} last_cut;
+
+static void watch_recovery(struct world *w)
+{
+    last_cut.open = last_cut.open && !ra_settled(&w->ra);
+}
+
+static bool may_serve(const struct world *w, unsigned depth, const struct ra_commit *now,
+                      const struct ra_commit *next)
+{
+    return same_generations(&w->ra.commit, now) ||
+           (next != NULL && same_generations(&w->ra.commit, next)) ||
+           (depth == 2 && last_cut.open &&
+            (same_generations(&w->ra.commit, &last_cut.now) ||
+             same_generations(&w->ra.commit, &last_cut.next)));
+}
+
 static void recover(unsigned depth, const struct ra_commit *now, const struct ra_commit *next)
 {
     struct world *w = &worlds[depth];
     world_boot(w);
-    if (!same_generations(&w->ra.commit, now) &&
-        (next == NULL || !same_generations(&w->ra.commit, next))) {
+    if (depth == 1) {
+        last_cut.now = *now;
+        last_cut.next = next != NULL ? *next : *now;
+        last_cut.open = true;
+        w->on_step = watch_recovery;
+    }
+    if (!may_serve(w, depth, now, next)) {
         fail("another generation is served, or the roles have parted");
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
@@ -242,20 +283,13 @@ static void recover(unsigned depth, const struct ra_commit *now, const struct ra
 
 /* The twin of world `depth` loses its power at this operation. `size` 0: an erase. */
 static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t size, unsigned kind,
-                     bool unstable)
+                     unsigned unstable)
 {
     const struct world *before = &worlds[depth];
     struct world *w = &worlds[depth + 1];
-    const struct ra_commit *next = NULL;
+    const struct ra_commit *next = switching(before);
     uint32_t kept = second_in, kept_given_up[RA_ROLES];
     bool alone = depth == 0 && planned % 50u == 49u;
-    for (unsigned i = 0; i < RA_ROLES; i++) {
-        enum ra_state state = world_state(before, (enum ra_role)i);
-        if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) &&
-            before->ra.renewal[i].sub != 0) {
-            next = &before->ra.next_commit;
-        }
-    }
     memcpy(kept_given_up, given_up, sizeof given_up);
     if (depth == 0) {
         /* Each cut has random numbers of its own, so that it can be had again alone. */
@@ -266,12 +300,12 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     }
     world_copy(w, before);
     w->flash.shadow = NULL;
-    if (unstable) {
+    if (unstable != 0) {
         w->flash.shadow = shadows[depth + 1];
         memcpy(w->flash.shadow,
                before->flash.shadow != NULL ? before->flash.shadow : before->memory, w->flash.size);
     }
-    w->flash.unstable = unstable;
+    w->flash.unstable = unstable != 0;
     w->flash.depth = rnd(256);
     w->flash.seed = rnd(0xffffff) + 1u;
     w->flash.cut = (enum nor_cut)kind;

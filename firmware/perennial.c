@@ -706,8 +706,26 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     return RA_OK;
 }
 
+/* No time before this can be right, whoever says so: the served certificates are older. */
+static int64_t least_time(const struct ra *ra)
+{
+    int64_t least = RA_BUILD_TIME;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        const struct ra_slot *slot = &ra->commit.slot[i];
+        if (slot->active != 0 && slot->active_not_before > least) {
+            least = slot->active_not_before;
+        }
+    }
+    return least;
+}
+
 ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall)
 {
+    if (source == RA_TIME_OPERATOR && wall >= least_time(ra) && wall < ra->clock.floor) {
+        /* The floor guards against the network. A year mistyped must not end renewal for good:
+         * whoever raised it at the console can put it right there. */
+        ra->clock.floor = wall;
+    }
     ra_err e = ra_clock_offer(&ra->clock, source, wall);
     if (e == RA_OK && source == RA_TIME_OPERATOR) {
         ra_clock_raise_floor(&ra->clock, wall);

@@ -235,8 +235,9 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out);
  * RA_E_NO_CREDENTIAL, RA_E_HELD, RA_E_EXPIRED, RA_E_BUSY when it is under way. */
 ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
 
-/* Offer a time (seconds since 1970 UTC). The operator's raises the floor in
- * flash; SNTP's and HTTP's serve this boot. */
+/* Offer a time (seconds since 1970 UTC). The operator's becomes the floor in flash, and only
+ * the operator's can lower it again, never below the notBefore of what is served; SNTP's and
+ * HTTP's serve this boot. RA_E_TIME_UNKNOWN: before the floor. */
 ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall);
 
 /* Change a setting in RAM; ra_config_save writes all of them to flash. */

@@ -113,6 +113,9 @@ class Cases:
             need(words.sentence('TIME_SYNTAX') in words.command(board, 'time set noon'), 'took noon')
             need(words.sentence('TIME_UNKNOWN') in
                  words.command(board, 'time set 2001-01-01T00:00:00Z'), 'took a time long past')
+            words.command(board, 'config set hold on')
+            need('operator' in words.command(board, 'time set 2049-01-01T00:00:00Z'), 'not set')
+            words.command(board, 'config set hold off')
             now = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
             need('operator' in words.command(board, 'time set ' + now), 'not set')
             board.read_until(words.event('switched', 'encryption'), 30)

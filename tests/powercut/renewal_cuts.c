@@ -243,13 +243,13 @@ static bool may_serve(const struct world *w, unsigned depth, const struct ra_com
 static void recover(unsigned depth, const struct ra_commit *now, const struct ra_commit *next)
 {
     struct world *w = &worlds[depth];
-    world_boot(w);
     if (depth == 1) {
         last_cut.now = *now;
         last_cut.next = next != NULL ? *next : *now;
         last_cut.open = true;
         w->on_step = watch_recovery;
     }
+    world_boot(w);
     if (!may_serve(w, depth, now, next)) {
         fail("another generation is served, or the roles have parted");
     }

@@ -555,7 +555,7 @@ static void count_submit(struct fake_ca *ca, enum ra_role role, int64_t now, str
 static size_t refuse(struct fake_ca *ca, int64_t now, const char *why,
                      uint8_t reply[FAKE_CA_REPLY_MAX])
 {
-    struct page page;
+    struct page page = {""};
     ca->bad++;
     ca->why = why;
     return reply_page(ca, now, error_page(&page, 0x8009200eu), reply);
@@ -566,7 +566,7 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
 {
     static uint8_t der[12288];
     struct renewal renewal;
-    struct page page;
+    struct page page = {""};
     uint8_t attributes[128];
     size_t size = form_field(form, form_size, "CertRequest=", der, sizeof der);
     if (size == 0 || ra_base64_decode(der, size, der, sizeof der, &size) != RA_OK) {
@@ -637,7 +637,7 @@ static size_t give(struct fake_ca *ca, int64_t now, uint32_t id, bool chain,
                    uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     uint8_t body[FAKE_CA_REPLY_MAX - 512];
-    struct page page;
+    struct page page = {""};
     const struct fake_ca_request *r = fake_ca_request(ca, id);
     if (r == NULL) {
         return reply_page(ca, now, error_page(&page, 0x80094004u), reply);

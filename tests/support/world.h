@@ -55,25 +55,25 @@ struct world {
     struct world_link link;
 
     /* Set by the test, any time. */
-    int64_t true_ms;       /* what time it really is, since 1970             */
-    bool board_clock;      /* the board has a clock ...                      */
-    int64_t board_error_s; /* ... that goes wrong by so much                 */
-    enum world_noise noise;
-    bool no_device_key;
+    int64_t true_ms;                  /* what time it really is, since 1970             */
+    int64_t board_error_s;            /* the board's clock goes wrong by so much        */
+    void (*on_send)(struct world *w); /* before the first byte of each request leaves   */
+    void (*on_step)(struct world *w); /* after each ra_step                             */
     uint32_t pace_ms;                 /* see above; 60 000                              */
-    void (*on_send)(struct world *w); /* before the first byte of each request leaves */
-    void (*on_step)(struct world *w); /* after each ra_step                           */
+    enum world_noise noise;
+    bool board_clock; /* the board has a clock */
+    bool no_device_key;
+
+    /* The serial line. */
+    uint32_t serial_room; /* bytes taken between two steps; 0: the line stands still */
+    const char *typed;    /* goes in next, ended by a zero byte                      */
+    size_t shown_size;
+    char shown[WORLD_SERIAL_MAX + 1];
 
     /* Read by the test. */
     unsigned told[RA_ROLES]; /* calls of the listener since the boot */
     unsigned resets;         /* asked for by the console             */
     uint64_t steps;          /* of this boot                         */
-
-    /* The serial line. */
-    const char *typed;    /* goes in next, ended by a zero byte */
-    uint32_t serial_room; /* bytes taken by one call; 0: the line stands still */
-    char shown[WORLD_SERIAL_MAX + 1];
-    size_t shown_size;
 
     /* Private. */
     int64_t boot_ms;

@@ -955,6 +955,35 @@ static void a_damaged_record_falls_back(void **state)
     }
 }
 
+/* The power goes while the switch is being written: what the next boot serves has been copied
+ * to flash that no cut has touched, so it stays. */
+static void after_a_cut_a_clean_copy_serves(void **state)
+{
+    (void)state;
+    unsigned old = 0, new = 0;
+    for (uint32_t operation = 1; operation <= 6; operation++) {
+        provision_agent(30);
+        world_boot(&w);
+        until(AGENT, RA_STATE_COMMIT, HOUR);
+        w.flash.cut = NOR_CUT_AFTER;
+        w.flash.cut_at = w.flash.operations + operation;
+        (void)world_run(&w, 60);
+        assert_true(w.flash.cut_fired);
+        world_boot(&w);
+        assert_true(ra_store_was_unclean(&w.ra.store));
+        assert_true(ra_store_settled(&w.ra.store));
+        uint32_t id = world_serves(&w, AGENT);
+        check_role(AGENT);
+        world_boot(&w);
+        assert_false(ra_store_was_unclean(&w.ra.store));
+        assert_int_equal(world_serves(&w, AGENT), id);
+        *(id == 1 ? &old : &new) += 1;
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(w.ca.submits[AGENT], 1);
+    }
+    assert_true(old > 0 && new > 0);
+}
+
 static void a_pair_that_does_not_fit_is_not_installed(void **state)
 {
     (void)state;
@@ -1134,6 +1163,7 @@ int main(void)
         cmocka_unit_test(failure_in_use_brings_the_pair_back),
         cmocka_unit_test(never_back_to_an_expired_one),
         cmocka_unit_test(a_damaged_record_falls_back),
+        cmocka_unit_test(after_a_cut_a_clean_copy_serves),
         cmocka_unit_test(a_pair_that_does_not_fit_is_not_installed),
         cmocka_unit_test(without_entropy_no_key),
         cmocka_unit_test(without_a_device_key_unsealed),

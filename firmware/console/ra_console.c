@@ -47,7 +47,7 @@ static bool run_help(struct ra_console *c, unsigned piece, struct ra_text *to)
     (void)c;
     ra_text_add(to, "  ");
     ra_text_add(to, commands[piece].usage);
-    ra_text_pad_to(to, 36);
+    ra_text_pad_to(to, 42);
     ra_text_add(to, commands[piece].help);
     ra_text_add(to, "\n");
     return piece + 1 < command_count;

@@ -69,7 +69,9 @@ static uint32_t serial_read(void *dev, uint8_t *to, uint32_t size)
 static uint32_t serial_write(void *dev, const uint8_t *from, uint32_t size)
 {
     struct world *w = dev;
-    size = size < w->serial_room ? size : w->serial_room;
+    uint32_t room = w->serial_room > w->serial_taken ? w->serial_room - w->serial_taken : 0;
+    size = size < room ? size : room;
+    w->serial_taken += size;
     must(size <= WORLD_SERIAL_MAX - w->shown_size, "the console says too much");
     memcpy(w->shown + w->shown_size, from, size);
     w->shown_size += size;
@@ -366,6 +368,7 @@ bool world_step(struct world *w)
 {
     uint32_t wait = ra_step(&w->ra);
     w->steps++;
+    w->serial_taken = 0;
     if (w->on_step != NULL) {
         w->on_step(w);
     }

@@ -78,6 +78,7 @@ struct world {
     /* Private. */
     int64_t boot_ms;
     uint64_t noise_state;
+    uint32_t serial_taken;
     unsigned idle; /* steps in a row that wanted no time to pass */
     uint8_t reply[RA_REPLY_MAX];
     uint8_t memory[WORLD_FLASH_MAX];

@@ -320,6 +320,7 @@ static void a_slow_line_loses_nothing(void **state)
 {
     (void)state;
     char fast[WORLD_SERIAL_MAX];
+    w.pace_ms = 1000; /* no day ends while it talks */
     (void)snprintf(fast, sizeof fast, "%s", say("help\rconfig list\rshow\r"));
     w.serial_room = 1;
     assert_string_equal(say("help\rconfig list\rshow\r"), fast);

@@ -142,7 +142,7 @@ struct ra {
     struct ra_span request_span;     /* the request, at the end of `request` */
     uint8_t old_cert[RA_CERT_MAX];
     size_t old_cert_size;
-    uint8_t *reply; /* what the CA sent: RA_REPLY_MAX bytes, the caller's */
+    uint8_t *reply; /* what the CA sent: RA_REPLY_BUFFER bytes, the caller's */
     size_t scratch_size;
 
     /* For ra_sign and ra_decrypt. */
@@ -152,7 +152,7 @@ struct ra {
 };
 
 /* Start. `hal`, `transport` and `reply` stay the caller's and must outlive `ra`.
- * `reply` is a buffer of RA_REPLY_MAX bytes that only ever holds what the CA
+ * `reply` is a buffer of RA_REPLY_BUFFER bytes that only ever holds what the CA
  * sent: it may lie in external memory, where struct ra should not.
  * Returns RA_OK, RA_E_FLASH_SMALL or RA_E_FLASH_GEOMETRY; after an error ra_step
  * must not be called. Takes under 1 ms: reading the store is ra_step's work.

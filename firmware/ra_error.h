@@ -89,6 +89,8 @@ enum ra_retry {
     X(CMS_TOO_MANY, PARSE, 12, LATER, "the message holds too many certificates")                   \
     X(CSR_SYNTAX, PARSE, 13, LATER, "not a certification request as RFC 2986 has it")              \
     X(TIME_SYNTAX, PARSE, 14, LATER, "not a date as its format demands")                           \
+    X(CMS_RECIPIENT, PARSE, 15, LATER, "the message is not encrypted to our certificate")          \
+    X(CMS_ALGORITHM, PARSE, 16, LATER, "the message uses an algorithm we do not accept")           \
                                                                                                    \
     X(NET_DOWN, NET, 1, SOON, "the network link is down")                                          \
     X(NET_NO_ADDRESS, NET, 2, SOON, "no network address yet")                                      \
@@ -122,6 +124,20 @@ enum ra_retry {
     X(CA_TEMPLATE, CA, 6, DENIED, "the CA does not offer the template")                            \
     X(CA_PERMISSION, CA, 7, DENIED, "the account may not enrol for the template")                  \
     X(CA_REQUEST, CA, 8, DENIED, "the CA finds the request malformed")                             \
+    X(SCEP_BAD_ALG, CA, 9, LATER, "the SCEP server does not accept our algorithms")                \
+    X(SCEP_BAD_CHECK, CA, 10, LATER, "the SCEP server cannot verify or open our message")          \
+    X(SCEP_BAD_REQUEST, CA, 11, DENIED, "the SCEP server refuses the request")                     \
+    X(SCEP_BAD_TIME, CA, 12, LATER, "the SCEP server says our clock is wrong")                     \
+    X(SCEP_RENEWAL_REFUSED, CA, 13, SOON,                                                          \
+      "the SCEP server takes no renewal: an ordinary request follows")                             \
+    X(SCEP_SIGNER, CA, 14, SOON, "the reply is not signed by the CA")                              \
+    X(SCEP_FOREIGN, CA, 15, SOON, "the reply belongs to another transaction")                      \
+    X(SCEP_REPLAY, CA, 16, SOON, "the reply answers another message of ours")                      \
+    X(SCEP_EMPTY, CA, 17, LATER, "the SCEP server reports success and sends no certificate")       \
+    X(SCEP_CA_SET, CA, 18, LATER, "the CA's certificates hold none that fits its work")            \
+    X(SCEP_UNTRUSTED, CA, 19, OPERATOR, "the CA's certificates lead to no trust anchor")           \
+    X(SCEP_WEAK, CA, 20, OPERATOR, "the CA offers nothing policy allows (see scep-legacy)")        \
+    X(SCEP_SIGNER_KEY, CA, 21, OPERATOR, "SCEP needs an RSA key to sign and to open the reply")    \
                                                                                                    \
     X(GATE_KEY, GATE, 1, LATER, "the certificate is for another key")                              \
     X(GATE_SAME, GATE, 2, LATER, "the CA returned the certificate we already have")                \

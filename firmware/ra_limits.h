@@ -30,14 +30,21 @@
 #define RA_SPKI_MAX (RA_RSA_BITS_MAX / 8 + 64)
 #define RA_SIGNATURE_MAX (RA_RSA_BITS_MAX / 8)
 
-/* The renewal request in DER: the old certificate twice, new public key, two signatures, names. */
+/* The message that goes out, in DER. AD CS: the old certificate twice, new public key, two
+ * signatures, names: 8192 bytes at most. SCEP: the same content, encrypted and signed. */
 #ifndef RA_REQUEST_MAX
-#define RA_REQUEST_MAX (2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536)
+#define RA_REQUEST_MAX 12288
 #endif
 /* The body of one HTTP reply: a chain as base64 PKCS#7, or a certsrv page. */
 #ifndef RA_REPLY_MAX
 #define RA_REPLY_MAX 16384
 #endif
+/* The certificates of a SCEP CA, kept through one conversation. */
+#ifndef RA_CA_SET_MAX
+#define RA_CA_SET_MAX 10240
+#endif
+/* The buffer the caller gives for both. */
+#define RA_REPLY_BUFFER (RA_REPLY_MAX + RA_CA_SET_MAX)
 
 #define RA_URL_MAX 200      /* characters of a configured URL */
 #define RA_HOST_MAX 128     /* characters of a host name */
@@ -52,5 +59,7 @@ _Static_assert(RA_RSA_BITS_MAX == 2048 || RA_RSA_BITS_MAX == 3072 || RA_RSA_BITS
                "RA_RSA_BITS_MAX is 2048, 3072 or 4096");
 _Static_assert(RA_KEY_DER_MAX <= RA_RECORD_MAX && RA_CERT_MAX <= RA_RECORD_MAX,
                "a record holds a key and a certificate");
+_Static_assert(RA_REQUEST_MAX >= 2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536,
+               "a request holds two certificates, a key and two signatures");
 
 #endif

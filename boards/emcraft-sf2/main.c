@@ -14,7 +14,7 @@ int main(void);
 static struct hal hal;
 static struct ra_appliance appliance; /* keys and secrets: in the eSRAM */
 /* What the CA sent is public: in the DDR, like the rest of the network's buffers. */
-static uint8_t reply[RA_REPLY_MAX] __attribute__((section(".bss.ddr.reply")));
+static uint8_t reply[RA_REPLY_BUFFER] __attribute__((section(".bss.ddr.reply")));
 
 int main(void)
 {

@@ -11,7 +11,7 @@
 
 static struct ra_appliance appliance;
 static struct hal hal;
-static uint8_t reply[RA_REPLY_MAX];
+static uint8_t reply[RA_REPLY_BUFFER];
 
 int main(int argc, char *argv[])
 {

@@ -9,7 +9,7 @@ int main(void);
 /* Static: together they hold all state, some tens of kilobytes, keys included. */
 static struct hal hal;
 static struct ra_appliance appliance;
-static uint8_t reply[RA_REPLY_MAX];
+static uint8_t reply[RA_REPLY_BUFFER];
 
 int main(void)
 {

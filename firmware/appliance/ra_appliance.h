@@ -6,7 +6,7 @@
  * perennial.h directly.
  *
  *     static struct ra_appliance appliance;
- *     static uint8_t reply[RA_REPLY_MAX];
+ *     static uint8_t reply[RA_REPLY_BUFFER];
  *     ra_appliance_init(&appliance, &hal, reply, "board name");
  *     for (;;) {
  *         uint32_t ms = ra_appliance_step(&appliance);

@@ -650,7 +650,8 @@ static void judge(const struct ra_enroll *e, const struct page *page, uint32_t l
     }
 }
 
-static void reply(struct ra_enroll *e, const struct ra_http_reply *http, struct ra_enroll_result *r)
+static void read_reply(struct ra_enroll *e, const struct ra_http_reply *http,
+                       struct ra_enroll_result *r)
 {
     const char *p = (const char *)http->body;
     size_t size = http->body_size;
@@ -696,6 +697,13 @@ static void reply(struct ra_enroll *e, const struct ra_http_reply *http, struct 
     if (r->outcome == RA_ENROLL_BROKEN && e->op == RA_ENROLL_FETCH) {
         r->cause = RA_E_CA_NO_CHAIN;
     }
+}
+
+static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
+                    struct ra_enroll_result *r)
+{
+    read_reply(e, http, r);
+    return RA_OK;
 }
 
 const struct ra_enroll_ops ra_adcs_ops = {

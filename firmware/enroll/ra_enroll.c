@@ -26,8 +26,8 @@ ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
     return e->ops->request(e, op, in, out);
 }
 
-void ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
-                     struct ra_enroll_result *result)
+ra_err ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
+                       struct ra_enroll_result *result)
 {
     memset(result, 0, sizeof *result);
     result->outcome = RA_ENROLL_BROKEN;
@@ -35,5 +35,5 @@ void ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
     result->next = (enum ra_enroll_op)e->op;
     result->http_status = reply->status;
     result->retry_after_s = reply->retry_after_s;
-    e->ops->reply(e, reply, result);
+    return e->ops->reply(e, reply, result);
 }

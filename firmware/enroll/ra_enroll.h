@@ -1,17 +1,20 @@
 /* ra_enroll.h - the enrolment protocols behind one interface: bytes to bytes.
  *
  * A protocol turns an operation into an HTTP request and an HTTP reply into an
- * outcome. It does no I/O, keeps no time, holds no key, decides nothing about
+ * outcome. It does no I/O, keeps no time, keeps no key, decides nothing about
  * retries: whoever drives it (firmware/renewal) carries the request over
  * ra_exchange, stores what must survive a reset, and checks what was issued.
  *
  *     op = RA_ENROLL_SUBMIT;
  *     do {
- *         ra_enroll_request(&e, op, &input, &http_request);
+ *         while (ra_enroll_request(&e, op, &input, &http_request) == RA_AGAIN) {}
  *         ... ra_exchange_start, _step until it ends ...
- *         ra_enroll_reply(&e, ra_exchange_reply(&x), &result);
+ *         while (ra_enroll_reply(&e, ra_exchange_reply(&x), &result) == RA_AGAIN) {}
  *         op = result.next;
  *     } while (result.outcome == RA_ENROLL_MORE);
+ *
+ * Both calls are steps: each does at most one public-key or private-key operation
+ * and answers RA_AGAIN while there is more to do, with the same arguments.
  *
  * `id` is set whenever it is known. Store it before the next request: after a
  * reset the work goes on with POLL or FETCH and that id.
@@ -27,8 +30,11 @@
 
 #include "ra_der.h"
 #include "ra_error.h"
+#include "ra_hash.h"
 #include "ra_http.h"
+#include "ra_key.h"
 #include "ra_limits.h"
+#include "ra_random.h"
 
 #define RA_ENROLL_ID_MAX 64      /* AD CS: decimal, 10 digits; SCEP: a hash in hex */
 #define RA_ENROLL_SUFFIX_MAX 103 /* what a protocol appends to the configured URL */
@@ -43,8 +49,49 @@ enum ra_enroll_op {
 /* What the bytes handed in by SUBMIT are. */
 enum ra_enroll_message {
     RA_ENROLL_MESSAGE_CMS_RENEWAL, /* PKCS#7 around PKCS#10 (MS-WCCE 3.1.1.4.3.2.1) */
-    RA_ENROLL_MESSAGE_PKCS10,
-    RA_ENROLL_MESSAGE_SCEP
+    RA_ENROLL_MESSAGE_PKCS10       /* PKCS#10 alone; the protocol wraps it itself       */
+};
+
+/* What a protocol needs that makes and opens messages itself (SCEP). The
+ * callbacks may answer RA_AGAIN (flash is busy): ask again. */
+struct ra_enroll_tools {
+    void *ctx;
+    /* The certificate that signs the messages, in DER; RA_E_NOT_FOUND: a first
+     * enrolment, the protocol makes a self-signed one for the new key. Valid until
+     * the next call of `signer` or `anchor`. */
+    ra_err (*signer)(void *ctx, struct ra_span *cert);
+    /* Its private key; what the peer encrypts to us is for it. Wipe after use. */
+    ra_err (*signer_key)(void *ctx, struct ra_key *key);
+    /* The trust anchor in place 0 .. RA_ANCHORS_MAX-1; RA_E_NOT_FOUND: the place is
+     * empty. Valid until the next call of `signer` or `anchor`. */
+    ra_err (*anchor)(void *ctx, unsigned place, struct ra_span *cert);
+    /* Store a further trust anchor: one the operator's fingerprint names, or the next
+     * CA certificate that the present CA signed. RA_OK when it is there already. */
+    ra_err (*stage_anchor)(void *ctx, struct ra_span cert);
+    struct ra_key *key; /* room for one key at a time */
+    struct ra_random *random;
+    uint8_t *message; /* room for the message that goes out; the CSR lies somewhere in it */
+    size_t message_cap;
+    uint8_t *reply; /* where reply->body lies: what may be rearranged in place */
+    size_t reply_cap;
+    uint8_t *ca; /* RA_CA_SET_MAX bytes: the CA's certificates, kept through a conversation */
+    size_t ca_cap;
+    int64_t now; /* Unix seconds, known */
+};
+
+enum ra_scep_renewal { RA_SCEP_RENEWAL_AUTO, RA_SCEP_RENEWAL_REQ, RA_SCEP_RENEWAL_PKCS_REQ };
+enum ra_scep_poll { RA_SCEP_POLL_CERTPOLL, RA_SCEP_POLL_RESEND };
+
+/* The local policy for SCEP: what the CA offers only chooses among what is allowed here. */
+struct ra_scep_policy {
+    const char *ca_id;     /* the `message` of GetCACaps and GetCACert; "": none */
+    uint8_t cipher;        /* enum ra_cipher: AES-128 or AES-256                 */
+    enum ra_hash_alg hash; /* SHA-256 or SHA-512                                 */
+    bool legacy;           /* DES3 and SHA-1 may be used, single DES be opened   */
+    uint8_t renewal;       /* enum ra_scep_renewal                               */
+    uint8_t poll;          /* enum ra_scep_poll                                  */
+    bool have_fingerprint; /* SHA-256 of a CA certificate that the operator confirmed */
+    uint8_t fingerprint[32];
 };
 
 /* Same for every operation of one conversation; the pointers must stay until
@@ -56,8 +103,14 @@ struct ra_enroll_input {
     bool allow_plaintext;
     const uint8_t *request; /* SUBMIT: the message in DER                     */
     size_t request_size;
-    const char *template_name; /* AD CS: the template's CN; NULL: not sent       */
-    const char *id;            /* POLL, FETCH: as stored; may point at result.id */
+    const char *template_name;           /* AD CS: the template's CN; NULL: not sent       */
+    const char *id;                      /* POLL, FETCH: as stored; may point at result.id.
+                                  SCEP: the transaction id, SUBMIT too; with FETCH
+                                  the serial number in hex                       */
+    uint8_t variant;                     /* as result.variant said, stored; 0 at first      */
+    struct ra_span subject;              /* of the request, Name, whole                     */
+    const struct ra_enroll_tools *tools; /* SCEP; may be NULL for AD CS            */
+    const struct ra_scep_policy *scep;
 };
 
 enum ra_enroll_outcome {
@@ -87,6 +140,8 @@ struct ra_enroll_result {
     enum ra_enroll_data kind;        /* with ISSUED                                      */
     struct ra_span data;             /* in the reply buffer: gone with the next exchange */
     int64_t retry_after_s;           /* what the server asks for; -1: nothing            */
+    uint8_t variant;                 /* when the cause is RA_E_SCEP_RENEWAL_REFUSED: store
+                                        it and submit again                              */
     char id[RA_ENROLL_ID_MAX + 1];   /* the CA's handle for the request; "" if not said  */
     char text[RA_PEER_TEXT_MAX + 1]; /* the peer's words, printable ASCII, for a person  */
 };
@@ -98,8 +153,10 @@ struct ra_enroll_ops {
     enum ra_enroll_message message;
     ra_err (*request)(struct ra_enroll *e, enum ra_enroll_op op, const struct ra_enroll_input *in,
                       struct ra_http_request *out);
-    void (*reply)(struct ra_enroll *e, const struct ra_http_reply *reply,
-                  struct ra_enroll_result *result);
+    ra_err (*reply)(struct ra_enroll *e, const struct ra_http_reply *reply,
+                    struct ra_enroll_result *result);
+    /* The ids are ours: the caller makes one of 32 hex digits and stores it before SUBMIT. */
+    bool own_id;
 };
 
 /* One conversation; caller-owned, may be dropped at any time. Private to the
@@ -127,15 +184,17 @@ void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);
  * both until the exchange has ended and the reply was read.
  * Time: for SUBMIT proportional to the request's size (it counts what URL
  * encoding adds): 130 000 Cortex-M instructions for each KiB.
- * Returns RA_OK, RA_E_ARGUMENT (no request, no or a bad id, control characters
- * in the template's name), RA_E_UNSUPPORTED (an operation the protocol lacks). */
+ * Returns RA_OK, RA_AGAIN, RA_E_ARGUMENT (no request, no or a bad id, control characters
+ * in the template's name), RA_E_UNSUPPORTED (an operation the protocol lacks), or
+ * what building the message fails with. */
 ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
                          const struct ra_enroll_input *in, struct ra_http_request *out);
 
 /* Read the reply to the last request. The body is decoded in place.
+ * RA_OK: `*result` is filled; RA_AGAIN: call again; no other value.
  * Time: proportional to the body: up to 180 000 Cortex-M instructions for each
  * KiB of a page, of which there are at most RA_REPLY_MAX bytes. */
-void ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
-                     struct ra_enroll_result *result);
+ra_err ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
+                       struct ra_enroll_result *result);
 
 #endif

@@ -406,21 +406,23 @@ static ra_err converse(struct ra *ra, uint8_t *sub, enum ra_enroll_op op, const 
         }
         *sub = 2;
     }
-    e = ra_exchange_step(&ra->exchange, ra_clock_ms(&ra->clock));
-    if (e == RA_AGAIN) {
-        *wait_ms = ra_exchange_wait_ms(&ra->exchange, ra_clock_ms(&ra->clock));
+    if (*sub == 2) {
+        e = ra_exchange_step(&ra->exchange, ra_clock_ms(&ra->clock));
+        if (e == RA_AGAIN) {
+            *wait_ms = ra_exchange_wait_ms(&ra->exchange, ra_clock_ms(&ra->clock));
+        }
+        if (e != RA_OK) {
+            return e;
+        }
+        (void)ra_clock_offer(&ra->clock, RA_TIME_HTTP, ra_exchange_reply(&ra->exchange)->date);
+        *sub = 3;
     }
-    if (e != RA_OK) {
-        return e;
-    }
-    const struct ra_http_reply *reply = ra_exchange_reply(&ra->exchange);
-    (void)ra_clock_offer(&ra->clock, RA_TIME_HTTP, reply->date);
-    ra_enroll_reply(&ra->enroll, reply, &ra->enroll_result);
-    if (ra->enroll_result.outcome == RA_ENROLL_MORE) {
+    e = ra_enroll_reply(&ra->enroll, ra_exchange_reply(&ra->exchange), &ra->enroll_result);
+    if (e == RA_OK && ra->enroll_result.outcome == RA_ENROLL_MORE) {
         *sub = 1;
         return RA_AGAIN;
     }
-    return RA_OK;
+    return e;
 }
 
 /* Any answer of the CA's web server has a Date: good enough to plan by until

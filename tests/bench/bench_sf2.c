@@ -27,7 +27,7 @@ struct row {
 
 static struct ra ra;
 static struct hal hal, board;
-static uint8_t reply[RA_REPLY_MAX] __attribute__((section(".bss.ddr.reply")));
+static uint8_t reply[RA_REPLY_BUFFER] __attribute__((section(".bss.ddr.reply")));
 static struct row rows[ROWS] __attribute__((section(".bss.ddr.rows")));
 static struct {
     uint64_t clock;   /* two calls of board_cycles, cycles            */

@@ -111,7 +111,7 @@ uint32_t ra_lwip_random(void)
 static struct ra ra;
 static struct ra_net net;
 
-static uint8_t reply[RA_REPLY_MAX];
+static uint8_t reply[RA_REPLY_BUFFER];
 
 int main(void)
 {

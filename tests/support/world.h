@@ -80,7 +80,7 @@ struct world {
     uint64_t noise_state;
     uint32_t serial_taken;
     unsigned idle; /* steps in a row that wanted no time to pass */
-    uint8_t reply[RA_REPLY_MAX];
+    uint8_t reply[RA_REPLY_BUFFER];
     uint8_t memory[WORLD_FLASH_MAX];
     uint8_t touched[WORLD_UNITS_MAX / 8];
 };

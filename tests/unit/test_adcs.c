@@ -60,7 +60,7 @@ static void answer_bytes(unsigned status, const char *type, const void *bytes, s
     reply.retry_after_s = -1;
     reply.body = body;
     reply.body_size = size;
-    ra_enroll_reply(&enroll, &reply, &result);
+    (void)ra_enroll_reply(&enroll, &reply, &result);
 }
 
 static enum ra_enroll_outcome answer(enum ra_enroll_op op, const char *page)
@@ -639,20 +639,20 @@ static void web_server(void **state)
                                   .body = body};
     setup();
     ask(RA_ENROLL_SUBMIT);
-    ra_enroll_reply(&enroll, &reply, &result);
+    (void)ra_enroll_reply(&enroll, &reply, &result);
     assert_int_equal(result.outcome, RA_ENROLL_UNAUTHENTICATED);
     assert_int_equal(result.cause, RA_E_HTTP_AUTH);
     assert_int_equal(result.auth, RA_HTTP_AUTH_NEGOTIATE | RA_HTTP_AUTH_NTLM);
     assert_int_equal(result.http_status, 401);
     assert_string_equal(result.text, "the server offers NTLM Negotiate");
     reply.auth = 0;
-    ra_enroll_reply(&enroll, &reply, &result);
+    (void)ra_enroll_reply(&enroll, &reply, &result);
     assert_string_equal(result.text, "the server offers nothing");
 
     reply.status = 503;
     reply.retry_after_s = 120;
     (void)append(reply.reason, 0, "Service Unavailable");
-    ra_enroll_reply(&enroll, &reply, &result);
+    (void)ra_enroll_reply(&enroll, &reply, &result);
     assert_int_equal(result.outcome, RA_ENROLL_FAILED);
     assert_int_equal(result.cause, RA_E_HTTP_BUSY);
     assert_true(result.retry_after_s == 120);
@@ -728,7 +728,7 @@ static void mutations(void **state)
         reply.body = body + sizeof body - size;
         reply.body_size = size;
         memcpy(reply.body, page, size);
-        ra_enroll_reply(&enroll, &reply, &result);
+        (void)ra_enroll_reply(&enroll, &reply, &result);
         assert_in_range(result.outcome, RA_ENROLL_MORE, RA_ENROLL_BROKEN);
         assert_true(memchr(result.text, 0, sizeof result.text) != NULL);
         assert_true(memchr(result.id, 0, sizeof result.id) != NULL);
@@ -761,7 +761,7 @@ static ra_err converse(struct ra_exchange *x, enum ra_enroll_op op)
         }
     }
     if (e == RA_OK) {
-        ra_enroll_reply(&enroll, ra_exchange_reply(x), &result);
+        (void)ra_enroll_reply(&enroll, ra_exchange_reply(x), &result);
     }
     return e;
 }

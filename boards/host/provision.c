@@ -152,6 +152,7 @@ static void usage(void)
     printf("usage: provision --out FILE [--sf2] --device-key FILE\n"
            "  --agent-key K --agent-cert C [--agent-chain P]   Enrollment Agent, PEM or DER\n"
            "  --cep-key K --cep-cert C [--cep-chain P]         CEP Encryption\n"
+           "  --own-key K --own-cert C [--own-chain P]         Device\n"
            "  --anchor C ...                                   trust anchors, up to %d\n"
            "  --config NAME=VALUE ...                          settings\n"
            "  --sf2    the whole 16 MiB flash of emcraft-sf2, the store in its place\n%s",
@@ -178,6 +179,9 @@ int main(int argc, char *argv[])
         {"--cep-key", &pairs[RA_ROLE_ENCRYPTION].key},
         {"--cep-cert", &pairs[RA_ROLE_ENCRYPTION].cert},
         {"--cep-chain", &pairs[RA_ROLE_ENCRYPTION].chain},
+        {"--own-key", &pairs[RA_ROLE_DEVICE].key},
+        {"--own-cert", &pairs[RA_ROLE_DEVICE].cert},
+        {"--own-chain", &pairs[RA_ROLE_DEVICE].chain},
     };
     host_options_default(&options);
     options.argv = argv;

@@ -170,7 +170,9 @@ static bool show_credentials(struct ra_console *c, unsigned piece, struct ra_tex
     enum ra_role role = (enum ra_role)(piece / 3);
     struct ra_status s;
     ra_status(c->ra, role, &s);
-    switch (piece % 3) {
+    /* The device's own credential need not exist. */
+    bool absent = role == RA_ROLE_DEVICE && !s.stored && s.state == RA_STATE_EMPTY;
+    switch (absent ? 2 : piece % 3) {
     case 0:
         show_state(c, role, &s, to);
         break;
@@ -341,7 +343,11 @@ static bool run_renew(struct ra_console *c, unsigned piece, struct ra_text *to)
     uint8_t thumbprint[20];
     enum ra_role role;
     if (*what == '\0' || strcmp(what, "all") == 0) {
-        (void)renew_one(c, (enum ra_role)piece, false, to);
+        struct ra_status s;
+        ra_status(c->ra, (enum ra_role)piece, &s);
+        if (s.stored || piece < RA_PAIR) {
+            (void)renew_one(c, (enum ra_role)piece, false, to);
+        }
         return piece + 1 < RA_ROLES;
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
@@ -406,7 +412,7 @@ static const struct command commands[] = {
     {"show", "show [credentials|log|version]", "what there is and how it stands", run_show},
     {"config", "config [list|set NAME VALUE|save]", "settings; save writes them to flash",
      run_config},
-    {"renew", "renew [all|agent|encryption|THUMBPRINT]", "renew now", run_renew},
+    {"renew", "renew [all|agent|encryption|device|THUMBPRINT]", "renew now", run_renew},
     {"time", "time [set YYYY-MM-DDThh:mm:ssZ]", "show or set the time", run_time},
     {"reboot", "reboot", "restart the appliance", run_reboot},
 };

@@ -63,7 +63,13 @@ static const struct {
 } roles[RA_ROLES] = {
     [RA_ROLE_AGENT] = {"Enrollment Agent", "agent", "EnrollmentAgentOffline"},
     [RA_ROLE_ENCRYPTION] = {"CEP Encryption", "encryption", "CEPEncryption"},
+    [RA_ROLE_DEVICE] = {"Device", "device", ""},
 };
+
+bool ra_roles_paired(unsigned a, unsigned b)
+{
+    return a != b && a < RA_PAIR && b < RA_PAIR;
+}
 
 const char *ra_role_text(enum ra_role role)
 {

@@ -37,15 +37,20 @@
 enum ra_role {
     RA_ROLE_AGENT = 0, /* Enrollment Agent: template EnrollmentAgentOffline, digitalSignature */
     RA_ROLE_ENCRYPTION =
-        1,       /* CEP Encryption: template CEPEncryption, keyEncipherment             */
-    RA_ROLES = 2 /* the store has room for RA_ROLES_MAX                                 */
+        1,              /* CEP Encryption: template CEPEncryption, keyEncipherment             */
+    RA_ROLE_DEVICE = 2, /* the appliance's own, of any purpose; need not exist                 */
+    RA_ROLES = 3,       /* the store has room for RA_ROLES_MAX                                 */
+    RA_PAIR = 2         /* the first two serve together, wait for each other, switch together  */
 };
 
-/* "Enrollment Agent", "CEP Encryption". */
+/* Whether two roles are renewed as a pair: wait for each other, switch and go back together. */
+bool ra_roles_paired(unsigned a, unsigned b);
+
+/* "Enrollment Agent", "CEP Encryption", "Device". */
 const char *ra_role_text(enum ra_role role);
-/* "agent", "encryption": what the operator types. */
+/* "agent", "encryption", "device": what the operator types. */
 const char *ra_role_word(enum ra_role role);
-/* The certificate template's CN [MS-CRTD appendix A]. */
+/* The certificate template's CN [MS-CRTD appendix A]; "" where there is no usual one. */
 const char *ra_role_template(enum ra_role role);
 
 /* Record types of the store. The numbers are stored: never reuse one. */

@@ -27,7 +27,8 @@
 struct ra_gates_input {
     enum ra_role role;
     const struct ra_config *config;
-    const struct ra_cert *old;   /* the certificate being renewed                  */
+    const struct ra_cert *old;   /* the certificate being renewed; NULL: a first enrolment,
+                                    which has nothing to be compared with          */
     struct ra_span key;          /* SubjectPublicKeyInfo of the stored new key     */
     const struct ra_span *certs; /* what the CA sent, any order, the new one among them */
     size_t cert_count;
@@ -41,7 +42,8 @@ struct ra_gates_input {
  * until leaf->not_before. Bounded: RA_CHAIN_CERTS_MAX parses. */
 ra_err ra_gates_check(const struct ra_gates_input *in, struct ra_cert *leaf);
 
-/* The gate of a role alone, for provisioning: usage, EKU, key kind and strength. */
+/* The gate of a role alone, for provisioning: no CA, usage, EKU, key kind and strength.
+ * The device role may have any usage and EKU; a renewal keeps them exactly. */
 ra_err ra_gates_role(enum ra_role role, const struct ra_cert *cert, struct ra_key *work);
 
 #endif

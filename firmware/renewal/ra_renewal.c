@@ -172,26 +172,27 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     return LOOK_MS;
 }
 
-/* The earliest end among the roles that are being renewed, this one included. */
-static int64_t first_expiry(const struct ra *ra)
+/* The earlier end of a pair. */
+static int64_t first_expiry(const struct ra *ra, enum ra_role role)
 {
     int64_t first = INT64_MAX;
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_slot *slot = &ra->commit.slot[i];
-        if (slot->active != 0 && slot->active_not_after < first) {
+        if ((i == (unsigned)role || ra_roles_paired(i, role)) && slot->active != 0 &&
+            slot->active_not_after < first) {
             first = slot->active_not_after;
         }
     }
     return first;
 }
 
-/* Whether another role is worth waiting for: its renewal is due or under way. */
+/* Whether the partner is worth waiting for: its renewal is due or under way. */
 static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
 {
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_renewal *r = &ra->renewal[i];
-        if (i == (unsigned)role || ra->commit.slot[i].active == 0 || r->state == RA_STATE_EXPIRED ||
-            r->state == RA_STATE_EMPTY) {
+        if (!ra_roles_paired(i, role) || ra->commit.slot[i].active == 0 ||
+            r->state == RA_STATE_EXPIRED || r->state == RA_STATE_EMPTY) {
             continue;
         }
         if (r->state == RA_STATE_READY) {
@@ -227,7 +228,7 @@ static uint32_t step_ready(struct ra *ra, enum ra_role role, int64_t now)
     }
     bool coming = partner_coming(ra, role, now);
     if (coming && !r->txn.alone && !r->asked &&
-        now < ra_schedule_split(&ra->config, first_expiry(ra))) {
+        now < ra_schedule_split(&ra->config, first_expiry(ra, role))) {
         return LOOK_MS;
     }
     if (coming) {

@@ -823,11 +823,12 @@ static ra_err advance(struct ra *ra, enum ra_role role, struct ra_slot *slot)
 
 static bool joins(const struct ra *ra, unsigned i, enum ra_role leader)
 {
-    return i == (unsigned)leader || (ra->renewal[i].state == RA_STATE_READY &&
-                                     !ra_not_yet(&ra->renewal[i], ra_clock_now(&ra->clock)));
+    return i == (unsigned)leader ||
+           (ra_roles_paired(i, leader) && ra->renewal[i].state == RA_STATE_READY &&
+            !ra_not_yet(&ra->renewal[i], ra_clock_now(&ra->clock)));
 }
 
-/* The commit with all that are ready. It is made anew until the store has taken it:
+/* The commit with the pair as far as it is ready. It is made anew until the store has taken it:
  * meanwhile something else of the present commit may change. */
 static ra_err plan_switch(struct ra *ra, enum ra_role role)
 {
@@ -848,7 +849,7 @@ static ra_err plan_switch(struct ra *ra, enum ra_role role)
     return e;
 }
 
-/* All that are ready switch in one record. */
+/* What is ready of a pair switches in one record. */
 static int work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = renewal(ra, role);
@@ -924,7 +925,7 @@ static ra_err plan_rollback(struct ra *ra, enum ra_role role)
     ra->next_commit = ra->commit;
     ra_err e = go_back(ra, role, &ra->next_commit.slot[role]);
     for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
-        if (i != (unsigned)role && ra->renewal[i].state == RA_STATE_PROBATION &&
+        if (ra_roles_paired(i, role) && ra->renewal[i].state == RA_STATE_PROBATION &&
             go_back(ra, (enum ra_role)i, &ra->next_commit.slot[i]) == RA_AGAIN) {
             e = RA_AGAIN;
         }

@@ -136,16 +136,16 @@ static void count(struct row *row, uint64_t cycles, uint32_t wrapped)
 /* Row 0 is ra_init, then the phases of the start, then the states of each role, then of none. */
 static struct row *row_of(void)
 {
-    unsigned role = RA_ROLES;
+    unsigned role = RA_PAIR;
     unsigned state = RA_STATE_IDLE;
     if (!ra_started(&ra)) {
         return &rows[1u + ra.phase];
     }
-    if (ra.worker >= 0 && ra.worker < (int)RA_ROLES) {
+    if (ra.worker >= 0 && ra.worker < (int)RA_PAIR) {
         role = (unsigned)ra.worker;
         state = ra.renewal[role].state;
     } else {
-        for (unsigned i = RA_ROLES; i-- > 0;) {
+        for (unsigned i = RA_PAIR; i-- > 0;) {
             if (ra_state_works(ra.renewal[i].state)) {
                 role = i;
                 state = ra.renewal[i].state;
@@ -251,7 +251,7 @@ static void report(void)
     line("flash", "bytes-written", written_bytes);
     line("ra", "requests", ra.exchange.counters.requests);
     line("ra", "key-search", ra.keygen.progress);
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         struct ra_status s;
         ra_status(&ra, (enum ra_role)i, &s);
         board_print("state ");
@@ -270,11 +270,11 @@ static void report(void)
 
 static bool renewed(void)
 {
-    static uint32_t first[RA_ROLES]; /* the generation that served at the start */
-    for (unsigned i = 0; i < RA_ROLES && ra_started(&ra); i++) {
+    static uint32_t first[RA_PAIR]; /* the generation that served at the start */
+    for (unsigned i = 0; i < RA_PAIR && ra_started(&ra); i++) {
         first[i] = first[i] == 0 ? ra.commit.slot[i].active : first[i];
     }
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         if (ra.renewal[i].state == RA_STATE_BACKOFF || ra.renewal[i].state == RA_STATE_EXPIRED) {
             return true; /* failed: the report says so */
         }

@@ -129,7 +129,7 @@ int main(void)
         (void)ra_step(&ra); /* the milliseconds it returns may be slept */
         sys_check_timeouts();
     }
-    for (unsigned role = 0; role < RA_ROLES; role++) {
+    for (unsigned role = 0; role < RA_PAIR; role++) {
         struct ra_status status;
 
         ra_status(&ra, (enum ra_role)role, &status);

@@ -92,7 +92,7 @@ static void fail(const char *why)
 
 static bool same_generations(const struct ra_commit *a, const struct ra_commit *b)
 {
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         if (a->slot[i].active != b->slot[i].active) {
             return false;
         }
@@ -101,19 +101,19 @@ static bool same_generations(const struct ra_commit *a, const struct ra_commit *
 }
 
 /* What a rollback has given up does not count as new. */
-static uint32_t given_up[RA_ROLES];
+static uint32_t given_up[RA_PAIR];
 
 static bool is_new(struct world *w, enum ra_role role)
 {
     uint32_t id = world_serves(w, role);
-    return id > RA_ROLES && id > given_up[role];
+    return id > RA_PAIR && id > given_up[role];
 }
 
 /* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
 static bool finished(struct world *w)
 {
     bool done = true;
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         enum ra_state state = world_state(w, (enum ra_role)i);
         if (state == RA_STATE_PENDING) {
             (void)fake_ca_approve(&w->ca, (enum ra_role)i, world_now(w));
@@ -125,7 +125,7 @@ static bool finished(struct world *w)
 
 static void check(struct world *w, const char *when)
 {
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         const char *why = world_check(w, (enum ra_role)i);
         if (why != NULL) {
             printf("%s, %s: ", when, ra_role_word((enum ra_role)i));
@@ -140,7 +140,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
 /* What a commit or a rollback under way is about to name; NULL: there is none. */
 static const struct ra_commit *switching(const struct world *w)
 {
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         enum ra_state state = world_state(w, (enum ra_role)i);
         if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) && w->ra.renewal[i].sub != 0) {
             return &w->ra.next_commit;
@@ -253,11 +253,11 @@ static void recover(unsigned depth, const struct ra_commit *now, const struct ra
     if (!may_serve(w, depth, now, next)) {
         fail("another generation is served, or the roles have parted");
     }
-    if ((world_serves(w, RA_ROLE_AGENT) > RA_ROLES) !=
-        (world_serves(w, RA_ROLE_ENCRYPTION) > RA_ROLES)) {
+    if ((world_serves(w, RA_ROLE_AGENT) > RA_PAIR) !=
+        (world_serves(w, RA_ROLE_ENCRYPTION) > RA_PAIR)) {
         fail("one role has switched without the other");
     }
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         if (depth == 1) {
             bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
             given_up[i] = rolled_back ? w->ca.last_id : 0;
@@ -298,7 +298,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     const struct world *before = &worlds[depth];
     struct world *w = &worlds[depth + 1];
     const struct ra_commit *next = switching(before);
-    uint32_t kept = second_in, kept_given_up[RA_ROLES];
+    uint32_t kept = second_in, kept_given_up[RA_PAIR];
     bool alone = depth == 0 && planned % 50u == 49u;
     memcpy(kept_given_up, given_up, sizeof given_up);
     if (depth == 0) {

@@ -49,7 +49,7 @@ static void extension(struct ra_der_put *w, size_t mark, enum ra_oid oid, bool c
 static void put_extensions(struct ra_der_put *w, enum ra_role role, struct ra_span spki_bits,
                            struct ra_span issuer_skid, bool is_ca)
 {
-    static const uint8_t usage[RA_ROLES][2] = {{7, 0x80}, {5, 0x20}};
+    static const uint8_t usage[RA_PAIR][2] = {{7, 0x80}, {5, 0x20}};
     static const uint8_t yes = 0xff;
     const char *template_name = ra_role_template(role);
     uint8_t bmp[64];
@@ -406,7 +406,7 @@ static const char *judge(const struct fake_ca *ca, uint8_t *der, size_t size, si
         return "the subject";
     }
     ra_cert_template_name(&out->old, template_name, sizeof template_name);
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         if (strcmp(template_name, ra_role_template((enum ra_role)i)) == 0) {
             out->role = (enum ra_role)i;
             return NULL;

@@ -74,7 +74,7 @@ struct fake_ca_request {
 
 struct fake_ca {
     /* Set by the test. */
-    enum fake_ca_mode mode[RA_ROLES];
+    enum fake_ca_mode mode[RA_PAIR];
     enum fake_ca_net net;
     uint32_t hresult;
     uint32_t retry_after;
@@ -84,11 +84,11 @@ struct fake_ca {
     uint32_t round_to; /* notBefore is a multiple of so many seconds */
 
     /* Read by the test. */
-    unsigned submits[RA_ROLES], polls, fetches, others, connections;
-    unsigned most_a_day[RA_ROLES]; /* submits of one role in one UTC day */
-    int64_t submit_at[RA_ROLES][FAKE_CA_TIMES];
-    uint8_t new_spki[RA_ROLES][320]; /* of the last request */
-    unsigned keys[RA_ROLES];         /* different ones in a row */
+    unsigned submits[RA_PAIR], polls, fetches, others, connections;
+    unsigned most_a_day[RA_PAIR]; /* submits of one role in one UTC day */
+    int64_t submit_at[RA_PAIR][FAKE_CA_TIMES];
+    uint8_t new_spki[RA_PAIR][320]; /* of the last request */
+    unsigned keys[RA_PAIR];         /* different ones in a row */
     unsigned bad;
     const char *why;
     struct fake_ca_request request[FAKE_CA_REQUESTS]; /* at id % FAKE_CA_REQUESTS */
@@ -96,7 +96,7 @@ struct fake_ca {
 
     /* Private. */
     int64_t day;
-    unsigned today[RA_ROLES];
+    unsigned today[RA_PAIR];
     struct ra_key key, stranger;
 };
 

@@ -113,7 +113,7 @@ static void pair_switches_in_one_commit(void **state)
     assert_int_equal(w.ca.polls + w.ca.others, 0);
     assert_in_range(w.ca.connections, 1, 2);
     /* The old generation is kept, in flash. */
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    for (unsigned i = 0; i < RA_PAIR; i++) {
         struct ra_status s = world_status(&w, (enum ra_role)i);
         assert_int_equal(s.previous, 1);
         assert_int_equal(s.generation, 2);

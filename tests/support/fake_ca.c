@@ -22,7 +22,7 @@ static void must(bool truth, const char *what)
     }
 }
 
-const struct world_blob *world_blob(const char *name)
+static const struct world_blob *find_blob(const char *name)
 {
     const struct world_blob *b = world_blobs;
     while (b->name != NULL && strcmp(b->name, name) != 0) {
@@ -30,6 +30,48 @@ const struct world_blob *world_blob(const char *name)
     }
     must(b->name != NULL, name);
     return b;
+}
+
+/* The issuing CA's certificate as the crypto/ in this program sees it: openssl's signature, or
+ * where that one does not fit (fast_crypto), another by the same root over the same content. */
+static const struct world_blob *issuing_blob(void)
+{
+    static struct world_blob blob;
+    static uint8_t der[FAKE_CA_CERT_MAX];
+    uint8_t digest[RA_HASH_SIZE_MAX], sig[RA_SIGNATURE_MAX + 1];
+    const struct world_blob *root_key = find_blob("root.key");
+    size_t sig_size = 0;
+    struct ra_cert cert;
+    struct ra_key root;
+    struct ra_der_put w;
+    if (blob.p != NULL) {
+        return &blob;
+    }
+    struct world_blob found = *find_blob("issuing.cert");
+    must(ra_cert_parse(&cert, found.p, found.size) == RA_OK, found.name);
+    must(ra_key_from_der(&root, root_key->p, root_key->size) == RA_OK, root_key->name);
+    must(ra_hash(cert.sig_hash, cert.tbs.p, cert.tbs.size, digest) == RA_OK, "a hash");
+    if (ra_key_verify(&root, cert.sig_hash, digest, cert.sig.p, cert.sig.size) != RA_OK) {
+        must(ra_key_sign(&root, NULL, cert.sig_hash, digest, sig + 1, sizeof sig - 1, &sig_size) ==
+                 RA_OK,
+             "the root's signature");
+        sig[0] = 0;
+        ra_der_put_init(&w, der, sizeof der);
+        ra_der_put_value(&w, RA_DER_BITS, sig, sig_size + 1);
+        ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
+        ra_der_put_raw(&w, cert.tbs);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+        must(w.err == RA_OK, "a certificate is too large");
+        found.p = ra_der_put_span(&w).p;
+        found.size = ra_der_put_span(&w).size;
+    }
+    blob = found;
+    return &blob;
+}
+
+const struct world_blob *world_blob(const char *name)
+{
+    return strcmp(name, "issuing.cert") == 0 ? issuing_blob() : find_blob(name);
 }
 
 /* --- certificates -------------------------------------------------------------------------- */

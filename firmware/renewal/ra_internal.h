@@ -51,6 +51,36 @@ uint32_t ra_renewal_step(struct ra *ra, enum ra_role role);
  * while it goes on; *wait_ms is set to how long nothing will change. */
 int ra_work(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
 
+/* What a state's work answers when it is no event. */
+#define RA_WORK_GOES_ON (-1)
+/* How long to wait for flash, or for a source of noise. */
+#define RA_WAIT_FLASH_MS 1u
+
+/* The works that are files of their own: the conversation with the CA (ra_talk.c), and what
+ * becomes of the certificate (ra_install.c). As ra_work. */
+int ra_work_submit(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_stage(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_self_test(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+int ra_work_rollback(struct ra *ra, enum ra_role role, uint32_t *wait_ms);
+
+/* End the state with a failure whose cause is kept for SAVE_FAILURE. */
+int ra_work_failed(struct ra_renewal *r, ra_err cause);
+/* Turn a step's answer into "goes on", "failed" or `done`. */
+int ra_work_outcome(struct ra_renewal *r, ra_err e, int done);
+
+/* The served certificate of a role, in ra->old_cert, parsed. */
+ra_err ra_load_active_cert(struct ra *ra, enum ra_role role, struct ra_cert *cert);
+/* Whether key and certificate of a generation can be read and belong together. `cert` is
+ * then parsed, in ra->old_cert. */
+ra_err ra_read_pair(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_cert *cert);
+/* Wipe the request, or the key's DER, in ra->request. */
+void ra_wipe_scratch(struct ra *ra);
+
 /* A slice of asking the CA's web server for the time. RA_OK: over, whatever came of it. */
 ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms);
 

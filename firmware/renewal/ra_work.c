@@ -80,7 +80,7 @@ ra_err ra_read_pair(struct ra *ra, enum ra_role role, uint32_t generation, struc
 ra_err ra_write_txn(struct ra *ra, enum ra_role role)
 {
     uint8_t record[RA_TXN_SIZE_MAX];
-    size_t size = ra_txn_encode(ra->renewal[role].txn, record);
+    size_t size = ra_txn_encode(&ra->renewal[role].txn, record);
     return ra_write(ra, RA_WRITER_WORK, RA_RECORD_TXN, (uint16_t)role, record, size);
 }
 

@@ -22,6 +22,41 @@ static void end_attribute(struct ra_der_put *w, enum ra_oid oid, size_t mark)
     ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
 }
 
+static void end_extension(struct ra_der_put *w, enum ra_oid oid, bool critical, size_t mark)
+{
+    static const uint8_t yes = 0xff;
+    ra_der_put_wrap(w, RA_DER_OCTETS, mark);
+    if (critical) {
+        ra_der_put_value(w, RA_DER_BOOLEAN, &yes, 1);
+    }
+    ra_der_put_oid(w, oid);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+}
+
+/* What no old certificate says. */
+static void put_first_extensions(struct ra_der_put *w, const struct ra_csr_input *in)
+{
+    if (in->key_usage != 0) {
+        size_t mark = ra_der_put_size(w);
+        /* Bit 0 of the BIT STRING is the top bit of its first byte; zeros at the end are dropped. */
+        uint8_t bits[2] = {0, 0};
+        for (unsigned i = 0; i < 8; i++) {
+            bits[1] = (uint8_t)(bits[1] | (((unsigned)in->key_usage >> i & 1u) << (7 - i)));
+        }
+        while (((unsigned)bits[1] >> bits[0] & 1u) == 0) {
+            bits[0]++;
+        }
+        ra_der_put_value(w, RA_DER_BITS, bits, sizeof bits);
+        end_extension(w, RA_OID_KEY_USAGE, true, mark);
+    }
+    if (in->request_agent) {
+        size_t mark = ra_der_put_size(w);
+        ra_der_put_oid(w, RA_OID_MS_REQUEST_AGENT);
+        ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+        end_extension(w, RA_OID_EXTENDED_KEY_USAGE, false, mark);
+    }
+}
+
 static ra_err put_extensions(struct ra_der_put *w, const struct ra_csr_input *in)
 {
     uint8_t id[RA_HASH_SIZE_MAX];
@@ -46,6 +81,9 @@ static ra_err put_extensions(struct ra_der_put *w, const struct ra_csr_input *in
             ra_der_put_raw(w, in->old->san_ext);
         }
     }
+    if (in->old == NULL) {
+        put_first_extensions(w, in);
+    }
     ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
     end_attribute(w, RA_OID_EXTENSION_REQUEST, mark);
     return RA_OK;
@@ -67,6 +105,22 @@ static void put_client_info(struct ra_der_put *w, const struct ra_csr_input *in)
     end_attribute(w, RA_OID_MS_CLIENT_INFO, mark);
 }
 
+/* Some servers take nothing but a PrintableString. */
+static void put_challenge(struct ra_der_put *w, const char *challenge)
+{
+    static const char others[] = " '()+,-./:=?";
+    uint8_t tag = RA_DER_PRINTABLE;
+    size_t mark = ra_der_put_size(w);
+    for (const char *p = challenge; *p != '\0'; p++) {
+        char letter = (char)(*p | 0x20);
+        bool plain = (letter >= 'a' && letter <= 'z') || (*p >= '0' && *p <= '9') ||
+                     strchr(others, *p) != NULL;
+        tag = plain ? tag : RA_DER_UTF8;
+    }
+    ra_der_put_text(w, tag, challenge);
+    end_attribute(w, RA_OID_CHALLENGE_PASSWORD, mark);
+}
+
 ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, struct ra_span *tbs)
 {
     struct ra_der_put w;
@@ -78,7 +132,10 @@ ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, str
     if (in->machine != NULL) {
         put_client_info(&w, in);
     }
-    if (in->old != NULL) {
+    if (in->challenge != NULL) {
+        put_challenge(&w, in->challenge);
+    }
+    if (in->old != NULL && !in->plain) {
         size_t mark = ra_der_put_size(&w);
         ra_der_put_raw(&w, in->old->der);
         end_attribute(&w, RA_OID_MS_RENEWAL_CERT, mark);

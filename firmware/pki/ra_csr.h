@@ -6,7 +6,7 @@
  *   extensionRequest 1.2.840.113549.1.9.14 with the old certificate's SAN, template,
  *     EKU and key usage extensions byte for byte, as far as it has them, and the new
  *     key's SKI (SHA-1 of the public key bits);
- *   RENEWAL_CERTIFICATE 1.3.6.1.4.1.311.13.1, the old certificate;
+ *   RENEWAL_CERTIFICATE 1.3.6.1.4.1.311.13.1, the old certificate, unless `plain`;
  *   REQUEST_CLIENT_INFO 1.3.6.1.4.1.311.21.20, when the caller names itself;
  *   whatever the caller adds.
  * Application policies (311.21.10) are never sent.
@@ -33,6 +33,10 @@ struct ra_csr_input {
     const char *machine;       /* REQUEST_CLIENT_INFO in UTF-8; absent when machine is NULL */
     const char *user;
     const char *process;
+    bool plain;                 /* without RENEWAL_CERTIFICATE: every protocol but AD CS's     */
+    uint16_t key_usage;         /* RA_KU_ of a first request; 0: the old one's, or none        */
+    bool request_agent;         /* EKU Certificate Request Agent in a first request            */
+    const char *challenge;      /* challengePassword [RFC 2985 5.4.1]; NULL: none              */
     const struct ra_span *more; /* further attributes, each a whole Attribute element      */
     size_t more_n;
 };

@@ -335,9 +335,54 @@ static void damaged(void **state)
     }
 }
 
+/* Without an old certificate: the extensions as openssl 3 encodes them (req with keyUsage =
+ * critical,digitalSignature,keyEncipherment and the EKU), and the challenge password. */
+static void test_first_request(void **state)
+{
+    static const uint8_t usage[] = "\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02"
+                                   "\x05\xa0";
+    static const uint8_t purpose[] = "\x30\x15\x06\x03\x55\x1d\x25\x04\x0e\x30\x0c\x06\x0a\x2b"
+                                     "\x06\x01\x04\x01\x82\x37\x14\x02\x01";
+    struct ra_csr_input in = input("agent", "agent");
+    struct ra_span value;
+    (void)state;
+    in.old = NULL;
+    in.key_usage = RA_KU_DIGITAL_SIGNATURE | RA_KU_KEY_ENCIPHERMENT;
+    in.request_agent = true;
+    in.challenge = "se-cret";
+    struct ra_span der = build_with(&in, sizeof buf, RA_OK);
+    assert_int_equal(ra_csr_parse(&csr, der), RA_OK);
+    assert_true(
+        ra_span_equal(extension(RA_OID_KEY_USAGE), (struct ra_span){usage, sizeof usage - 1}));
+    assert_true(ra_span_equal(extension(RA_OID_EXTENDED_KEY_USAGE),
+                              (struct ra_span){purpose, sizeof purpose - 1}));
+    assert_int_equal(ra_csr_attribute(&csr, RA_OID_CHALLENGE_PASSWORD, &value), RA_OK);
+    assert_int_equal(value.size, 9);
+    assert_memory_equal(value.p, "\x13\x07se-cret", 9);
+    in.challenge = "se_cret";
+    der = build_with(&in, sizeof buf, RA_OK);
+    assert_int_equal(ra_csr_parse(&csr, der), RA_OK);
+    assert_int_equal(ra_csr_attribute(&csr, RA_OID_CHALLENGE_PASSWORD, &value), RA_OK);
+    assert_memory_equal(value.p, "\x0c\x07se_cret", 9);
+}
+
+static void test_plain_renewal(void **state)
+{
+    struct ra_csr_input in = input("agent", "agent");
+    struct ra_span value;
+    (void)state;
+    in.plain = true;
+    struct ra_span der = build_with(&in, sizeof buf, RA_OK);
+    assert_int_equal(ra_csr_parse(&csr, der), RA_OK);
+    assert_int_equal(ra_csr_attribute(&csr, RA_OID_MS_RENEWAL_CERT, &value), RA_E_NOT_FOUND);
+    assert_true(ra_span_equal(extension(RA_OID_KEY_USAGE), old.key_usage_ext));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_request),
+        cmocka_unit_test(test_plain_renewal),
         cmocka_unit_test(genuine_windows_request),
         cmocka_unit_test(windows_request_rebuilt),
         cmocka_unit_test(renewals),

@@ -1,0 +1,110 @@
+#include "ra_name.h"
+
+#include <string.h>
+
+#include "ra_text.h"
+
+#define VALUE_MAX 64 /* ub-common-name and its kin [RFC 5280 appendix A.1] */
+
+static const struct type {
+    const char *name;
+    const char *oid; /* contents */
+    uint8_t oid_size;
+    uint8_t tag;
+} types[] = {
+    {"CN", "\x55\x04\x03", 3, RA_DER_UTF8},
+    {"serialNumber", "\x55\x04\x05", 3, RA_DER_PRINTABLE},
+    {"C", "\x55\x04\x06", 3, RA_DER_PRINTABLE},
+    {"L", "\x55\x04\x07", 3, RA_DER_UTF8},
+    {"ST", "\x55\x04\x08", 3, RA_DER_UTF8},
+    {"O", "\x55\x04\x0a", 3, RA_DER_UTF8},
+    {"OU", "\x55\x04\x0b", 3, RA_DER_UTF8},
+    {"DC", "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", 10, RA_DER_IA5},
+};
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static const struct type *find_type(const char *s, size_t size)
+{
+    char name[16];
+    if (size >= sizeof name) {
+        return NULL;
+    }
+    memcpy(name, s, size);
+    name[size] = '\0';
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (ra_text_equal_nocase(types[i].name, name)) {
+            return &types[i];
+        }
+    }
+    return NULL;
+}
+
+/* Undo the escapes of a value up to the next comma; *s is then there. 0: not a value. */
+static size_t read_value(const char **s, uint8_t out[VALUE_MAX])
+{
+    size_t n = 0;
+    const char *p = *s;
+    for (; *p != '\0' && *p != ','; p++) {
+        uint8_t byte = (uint8_t)*p;
+        if (n == VALUE_MAX) {
+            return 0;
+        }
+        if (*p == '\\') {
+            if (p[1] == '\0') {
+                return 0;
+            }
+            if (hex(p[1]) >= 0 && hex(p[2]) >= 0) {
+                byte = (uint8_t)(hex(p[1]) << 4 | hex(p[2]));
+                p += 2;
+            } else {
+                byte = (uint8_t) * ++p;
+            }
+        }
+        out[n++] = byte;
+    }
+    *s = p;
+    return n;
+}
+
+ra_err ra_name_from_text(const char *text, uint8_t *buf, size_t cap, struct ra_span *name)
+{
+    struct ra_der_put w;
+    ra_der_put_init(&w, buf, cap);
+    *name = (struct ra_span){NULL, 0};
+    /* The writer works backwards and the text has the last RDN first: the order fits. */
+    for (unsigned rdns = 0;; rdns++) {
+        uint8_t value[VALUE_MAX];
+        size_t mark = ra_der_put_size(&w);
+        size_t n = strcspn(text, "=,");
+        const struct type *type = text[n] == '=' ? find_type(text, n) : NULL;
+        if (type == NULL || rdns == RA_NAME_RDNS_MAX) {
+            return RA_E_CONFIG_VALUE;
+        }
+        text += n + 1;
+        size_t size = read_value(&text, value);
+        if (size == 0) {
+            return RA_E_CONFIG_VALUE;
+        }
+        ra_der_put_value(&w, type->tag, value, size);
+        ra_der_put_value(&w, RA_DER_OID, (const uint8_t *)type->oid, type->oid_size);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+        ra_der_put_wrap(&w, RA_DER_SET, mark);
+        if (*text == '\0') {
+            break;
+        }
+        text++;
+    }
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    if (w.err == RA_OK) {
+        *name = ra_der_put_span(&w);
+    }
+    return w.err;
+}

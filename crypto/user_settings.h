@@ -88,16 +88,14 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define HAVE_AESGCM
 #define GCM_TABLE_4BIT
 #define WOLFSSL_AES_NO_UNROLL
-#define NO_AES_128
 #define NO_AES_192
-#define NO_AES_CBC
-#define NO_AES_DECRYPT
-#define HAVE_AESGCM_DECRYPT /* GCM opens with the forward cipher */
+#define HAVE_AES_CBC
+#define HAVE_AES_DECRYPT
+#define HAVE_AESGCM_DECRYPT
 
 #define NO_ASN
 #define NO_CERTS
 #define NO_CODING
-#define NO_DES3
 #define NO_DH
 #define NO_DSA
 #define NO_MD4

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ra_internal.h"
+#include "ra_name.h"
 
 /* The start: each phase is left when its work is done. */
 enum start_phase { START_MOUNT, START_SETTLE, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
@@ -177,8 +178,8 @@ static ra_err start_step(struct ra *ra)
         if (e != RA_AGAIN) {
             ra->commit_error = e == RA_E_NOT_FOUND ? RA_OK : e;
             /* Without that copy: what is acted on is written again. */
-            ra->commit_dirty = e == RA_OK && ra_store_was_unclean(&ra->store) &&
-                               !ra_store_settled(&ra->store);
+            ra->commit_dirty =
+                e == RA_OK && ra_store_was_unclean(&ra->store) && !ra_store_settled(&ra->store);
             ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
         }
         break;
@@ -409,7 +410,8 @@ static uint32_t probe_step(struct ra *ra)
 {
     uint64_t ms = ra_clock_ms(&ra->clock);
     uint32_t wait = LOOK_MS;
-    if (ra->worker < 0 && ms >= ra->probe_ms && ra_may_ask(ra) && ra->config.ca_url[0] != '\0' &&
+    if (ra->worker < 0 && ms >= ra->probe_ms && ra_may_ask(ra) &&
+        (ra->config.ca_url[0] != '\0' || ra->config.device_url[0] != '\0') &&
         ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
         ra->worker = RA_WORKER_PROBE;
         ra->probe_sub = 0;
@@ -706,6 +708,37 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     return RA_OK;
 }
 
+ra_err ra_enroll_new(struct ra *ra, enum ra_role role)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    uint8_t name[RA_NAME_MAX];
+    struct ra_span subject;
+    if (ra->commit.slot[role].active != 0) {
+        return RA_E_STORED;
+    }
+    if (ra->commit_error != RA_OK) {
+        return ra->commit_error;
+    }
+    if (ra_protocol_of(ra, role) != RA_PROTOCOL_SCEP) {
+        return RA_E_UNSUPPORTED;
+    }
+    if (ra_name_from_text(ra->config.subject, name, sizeof name, &subject) != RA_OK) {
+        return RA_E_CONFIG_VALUE;
+    }
+    if (ra->config.hold) {
+        return RA_E_HELD;
+    }
+    if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
+        return RA_E_TIME_UNKNOWN;
+    }
+    if (ra_state_works(r->state)) {
+        return RA_E_BUSY;
+    }
+    r->asked = true;
+    r->asked_alone = true;
+    return RA_OK;
+}
+
 /* No time before this can be right, whoever says so: the served certificates are older. */
 static int64_t least_time(const struct ra *ra)
 {
@@ -777,9 +810,7 @@ static ra_err check_pair(struct ra *ra, enum ra_role role, const uint8_t *key_de
     return e;
 }
 
-/* A generation that has no records yet: beyond the commit's and the transaction's, and
- * without a commit beyond all that are stored, whose commit was lost. */
-static uint32_t new_generation(const struct ra *ra, enum ra_role role)
+uint32_t ra_new_generation(const struct ra *ra, enum ra_role role)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
     const struct ra_txn *txn = &ra->renewal[role].txn;
@@ -795,7 +826,11 @@ static uint32_t new_generation(const struct ra *ra, enum ra_role role)
             newest = key.id & 0xffu;
         }
     }
-    return newest + 1u;
+    /* After a fall back to an older commit the key of a newer one may be there still. */
+    do {
+        newest++;
+    } while (ra_store_find(&ra->store, RA_RECORD_KEY, ra_generation_id(role, newest)));
+    return newest;
 }
 
 /* Whether the role's own work would write the same records. Reading the store does not. */
@@ -835,7 +870,7 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
              ra->renewal[role].txn.generation == ra->provision_generation)) {
             ra->provision_sub = 0;
             ra->provision_role = (uint8_t)role;
-            ra->provision_generation = new_generation(ra, role);
+            ra->provision_generation = ra_new_generation(ra, role);
         }
     }
     uint32_t generation = ra->provision_generation;

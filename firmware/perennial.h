@@ -64,6 +64,7 @@ struct ra_renewal {
     enum ra_state state;
     struct ra_txn txn;
     uint8_t sub;         /* step within the state's work               */
+    bool refused;        /* the CA ended the transaction id that we made */
     bool asked;          /* the operator asked for it now              */
     bool asked_alone;    /* and for this role only                     */
     bool waited;         /* the waiting time is over, whatever flash says: the
@@ -133,6 +134,11 @@ struct ra {
     struct ra_exchange exchange;
     struct ra_enroll enroll;
     struct ra_enroll_input enroll_input;
+    struct ra_enroll_tools enroll_tools;
+    struct ra_scep_policy scep_policy;
+    uint8_t talker;            /* the role whose request it is */
+    uint8_t name[RA_NAME_MAX]; /* the subject of that request */
+    size_t name_size;
     struct ra_enroll_result enroll_result;
     struct ra_check check;
     struct ra_commit next_commit; /* what a commit or a rollback is writing */
@@ -234,6 +240,12 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out);
 /* Renew now, window or not. `alone`: commit without waiting for the partner.
  * RA_E_NO_CREDENTIAL, RA_E_HELD, RA_E_EXPIRED, RA_E_BUSY when it is under way. */
 ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
+
+/* Ask the CA for a first certificate of a role that has none: a new key, the setting
+ * `subject`, the challenge password. SCEP only. RA_E_STORED: the role has one;
+ * RA_E_UNSUPPORTED, RA_E_CONFIG_VALUE (the subject), RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY,
+ * RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be replaced. */
+ra_err ra_enroll_new(struct ra *ra, enum ra_role role);
 
 /* Offer a time (seconds since 1970 UTC). The operator's becomes the floor in flash, and only
  * the operator's can lower it again, never below the notBefore of what is served; SNTP's and

@@ -62,6 +62,7 @@ enum ra_retry {
     X(RECORD_SEAL, STORE, 8, OPERATOR, "a stored record was sealed by another device or altered")  \
     X(FLASH_WORN, STORE, 9, OPERATOR, "a flash sector fails after erase")                          \
     X(NO_CREDENTIAL, STORE, 10, OPERATOR, "no credential is stored for this role")                 \
+    X(STORED, STORE, 11, NEVER, "a credential is stored for this role: renew it")                  \
                                                                                                    \
     X(ENTROPY, CRYPTO, 1, OPERATOR, "no entropy: no key can be made on this board")                \
     X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR, "the entropy source fails its health test")             \

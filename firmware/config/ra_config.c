@@ -6,15 +6,32 @@
 #include "ra_key.h"
 
 #define KEYS "like-old|rsa2048|rsa3072|rsa4096|p256|p384"
+#define SIGNERS "own|agent|encryption|device"
 #define AT(field) (uint16_t) offsetof(struct ra_config, field)
 
 /* clang-format off */
 static const struct ra_setting settings[] = {
-    {"ca-url", "", NULL, "where the CA's web enrollment is, ending in /certsrv/", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
+    {"protocol", "adcs", "adcs|scep", "adcs: Web Enrollment (/certsrv/); scep: RFC 8894", AT(protocol), 0, 0, RA_SETTING_CHOICE},
+    {"ca-url", "", NULL, "where the CA's web enrollment or SCEP server is", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
     {"ca-user", "", NULL, "account that may enrol for both templates", AT(ca_user), 0, RA_USER_MAX, RA_SETTING_TEXT},
     {"ca-password", "", NULL, "its password; never shown", AT(ca_password), 0, RA_USER_MAX, RA_SETTING_SECRET},
     {"allow-plaintext-password", "off", NULL, "send the password over http, readable by anybody", AT(allow_plaintext_password), 0, 0, RA_SETTING_SWITCH},
     {"poll-minutes", "60", NULL, "how often to ask for a pending certificate", AT(poll_minutes), 1, 1440, RA_SETTING_NUMBER},
+    {"device-url", "", NULL, "another CA for the device role; empty: the same", AT(device_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
+    {"device-protocol", "same", "same|adcs|scep", "and its protocol", AT(device_protocol), 0, 0, RA_SETTING_CHOICE},
+    {"ca-id", "", NULL, "SCEP: which CA of the server, where it has several", AT(ca_id), 0, RA_USER_MAX, RA_SETTING_TEXT},
+    {"ca-fingerprint", "", NULL, "SCEP: SHA-256 of a CA certificate to trust, in hex", AT(ca_fingerprint), 0, RA_FINGERPRINT_TEXT, RA_SETTING_TEXT},
+    {"scep-cipher", "aes128", "aes128|aes256", "SCEP: how requests are encrypted", AT(scep_cipher), 0, 0, RA_SETTING_CHOICE},
+    {"scep-hash", "sha256", "sha256|sha512", "SCEP: how messages are signed", AT(scep_hash), 0, 0, RA_SETTING_CHOICE},
+    {"scep-legacy", "off", NULL, "SCEP: allow DES3 and SHA-1, and open DES replies", AT(scep_legacy), 0, 0, RA_SETTING_SWITCH},
+    {"scep-renewal", "auto", "auto|renewalreq|pkcsreq", "SCEP: message type of a renewal", AT(scep_renewal), 0, 0, RA_SETTING_CHOICE},
+    {"scep-poll", "certpoll", "certpoll|resend", "SCEP: how to ask for a pending certificate", AT(scep_poll), 0, 0, RA_SETTING_CHOICE},
+    {"scep-challenge", "", NULL, "challenge password of a first enrolment; never shown", AT(scep_challenge), 0, RA_USER_MAX, RA_SETTING_SECRET},
+    {"challenge-at-renewal", "off", NULL, "send it with renewals too", AT(challenge_at_renewal), 0, 0, RA_SETTING_SWITCH},
+    {"agent-signer", "own", SIGNERS, "SCEP: whose key signs the agent's request", AT(signer[0]), 0, 0, RA_SETTING_CHOICE},
+    {"encryption-signer", "own", SIGNERS, "SCEP: whose key signs CEP Encryption's request", AT(signer[1]), 0, 0, RA_SETTING_CHOICE},
+    {"device-signer", "own", SIGNERS, "SCEP: whose key signs the device's request", AT(signer[2]), 0, 0, RA_SETTING_CHOICE},
+    {"subject", "", NULL, "name in a first enrolment: CN=ra1,O=Example", AT(subject), 0, RA_SUBJECT_MAX, RA_SETTING_TEXT},
     {"renew-days", "42", NULL, "renew this many days before expiry", AT(renew_days), 1, 720, RA_SETTING_NUMBER},
     {"renew-percent", "0", NULL, "or at this part of the life; 0: renew-days decides", AT(renew_percent), 0, 95, RA_SETTING_NUMBER},
     {"jitter-hours", "24", NULL, "spread of the start between appliances", AT(jitter_hours), 0, 240, RA_SETTING_NUMBER},
@@ -26,6 +43,7 @@ static const struct ra_setting settings[] = {
     {"boot-budget-seconds", "10", NULL, "how long the boot may wait for us", AT(boot_budget_s), 0, 600, RA_SETTING_NUMBER},
     {"agent-key", "like-old", KEYS, "new key of the Enrollment Agent", AT(agent_key), 0, 0, RA_SETTING_CHOICE},
     {"encryption-key", "like-old", KEYS, "new key of CEP Encryption, RSA only", AT(encryption_key), 0, 0, RA_SETTING_CHOICE},
+    {"device-key", "like-old", KEYS, "new key of the device role", AT(device_key), 0, 0, RA_SETTING_CHOICE},
     {"key-policy", "new", "new|same", "make a new key at each renewal, or keep it", AT(key_policy), 0, 0, RA_SETTING_CHOICE},
     {"hold", "off", NULL, "on: renew nothing until switched off", AT(hold), 0, 0, RA_SETTING_SWITCH},
     {"ip-address", "dhcp", NULL, "own address, or dhcp", AT(ip_address), 0, 0, RA_SETTING_IPV4},
@@ -42,6 +60,32 @@ static const struct ra_setting settings[] = {
 _Static_assert(RA_KEY_NONE == 0 && RA_KEY_RSA_2048 == 1 && RA_KEY_RSA_4096 == 3 &&
                    RA_KEY_EC_P256 == 4 && RA_KEY_EC_P384 == 5,
                "KEYS lists the algorithms in the order of enum ra_key_alg");
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool ra_config_fingerprint(const char *text, uint8_t out[32])
+{
+    for (unsigned i = 0; i < 32; i++) {
+        int high = hex_digit(text[0]);
+        int low = high < 0 ? -1 : hex_digit(text[1]);
+        if (low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high << 4 | low);
+        text += 2;
+        if (*text == ':' && i < 31) {
+            text++;
+        }
+    }
+    return *text == '\0';
+}
 
 size_t ra_setting_count(void)
 {
@@ -114,11 +158,16 @@ static ra_err set(struct ra_config *c, const struct ra_setting *s, const char *v
 {
     void *field = (uint8_t *)c + s->offset;
     uint32_t number;
+    uint8_t digest[32];
     int index;
     switch (s->kind) {
     case RA_SETTING_TEXT:
     case RA_SETTING_SECRET:
         if (!printable(value, s->max)) {
+            return RA_E_CONFIG_VALUE;
+        }
+        if (s->offset == AT(ca_fingerprint) && value[0] != '\0' &&
+            !ra_config_fingerprint(value, digest)) {
             return RA_E_CONFIG_VALUE;
         }
         /* Zero the rest too: no tail of an older secret stays behind. */

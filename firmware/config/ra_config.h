@@ -21,19 +21,43 @@
 #include "ra_limits.h"
 #include "ra_text.h"
 
+/* The enrolment protocol; the numbers are stored with a transaction. */
+enum ra_protocol { RA_PROTOCOL_ADCS = 0, RA_PROTOCOL_SCEP = 1, RA_PROTOCOLS };
+
 enum ra_key_policy {
     RA_KEY_POLICY_NEW = 0, /* a new key at each renewal                    */
     RA_KEY_POLICY_SAME = 1 /* keep the key, as certreq's UseExistingKeySet */
 };
 
-/* The order is that of the setting's choices; values of enum ra_key_alg. */
+/* Whose key signs a SCEP message; the order is that of the setting's choices. */
+enum ra_signer { RA_SIGNER_OWN, RA_SIGNER_AGENT, RA_SIGNER_ENCRYPTION, RA_SIGNER_DEVICE };
+
+#define RA_FINGERPRINT_TEXT 95 /* 32 bytes in hex, colons between them */
+#define RA_SUBJECT_MAX 160
+
+/* Choices are in the order of their words: values of enum ra_key_alg, enum ra_protocol, ... */
 struct ra_config {
     /* the CA */
+    uint8_t protocol; /* enum ra_protocol */
     char ca_url[RA_URL_MAX + 1];
     char ca_user[RA_USER_MAX + 1];
     char ca_password[RA_USER_MAX + 1]; /* secret: never printed, sealed in flash */
     bool allow_plaintext_password;
     uint16_t poll_minutes;
+    char device_url[RA_URL_MAX + 1]; /* "": as ca_url */
+    uint8_t device_protocol;         /* 0: as protocol, else enum ra_protocol + 1 */
+    /* SCEP */
+    char ca_id[RA_USER_MAX + 1];
+    char ca_fingerprint[RA_FINGERPRINT_TEXT + 1];
+    uint8_t scep_cipher; /* 0: AES-128, 1: AES-256 */
+    uint8_t scep_hash;   /* 0: SHA-256, 1: SHA-512 */
+    bool scep_legacy;
+    uint8_t scep_renewal;                 /* enum ra_scep_renewal */
+    uint8_t scep_poll;                    /* enum ra_scep_poll */
+    char scep_challenge[RA_USER_MAX + 1]; /* secret */
+    bool challenge_at_renewal;
+    uint8_t signer[3];                /* enum ra_signer, for each role */
+    char subject[RA_SUBJECT_MAX + 1]; /* of a first enrolment */
     /* when and how to renew */
     uint16_t renew_days;
     uint16_t renew_percent; /* 0: renew_days decides */
@@ -46,6 +70,7 @@ struct ra_config {
     uint16_t boot_budget_s;
     uint8_t agent_key;      /* 0: like the old key, else enum ra_key_alg */
     uint8_t encryption_key; /* 0: like the old key, else enum ra_key_alg */
+    uint8_t device_key;     /* 0: like the old key, else enum ra_key_alg */
     uint8_t key_policy;     /* enum ra_key_policy */
     bool hold;
     /* the network */
@@ -77,7 +102,7 @@ struct ra_setting {
 };
 
 /* Upper bound of the stored form. */
-#define RA_CONFIG_TEXT_MAX 1024
+#define RA_CONFIG_TEXT_MAX 2048
 
 size_t ra_setting_count(void);
 /* i < ra_setting_count(); static. */
@@ -96,6 +121,10 @@ ra_err ra_config_set(struct ra_config *c, const char *name, const char *value);
  * unless `reveal`. */
 void ra_config_print(const struct ra_config *c, const struct ra_setting *s, bool reveal,
                      struct ra_text *to);
+
+/* The 32 bytes of a fingerprint typed as 64 hex digits, colons allowed between bytes.
+ * False when it is none. */
+bool ra_config_fingerprint(const char *text, uint8_t out[32]);
 
 /* Whether the setting has its default value. */
 bool ra_config_is_default(const struct ra_config *c, const struct ra_setting *s);

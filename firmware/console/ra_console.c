@@ -366,6 +366,28 @@ static bool run_renew(struct ra_console *c, unsigned piece, struct ra_text *to)
     return false;
 }
 
+static bool run_enroll(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    const char *what = word(c, 1);
+    (void)piece;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (strcmp(what, ra_role_word((enum ra_role)i)) == 0) {
+            ra_err e = ra_enroll_new(c->ra, (enum ra_role)i);
+            ra_text_add(to, ra_role_text((enum ra_role)i));
+            ra_text_add(to, ": ");
+            if (e == RA_OK) {
+                ra_text_add(to, "first enrolment begins");
+            } else {
+                ra_error_print(e, to);
+            }
+            ra_text_add(to, "\n");
+            return false;
+        }
+    }
+    say_error(RA_E_PARAMETER, to);
+    return false;
+}
+
 /* --- time, reboot ------------------------------------------------------------ */
 
 static bool run_time(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -413,6 +435,7 @@ static const struct command commands[] = {
     {"config", "config [list|set NAME VALUE|save]", "settings; save writes them to flash",
      run_config},
     {"renew", "renew [all|agent|encryption|device|THUMBPRINT]", "renew now", run_renew},
+    {"enroll", "enroll agent|encryption|device", "ask for a first certificate (SCEP)", run_enroll},
     {"time", "time [set YYYY-MM-DDThh:mm:ssZ]", "show or set the time", run_time},
     {"reboot", "reboot", "restart the appliance", run_reboot},
 };

@@ -28,16 +28,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ra_der.h"
+#include "ra_cms.h"
+#include "ra_enroll_tools.h"
+#include "ra_envelope.h"
 #include "ra_error.h"
-#include "ra_hash.h"
 #include "ra_http.h"
-#include "ra_key.h"
 #include "ra_limits.h"
-#include "ra_random.h"
+#include "ra_scep_ca.h"
 
 #define RA_ENROLL_ID_MAX 64      /* AD CS: decimal, 10 digits; SCEP: a hash in hex */
-#define RA_ENROLL_SUFFIX_MAX 103 /* what a protocol appends to the configured URL */
+#define RA_ENROLL_SUFFIX_MAX 255 /* what a protocol appends to the configured URL */
 
 enum ra_enroll_op {
     RA_ENROLL_SUBMIT, /* hand in the request                                   */
@@ -50,48 +50,6 @@ enum ra_enroll_op {
 enum ra_enroll_message {
     RA_ENROLL_MESSAGE_CMS_RENEWAL, /* PKCS#7 around PKCS#10 (MS-WCCE 3.1.1.4.3.2.1) */
     RA_ENROLL_MESSAGE_PKCS10       /* PKCS#10 alone; the protocol wraps it itself       */
-};
-
-/* What a protocol needs that makes and opens messages itself (SCEP). The
- * callbacks may answer RA_AGAIN (flash is busy): ask again. */
-struct ra_enroll_tools {
-    void *ctx;
-    /* The certificate that signs the messages, in DER; RA_E_NOT_FOUND: a first
-     * enrolment, the protocol makes a self-signed one for the new key. Valid until
-     * the next call of `signer` or `anchor`. */
-    ra_err (*signer)(void *ctx, struct ra_span *cert);
-    /* Its private key; what the peer encrypts to us is for it. Wipe after use. */
-    ra_err (*signer_key)(void *ctx, struct ra_key *key);
-    /* The trust anchor in place 0 .. RA_ANCHORS_MAX-1; RA_E_NOT_FOUND: the place is
-     * empty. Valid until the next call of `signer` or `anchor`. */
-    ra_err (*anchor)(void *ctx, unsigned place, struct ra_span *cert);
-    /* Store a further trust anchor: one the operator's fingerprint names, or the next
-     * CA certificate that the present CA signed. RA_OK when it is there already. */
-    ra_err (*stage_anchor)(void *ctx, struct ra_span cert);
-    struct ra_key *key; /* room for one key at a time */
-    struct ra_random *random;
-    uint8_t *message; /* room for the message that goes out; the CSR lies somewhere in it */
-    size_t message_cap;
-    uint8_t *reply; /* where reply->body lies: what may be rearranged in place */
-    size_t reply_cap;
-    uint8_t *ca; /* RA_CA_SET_MAX bytes: the CA's certificates, kept through a conversation */
-    size_t ca_cap;
-    int64_t now; /* Unix seconds, known */
-};
-
-enum ra_scep_renewal { RA_SCEP_RENEWAL_AUTO, RA_SCEP_RENEWAL_REQ, RA_SCEP_RENEWAL_PKCS_REQ };
-enum ra_scep_poll { RA_SCEP_POLL_CERTPOLL, RA_SCEP_POLL_RESEND };
-
-/* The local policy for SCEP: what the CA offers only chooses among what is allowed here. */
-struct ra_scep_policy {
-    const char *ca_id;     /* the `message` of GetCACaps and GetCACert; "": none */
-    uint8_t cipher;        /* enum ra_cipher: AES-128 or AES-256                 */
-    enum ra_hash_alg hash; /* SHA-256 or SHA-512                                 */
-    bool legacy;           /* DES3 and SHA-1 may be used, single DES be opened   */
-    uint8_t renewal;       /* enum ra_scep_renewal                               */
-    uint8_t poll;          /* enum ra_scep_poll                                  */
-    bool have_fingerprint; /* SHA-256 of a CA certificate that the operator confirmed */
-    uint8_t fingerprint[32];
 };
 
 /* Same for every operation of one conversation; the pointers must stay until
@@ -140,6 +98,7 @@ struct ra_enroll_result {
     enum ra_enroll_data kind;        /* with ISSUED                                      */
     struct ra_span data;             /* in the reply buffer: gone with the next exchange */
     int64_t retry_after_s;           /* what the server asks for; -1: nothing            */
+    bool legacy;                     /* the CA made us use, or open, a weak algorithm    */
     uint8_t variant;                 /* when the cause is RA_E_SCEP_RENEWAL_REFUSED: store
                                         it and submit again                              */
     char id[RA_ENROLL_ID_MAX + 1];   /* the CA's handle for the request; "" if not said  */
@@ -159,6 +118,23 @@ struct ra_enroll_ops {
     bool own_id;
 };
 
+/* SCEP's part of a conversation; no key in it. Private to ra_scep.c. */
+struct ra_scep {
+    struct ra_scep_set set;
+    uint16_t caps;
+    uint8_t step;                     /* within the part's work                       */
+    uint8_t type;                     /* of the message that is out                   */
+    uint8_t cipher;                   /* enum ra_cipher                               */
+    bool legacy;                      /* something weak was used, or is to be         */
+    int8_t recipient, issuer, signer; /* indices in the set, -1: none */
+    enum ra_hash_alg hash;
+    uint8_t nonce[16];      /* senderNonce of the message           */
+    struct ra_span self;    /* the self-signed certificate          */
+    struct ra_span message; /* what goes out                        */
+    struct ra_cms_signed reply;
+    struct ra_envelope envelope;
+};
+
 /* One conversation; caller-owned, may be dropped at any time. Private to the
  * protocols: `part` counts inside an operation of several requests, `suffix`
  * and `body` back the request that is out. */
@@ -176,6 +152,7 @@ struct ra_enroll {
         char byte;       /* the one that is escaped        */
         char base64[32]; /* around `at` */
     } body;
+    struct ra_scep scep;
 };
 
 void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);

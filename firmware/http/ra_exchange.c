@@ -128,7 +128,7 @@ static ra_err replied(struct ra_exchange *x, uint64_t now_ms)
     if ((!to_get && status != 307 && status != 308) || reply->location == NULL) {
         return RA_OK;
     }
-    if (x->redirects == RA_EXCHANGE_REDIRECTS_MAX ||
+    if (x->redirects == RA_EXCHANGE_REDIRECTS_MAX || x->http.request.target_size != 0 ||
         ra_url_follow(&x->url, reply->location, reply->location_size) != RA_OK) {
         return refuse_redirect(x);
     }

@@ -140,6 +140,7 @@ static ra_err write_head(struct ra_http *h, const struct ra_url *target)
     ra_text_init(&t, (char *)window(h), RA_HTTP_OUT_MAX);
     ra_text_add(&t, r->method == RA_HTTP_POST ? "POST " : "GET ");
     ra_text_add(&t, target->path);
+    h->split = t.size;
     ra_text_add(&t, " HTTP/1.1\r\nHost: ");
     ra_text_add(&t, target->host);
     if (target->port != (target->tls ? 443 : 80)) {
@@ -196,6 +197,7 @@ ra_err ra_http_start(struct ra_http *h, const struct ra_http_request *request,
         (r.user_agent != NULL && has_control(r.user_agent)) ||
         (r.content_type != NULL && has_control(r.content_type)) ||
         (r.body_size != 0 && (r.method != RA_HTTP_POST || r.body_read == NULL)) ||
+        (r.target_size != 0 && (r.method != RA_HTTP_GET || r.target_read == NULL)) ||
         r.body_size > INT32_MAX) {
         return RA_E_ARGUMENT;
     }
@@ -245,11 +247,41 @@ unsigned ra_http_wants(const struct ra_http *h)
     return wants;
 }
 
+/* Whether the produced part of the request line is next. */
+static bool at_target(const struct ra_http *h)
+{
+    return h->out_at == h->split && h->target_at < h->request.target_size;
+}
+
+static const uint8_t *target_out(struct ra_http *h, size_t *size)
+{
+    if (h->piece_at == h->piece_size) {
+        size_t left = h->request.target_size - h->target_at;
+        size_t room = left < sizeof h->piece ? left : sizeof h->piece;
+        size_t n = h->request.target_read(h->request.target_ctx, h->target_at, h->piece, room);
+        if (n == 0 || n > room) {
+            finish(h, RA_E_ARGUMENT);
+            return h->piece;
+        }
+        h->piece_at = 0;
+        h->piece_size = (uint8_t)n;
+    }
+    *size = (size_t)h->piece_size - h->piece_at;
+    return h->piece + h->piece_at;
+}
+
 const uint8_t *ra_http_out(struct ra_http *h, size_t *size)
 {
     *size = 0;
     if (h->phase == DONE || !h->sending) {
         return window(h);
+    }
+    if (at_target(h)) {
+        return target_out(h, size);
+    }
+    if (h->out_at < h->split && h->request.target_size != 0) {
+        *size = h->split - h->out_at;
+        return window(h) + h->out_at;
     }
     if (h->out_at == h->out_size) {
         h->out_at = h->out_size = 0;
@@ -276,6 +308,11 @@ void ra_http_out_taken(struct ra_http *h, size_t size)
 {
     if (size != 0) {
         h->sent = true;
+    }
+    if (at_target(h)) {
+        h->piece_at = (uint8_t)(h->piece_at + size);
+        h->target_at += size;
+        return;
     }
     h->out_at += size;
     if (h->out_at == h->out_size && h->body_at == h->request.body_size) {

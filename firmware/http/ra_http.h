@@ -80,6 +80,12 @@ struct ra_http_request {
      * request is sent once more. */
     size_t (*body_read)(void *ctx, size_t offset, uint8_t *to, size_t cap);
     void *body_ctx;
+    /* GET only: bytes that follow the path in the request line, made while they are sent, for
+     * a query longer than RA_HTTP_OUT_MAX. Same rules as the body; they must be what a query
+     * may hold [RFC 3986 3.4]. A redirect is not followed then. */
+    size_t target_size;
+    size_t (*target_read)(void *ctx, size_t offset, uint8_t *to, size_t cap);
+    void *target_ctx;
 };
 
 struct ra_http_reply {
@@ -111,18 +117,22 @@ struct ra_http {
     struct ra_http_request request;
     struct ra_http_reply reply;
     ra_err outcome;
-    size_t have;     /* bytes of head or body in buf                   */
-    size_t limit;    /* most bytes of body                             */
-    size_t left;     /* of the body with a length, or of the chunk     */
-    size_t out_at;   /* sent from the window                           */
-    size_t out_size; /* filled in the window                           */
-    size_t body_at;  /* of the request's body, brought to the window   */
+    size_t have;      /* bytes of head or body in buf                   */
+    size_t limit;     /* most bytes of body                             */
+    size_t left;      /* of the body with a length, or of the chunk     */
+    size_t out_at;    /* sent from the window                           */
+    size_t out_size;  /* filled in the window                           */
+    size_t body_at;   /* of the request's body, brought to the window   */
+    size_t split;     /* in the window: where the produced target goes  */
+    size_t target_at; /* sent of it                                    */
     int64_t wall_s;
     uint16_t lines; /* of the head                                    */
     uint16_t extra; /* bytes of a chunk's extensions, or of trailers  */
     uint8_t phase, line, interim, digits;
     bool sending, heard, sent, keep_alive;
     uint8_t spill[16];
+    uint8_t piece[48]; /* of the produced target */
+    uint8_t piece_at, piece_size;
 };
 
 /* `cap` at least RA_HTTP_BUFFER_MIN, else RA_E_ARGUMENT. */
@@ -132,7 +142,7 @@ ra_err ra_http_init(struct ra_http *h, uint8_t *buf, size_t cap);
  * suffix, and only during the call). `wall_s`: Unix seconds or RA_HTTP_NO_TIME.
  * Returns RA_OK; RA_E_HTTP_PLAINTEXT (a password over http without leave);
  * RA_E_ARGUMENT (':' in the user name, control characters in a text, a body
- * without producer or with GET); RA_E_LIMIT (a head above RA_HTTP_OUT_MAX). */
+ * without producer or with GET, a target to produce without producer or with POST); RA_E_LIMIT (a head above RA_HTTP_OUT_MAX). */
 ra_err ra_http_start(struct ra_http *h, const struct ra_http_request *request,
                      const struct ra_url *target, int64_t wall_s);
 

@@ -2,17 +2,64 @@
 
 #include <string.h>
 
-/* --- the renewal request ----------------------------------------------- */
+/* --- building ---------------------------------------------------------- */
 
-/* The request waits at the start of the buffer while what follows it is written at the
- * end. Where they would meet, the writer finds no room for the request. */
+/* One SignerInfo in its SET, before what is there. `attrs`: contents of signedAttrs, p is NULL
+ * when there are none. */
+static void put_signer(struct ra_der_put *w, const struct ra_cert *signer, bool rsa,
+                       enum ra_hash_alg hash, struct ra_span attrs, struct ra_span sig)
+{
+    size_t all = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_OCTETS, sig.p, sig.size);
+    ra_der_put_algorithm(w, rsa ? RA_OID_RSA : ra_oid_of_signature(hash, false), rsa);
+    if (attrs.p != NULL) {
+        ra_der_put_value(w, RA_DER_CONTEXT_CONSTRUCTED(0), attrs.p, attrs.size);
+    }
+    ra_der_put_algorithm(w, ra_oid_of_hash(hash), true);
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_INTEGER, signer->serial.p, signer->serial.size);
+    ra_der_put_raw(w, signer->issuer);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    ra_der_put_u32(w, 1);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, all);
+    ra_der_put_wrap(w, RA_DER_SET, all);
+}
+
+/* All that stands before the SignerInfos, and the ContentInfo around it. */
+static void put_signed_data(struct ra_der_put *w, struct ra_span cert, struct ra_span content,
+                            enum ra_hash_alg hash)
+{
+    /* certificates */
+    ra_der_put_value(w, RA_DER_CONTEXT_CONSTRUCTED(0), cert.p, cert.size);
+    /* encapContentInfo */
+    size_t mark = ra_der_put_size(w);
+    if (content.p != NULL) {
+        ra_der_put_value(w, RA_DER_OCTETS, content.p, content.size);
+        ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
+    }
+    ra_der_put_oid(w, RA_OID_DATA);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    /* digestAlgorithms, version */
+    mark = ra_der_put_size(w);
+    ra_der_put_algorithm(w, ra_oid_of_hash(hash), true);
+    ra_der_put_wrap(w, RA_DER_SET, mark);
+    ra_der_put_u32(w, 1);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+    /* ContentInfo */
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_oid(w, RA_OID_SIGNED_DATA);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+}
+
+/* The content waits at the start of the buffer while what follows it is written at the end.
+ * Where they would meet, the writer finds no room for the content. */
 ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr, const struct ra_cert *old,
                             const struct ra_key *old_key, struct ra_random *random,
                             enum ra_hash_alg hash, struct ra_span *out)
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
     struct ra_der_put w;
-    size_t size, mark;
+    size_t size;
     *out = (struct ra_span){NULL, 0};
     if (cap < RA_SIGNATURE_MAX || cap - RA_SIGNATURE_MAX < csr.size) {
         return RA_E_SPACE;
@@ -27,39 +74,77 @@ ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr, const 
     if (err != RA_OK) {
         return err;
     }
-    bool rsa = ra_key_is_rsa(old_key->alg) != 0;
-
-    /* signerInfos */
     ra_der_put_init(&w, buf, cap);
-    ra_der_put_value(&w, RA_DER_OCTETS, sig, size);
-    ra_der_put_algorithm(&w, rsa ? RA_OID_RSA : ra_oid_of_signature(hash, false), rsa);
-    ra_der_put_algorithm(&w, ra_oid_of_hash(hash), true);
-    mark = ra_der_put_size(&w);
-    ra_der_put_value(&w, RA_DER_INTEGER, old->serial.p, old->serial.size);
-    ra_der_put_raw(&w, old->issuer);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
-    ra_der_put_u32(&w, 1);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    ra_der_put_wrap(&w, RA_DER_SET, 0);
-    /* certificates */
-    ra_der_put_value(&w, RA_DER_CONTEXT_CONSTRUCTED(0), old->der.p, old->der.size);
-    /* encapContentInfo */
-    mark = ra_der_put_size(&w);
-    ra_der_put_bytes(&w, buf, csr.size);
-    ra_der_put_wrap(&w, RA_DER_OCTETS, mark);
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
-    ra_der_put_oid(&w, RA_OID_DATA);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
-    /* digestAlgorithms, version */
-    mark = ra_der_put_size(&w);
-    ra_der_put_algorithm(&w, ra_oid_of_hash(hash), true);
-    ra_der_put_wrap(&w, RA_DER_SET, mark);
-    ra_der_put_u32(&w, 1);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    /* ContentInfo */
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    put_signer(&w, old, ra_key_is_rsa(old_key->alg) != 0, hash, (struct ra_span){NULL, 0},
+               (struct ra_span){sig, size});
+    put_signed_data(&w, old->der, (struct ra_span){buf, csr.size}, hash);
+    if (w.err == RA_OK) {
+        *out = ra_der_put_span(&w);
+    }
+    return w.err;
+}
+
+#define ATTRIBUTES_MAX 768 /* bytes of signed attributes: SCEP's nine take about 350 */
+
+static void end_attribute(struct ra_der_put *w, enum ra_oid oid, size_t mark)
+{
+    ra_der_put_wrap(w, RA_DER_SET, mark);
+    ra_der_put_oid(w, oid);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+}
+
+ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
+                           const struct ra_cert *signer, const struct ra_key *key,
+                           struct ra_random *random, enum ra_hash_alg hash,
+                           const struct ra_span attrs[], size_t n, struct ra_span *out)
+{
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    uint8_t attributes[ATTRIBUTES_MAX];
+    uint8_t sig[RA_SIGNATURE_MAX];
+    struct ra_der_put a, w;
+    size_t size = 0;
+    *out = (struct ra_span){NULL, 0};
+    if (content.size > cap) {
+        return RA_E_SPACE;
+    }
+    ra_err err = ra_hash(hash, content.p, content.size, digest);
+    if (err != RA_OK) {
+        return err;
+    }
+    ra_der_put_init(&a, attributes, sizeof attributes);
+    for (size_t i = 0; i < n; i++) {
+        ra_der_put_raw(&a, attrs[i]);
+    }
+    size_t mark = ra_der_put_size(&a);
+    ra_der_put_oid(&a, RA_OID_DATA);
+    end_attribute(&a, RA_OID_CONTENT_TYPE, mark);
+    mark = ra_der_put_size(&a);
+    ra_der_put_value(&a, RA_DER_OCTETS, digest, ra_hash_size(hash));
+    end_attribute(&a, RA_OID_MESSAGE_DIGEST, mark);
+    ra_der_put_sort(&a, 0);
+    struct ra_span contents = ra_der_put_span(&a);
+    ra_der_put_wrap(&a, RA_DER_SET, 0); /* signed as a SET OF [RFC 5652 5.4] */
+    struct ra_span set = ra_der_put_span(&a);
+    err = a.err == RA_OK ? ra_hash(hash, set.p, set.size, digest) : a.err;
+    if (err == RA_OK) {
+        err = ra_key_sign(key, random, hash, digest, sig, sizeof sig, &size);
+    }
+    if (err != RA_OK) {
+        return err;
+    }
+    if (content.p != NULL) {
+        memmove(buf, content.p, content.size);
+        content.p = buf;
+    }
+    ra_der_put_init(&w, buf, cap);
+    w.start = buf + content.size; /* the content is there until it has been written */
+    put_signer(&w, signer, ra_key_is_rsa(key->alg) != 0, hash, contents,
+               (struct ra_span){sig, size});
+    w.start = buf;
+    if ((size_t)(w.p - buf) < content.size + signer->der.size + 64) {
+        return RA_E_SPACE;
+    }
+    put_signed_data(&w, signer->der, content, hash);
     if (w.err == RA_OK) {
         *out = ra_der_put_span(&w);
     }

@@ -2,7 +2,7 @@
  *
  * Input is DER or BER; BER is rewritten as DER in the caller's buffer first (ra_der.h,
  * ra_ber_to_der), so the buffer must be writable and the spans point into it.
- * EnvelopedData is not here.
+ * EnvelopedData is in ra_envelope.h.
  */
 #ifndef RA_CMS_H
 #define RA_CMS_H
@@ -22,6 +22,16 @@
 ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr, const struct ra_cert *old,
                             const struct ra_key *old_key, struct ra_random *random,
                             enum ra_hash_alg hash, struct ra_span *out);
+
+/* Sign `content` as SignedData version 1: id-data with the content as OCTET STRING (absent
+ * when content.p is NULL), the signer's certificate alone, one SignerInfo by issuer and
+ * serial, signed attributes contentType, messageDigest and `attrs` (each a whole Attribute
+ * element), sorted as DER wants. `content` lies in buf or elsewhere; the result is at the end
+ * of buf, which needs room for the content, the certificate and 1.5 KiB. One private-key operation. RA_E_SPACE. */
+ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
+                           const struct ra_cert *signer, const struct ra_key *key,
+                           struct ra_random *random, enum ra_hash_alg hash,
+                           const struct ra_span attrs[], size_t n, struct ra_span *out);
 
 /* The certificates of a SignedData (certs-only or any other), or the one of a bare
  * certificate. buf[0 .. size-1] is the input, `cap` its room: see ra_ber_to_der. At

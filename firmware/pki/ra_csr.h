@@ -45,7 +45,7 @@ struct ra_csr_input {
  * RA_E_CSR_SYNTAX when the SPKI is none. */
 ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, struct ra_span *tbs);
 
-/* Sign it. `tbs` is ra_csr_begin's, in the same buf. The request goes to the end of
+/* Sign it. `tbs` is ra_csr_begin's or ra_selfsigned_begin's, in the same buf. The result goes to the end of
  * buf: needs tbs.size + RA_SIGNATURE_MAX + 32 bytes (RA_E_SPACE). */
 ra_err ra_csr_sign(uint8_t *buf, size_t cap, struct ra_span tbs, const struct ra_key *key,
                    struct ra_random *random, enum ra_hash_alg hash, struct ra_span *csr);

@@ -4,6 +4,7 @@
 
 /* Length and contents of each, in the order of enum ra_oid. */
 #define PKCS "\x2a\x86\x48\x86\xf7\x0d\x01"
+#define VERISIGN "\x60\x86\x48\x01\x86\xf8\x45\x01\x09"
 #define MS "\x2b\x06\x01\x04\x01\x82\x37"
 static const char table[] = "\x05\x2b\x0e\x03\x02\x1a"
                             "\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"
@@ -37,7 +38,23 @@ static const char table[] = "\x05\x2b\x0e\x03\x02\x1a"
                             "\x09" PKCS "\x09\x0e"
                             "\x09" PKCS "\x09\x07"
                             "\x09" MS "\x0d\x01"
-                            "\x09" MS "\x15\x14";
+                            "\x09" MS "\x15\x14"
+                            "\x09" PKCS "\x07\x03"
+                            "\x09" PKCS "\x01\x07"
+                            "\x09" PKCS "\x01\x08"
+                            "\x09" PKCS "\x01\x09"
+                            "\x09\x60\x86\x48\x01\x65\x03\x04\x01\x02"
+                            "\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a"
+                            "\x08\x2a\x86\x48\x86\xf7\x0d\x03\x07"
+                            "\x05\x2b\x0e\x03\x02\x07"
+                            "\x0a" VERISIGN "\x02"
+                            "\x0a" VERISIGN "\x03"
+                            "\x0a" VERISIGN "\x04"
+                            "\x0a" VERISIGN "\x05"
+                            "\x0a" VERISIGN "\x06"
+                            "\x0a" VERISIGN "\x07"
+                            "\x08\x2b\x06\x01\x05\x05\x07\x18\x01"
+                            "\x09" MS "\x15\x21";
 
 struct ra_span ra_oid_value(enum ra_oid oid)
 {

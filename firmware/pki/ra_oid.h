@@ -59,6 +59,24 @@ enum ra_oid {
     RA_OID_CHALLENGE_PASSWORD, /* 1.2.840.113549.1.9.7  */
     RA_OID_MS_RENEWAL_CERT,    /* 1.3.6.1.4.1.311.13.1  */
     RA_OID_MS_CLIENT_INFO,     /* 1.3.6.1.4.1.311.21.20 */
+    /* encryption */
+    RA_OID_ENVELOPED_DATA, /* 1.2.840.113549.1.7.3        */
+    RA_OID_RSA_OAEP,       /* 1.2.840.113549.1.1.7        */
+    RA_OID_MGF1,           /* 1.2.840.113549.1.1.8        */
+    RA_OID_P_SPECIFIED,    /* 1.2.840.113549.1.1.9        */
+    RA_OID_AES_128_CBC,    /* 2.16.840.1.101.3.4.1.2      */
+    RA_OID_AES_256_CBC,    /* 2.16.840.1.101.3.4.1.42     */
+    RA_OID_DES3_CBC,       /* 1.2.840.113549.3.7          */
+    RA_OID_DES_CBC,        /* 1.3.14.3.2.7                */
+    /* SCEP's signed attributes, 2.16.840.1.113733.1.9.2 to .7 in this order */
+    RA_OID_SCEP_MESSAGE_TYPE,
+    RA_OID_SCEP_STATUS,
+    RA_OID_SCEP_FAIL_INFO,
+    RA_OID_SCEP_SENDER_NONCE,
+    RA_OID_SCEP_RECIPIENT_NONCE,
+    RA_OID_SCEP_TRANSACTION_ID,
+    RA_OID_SCEP_FAIL_INFO_TEXT, /* 1.3.6.1.5.5.7.24.1      */
+    RA_OID_MS_SCEP_ERROR,       /* 1.3.6.1.4.1.311.21.33   */
     RA_OID_COUNT
 };
 

@@ -146,8 +146,8 @@ size_t ra_txn_encode(const struct ra_txn *t, uint8_t out[RA_TXN_SIZE_MAX])
 {
     struct cursor to = {.out = out};
     put(&to, VERSION, 1);
-    put(&to, (uint64_t)t->phase | (t->alone ? 0x80u : 0u), 1);
-    put(&to, t->protocol, 1);
+    put(&to, (uint64_t)t->phase | (t->alone ? 0x80u : 0u) | (t->first ? 0x40u : 0u), 1);
+    put(&to, (uint64_t)t->protocol | (uint64_t)t->variant << 4, 1);
     put(&to, t->generation, 4);
     put_text(&to, t->request_id);
     memcpy(to.out + to.at, t->request_sha256, sizeof t->request_sha256);
@@ -171,9 +171,12 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     bool known = get(&from, 1) == VERSION;
     uint8_t phase = (uint8_t)get(&from, 1);
     memset(t, 0, sizeof *t);
-    t->phase = (enum ra_phase)(phase & 0x7fu);
+    t->phase = (enum ra_phase)(phase & 0x3fu);
     t->alone = (phase & 0x80u) != 0;
+    t->first = (phase & 0x40u) != 0;
     t->protocol = (uint8_t)get(&from, 1);
+    t->variant = t->protocol >> 4;
+    t->protocol &= 0x0fu;
     t->generation = (uint32_t)get(&from, 4);
     get_text(&from, t->request_id, RA_REQUEST_ID_MAX);
     for (unsigned i = 0; i < sizeof t->request_sha256; i++) {

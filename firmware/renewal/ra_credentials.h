@@ -93,8 +93,10 @@ struct ra_txn {
     enum ra_phase phase;
     uint32_t generation;                    /* of the new key and certificate                    */
     bool alone;                             /* the operator asked for this role only             */
-    uint8_t protocol;                       /* of the request: 0 AD CS web enrollment            */
-    char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's                             */
+    bool first;                             /* a first enrolment: nothing is stored yet          */
+    uint8_t protocol;                       /* of the request: enum ra_protocol                  */
+    uint8_t variant;                        /* of the message, 0 .. 15: as the protocol asked    */
+    char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's; SCEP: ours, stored before sending */
     uint8_t request_sha256[32];             /* of the request last sent             */
     struct ra_budget budget;
     uint16_t attempts;               /* requests sent in this transaction            */

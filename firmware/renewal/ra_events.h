@@ -38,7 +38,9 @@
     X(PROVISIONED, 16, 0, "a credential was stored")                                               \
     X(NO_TIME, 17, 1, "the time is unknown, renewal waits for it")                                 \
     X(LOST, 18, 1, "the record of what serves cannot be read")                                     \
-    X(NOT_SAVED, 19, 1, "a change could not be stored")
+    X(NOT_SAVED, 19, 1, "a change could not be stored")                                            \
+    X(ANCHOR, 20, 0, "a trust anchor was added")                                                   \
+    X(LEGACY, 21, 1, "the CA's weak algorithms were used (scep-legacy)")
 
 enum ra_event_kind {
 #define RA_EVENT_KIND_(name, no, alert, text) RA_LOG_##name = no,

@@ -25,7 +25,8 @@ static ra_err check_gates(struct ra *ra, enum ra_role role)
     uint8_t spki[RA_SPKI_MAX];
     size_t spki_size = 0;
     ra_err e = ra_key_spki(&ra->key, spki, sizeof spki, &spki_size);
-    if (e == RA_OK) {
+    bool first = ra->renewal[role].txn.first;
+    if (e == RA_OK && !first) {
         e = ra_load_active_cert(ra, role, &old);
     }
     if (e != RA_OK) {
@@ -33,7 +34,7 @@ static ra_err check_gates(struct ra *ra, enum ra_role role)
     }
     in.role = role;
     in.config = &ra->config;
-    in.old = &old;
+    in.old = first ? NULL : &old;
     in.key.p = spki;
     in.key.size = spki_size;
     in.certs = ra->check.certs;

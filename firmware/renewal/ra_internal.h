@@ -35,6 +35,18 @@ ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_
 /* Load the private key of a generation into `key`. */
 ra_err ra_load_key(struct ra *ra, enum ra_role role, uint32_t generation, struct ra_key *key);
 
+/* A generation that has no records yet: beyond the commit's and the transaction's, and
+ * without a commit beyond all that are stored, whose commit was lost. */
+uint32_t ra_new_generation(const struct ra *ra, enum ra_role role);
+
+/* The protocol and the URL that the settings give for a role. */
+enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role);
+const char *ra_url_of(const struct ra *ra, enum ra_role role);
+/* Whether its requests carry an id that we make and store before sending. */
+bool ra_protocol_own_id(uint8_t protocol);
+/* Whether the request is wrapped by ra_cms_renewal_build, not by the protocol itself. */
+bool ra_protocol_wants_cms(uint8_t protocol);
+
 /* Write the present ra->txn of the role. */
 ra_err ra_write_txn(struct ra *ra, enum ra_role role);
 
@@ -96,6 +108,9 @@ void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_c
 
 /* Forget a transaction, all but what it has used up of the day's attempts. */
 void ra_txn_clear(struct ra_txn *txn);
+
+/* When the role's certificate ends; for one that has none, some time to go by. */
+int64_t ra_expiry(const struct ra *ra, enum ra_role role, int64_t now);
 
 /* Whether the stored certificate of a ready role is dated a little ahead of `now`. */
 bool ra_not_yet(const struct ra_renewal *r, int64_t now);

@@ -37,9 +37,10 @@ void ra_txn_clear(struct ra_txn *txn)
 static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (r->state == RA_STATE_IDLE && event == RA_EVENT_DUE) {
+    if ((r->state == RA_STATE_IDLE || r->state == RA_STATE_EMPTY) && event == RA_EVENT_DUE) {
         ra_txn_clear(&r->txn);
-        r->txn.generation = ra->commit.slot[role].newest + 1u;
+        r->txn.generation = ra_new_generation(ra, role);
+        r->txn.first = r->state == RA_STATE_EMPTY;
         r->txn.started = now_of(ra);
         r->txn.alone = r->asked && r->asked_alone;
         r->reported = RA_OK;
@@ -91,7 +92,23 @@ static bool due(const struct ra *ra, enum ra_role role, int64_t now)
 
 static bool expired(const struct ra *ra, enum ra_role role, int64_t now)
 {
-    return now >= ra->commit.slot[role].active_not_after;
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    return slot->active != 0 && now >= slot->active_not_after;
+}
+
+int64_t ra_expiry(const struct ra *ra, enum ra_role role, int64_t now)
+{
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    return slot->active != 0 ? slot->active_not_after : now + 60 * RA_DAY;
+}
+
+static uint32_t step_empty(struct ra *ra, enum ra_role role, int64_t now)
+{
+    if (now != RA_TIME_UNKNOWN && ra->renewal[role].asked && ra_may_ask(ra)) {
+        ra_apply(ra, role, RA_EVENT_DUE);
+        return 0;
+    }
+    return LOOK_MS;
 }
 
 /* An expiry is believed at once, unless the clock has just jumped ahead: then
@@ -146,7 +163,6 @@ static uint32_t step_pending(struct ra *ra, enum ra_role role, int64_t now)
 static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    const struct ra_slot *slot = &ra->commit.slot[role];
     if (now == RA_TIME_UNKNOWN) {
         return LOOK_MS;
     }
@@ -158,7 +174,7 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
         return 0;
     }
     int64_t longest =
-        ra_schedule_longest(ra_error_retry(r->txn.cause), now, slot->active_not_after);
+        ra_schedule_longest(ra_error_retry(r->txn.cause), now, ra_expiry(ra, role, now));
     if (r->txn.cause == RA_E_BUDGET) {
         longest = 2 * RA_DAY; /* a budget is a day's, whatever the clock said then */
     }
@@ -291,6 +307,8 @@ uint32_t ra_renewal_step(struct ra *ra, enum ra_role role)
         return step_working(ra, role);
     }
     switch (state) {
+    case RA_STATE_EMPTY:
+        return step_empty(ra, role, now);
     case RA_STATE_IDLE:
         return step_idle(ra, role, now);
     case RA_STATE_PENDING:

@@ -4,7 +4,7 @@
 #define TO(state) (uint8_t)(RA_STATE_##state + 1)
 
 static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
-    [RA_STATE_EMPTY] = {[RA_EVENT_CHANGED] = TO(RESUME)},
+    [RA_STATE_EMPTY] = {[RA_EVENT_DUE] = TO(KEYGEN), [RA_EVENT_CHANGED] = TO(RESUME)},
     [RA_STATE_IDLE] =
         {
             [RA_EVENT_DUE] = TO(KEYGEN),
@@ -39,6 +39,7 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_ISSUED] = TO(FETCH),
             [RA_EVENT_WAITING] = TO(PENDING),
             [RA_EVENT_FAILED] = TO(SAVE_FAILURE),
+            [RA_EVENT_RESEND] = TO(BUILD),
         },
     [RA_STATE_FETCH] = {[RA_EVENT_DONE] = TO(CHECK), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
     [RA_STATE_CHECK] = {[RA_EVENT_DONE] = TO(STAGE), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
@@ -62,7 +63,9 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_EXPIRE] = TO(EXPIRED),
             [RA_EVENT_CHANGED] = TO(RESUME),
         },
-    [RA_STATE_EXPIRED] = {[RA_EVENT_VALID] = TO(RESUME), [RA_EVENT_CHANGED] = TO(RESUME)},
+    [RA_STATE_EXPIRED] = {[RA_EVENT_VALID] = TO(RESUME),
+                          [RA_EVENT_CHANGED] = TO(RESUME),
+                          [RA_EVENT_TIMER] = TO(RESUME)},
 };
 
 /* clang-format off */

@@ -62,7 +62,8 @@ enum ra_state {
     X(BROKEN, "the new credential fails")                                                          \
     X(EXPIRE, "the active certificate has expired")                                                \
     X(VALID, "the active certificate is valid after all: the clock was corrected")                 \
-    X(CHANGED, "the credential was put into or taken out of the store")
+    X(CHANGED, "the credential was put into or taken out of the store")                            \
+    X(RESEND, "a pending request is asked for by sending it again")
 
 enum ra_event {
 #define RA_EVENT_ENUM_(name, text) RA_EVENT_##name,
@@ -96,7 +97,7 @@ enum ra_tri { RA_NO = 0, RA_YES = 1, RA_ANY = 2 };
 
 struct ra_found {
     enum ra_phase phase;
-    bool active;    /* an active generation with key and certificate is stored     */
+    bool active;    /* an active generation is stored, or a first one is asked for */
     bool key;       /* the transaction's key is stored and readable                */
     bool cert;      /* the transaction's certificate is stored and fits the key    */
     bool waiting;   /* the transaction's next time lies ahead                      */

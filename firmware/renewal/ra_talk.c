@@ -1,7 +1,174 @@
 #include <string.h>
 
 #include "ra_adcs.h"
+#include "ra_cipher.h"
 #include "ra_internal.h"
+#include "ra_name.h"
+#include "ra_scep.h"
+
+static const struct ra_enroll_ops *const protocols[RA_PROTOCOLS] = {
+    [RA_PROTOCOL_ADCS] = &ra_adcs_ops,
+    [RA_PROTOCOL_SCEP] = &ra_scep_ops,
+};
+
+enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role)
+{
+    if (role == RA_ROLE_DEVICE && ra->config.device_protocol != 0) {
+        return (enum ra_protocol)(ra->config.device_protocol - 1);
+    }
+    return (enum ra_protocol)ra->config.protocol;
+}
+
+const char *ra_url_of(const struct ra *ra, enum ra_role role)
+{
+    bool own = role == RA_ROLE_DEVICE && ra->config.device_url[0] != '\0';
+    return own ? ra->config.device_url : ra->config.ca_url;
+}
+
+bool ra_protocol_own_id(uint8_t protocol)
+{
+    return protocols[protocol]->own_id;
+}
+
+bool ra_protocol_wants_cms(uint8_t protocol)
+{
+    return protocols[protocol]->message == RA_ENROLL_MESSAGE_CMS_RENEWAL;
+}
+
+/* --- what a protocol that makes its own messages asks for ------------------------- */
+
+static enum ra_role signer_of(const struct ra *ra, enum ra_role role)
+{
+    uint8_t signer = ra->config.signer[role];
+    return signer == RA_SIGNER_OWN ? role : (enum ra_role)(signer - 1);
+}
+
+static bool first_request(const struct ra *ra)
+{
+    return ra->renewal[ra->talker].txn.first;
+}
+
+static ra_err tool_signer(void *ctx, struct ra_span *cert)
+{
+    struct ra *ra = ctx;
+    enum ra_role role = signer_of(ra, (enum ra_role)ra->talker);
+    uint32_t generation = ra->commit.slot[role].active;
+    if (first_request(ra)) {
+        return RA_E_NOT_FOUND;
+    }
+    if (generation == 0) {
+        return RA_E_NO_CREDENTIAL;
+    }
+    ra_err e = ra_read(ra, RA_RECORD_CERT, ra_generation_id(role, generation), ra->old_cert,
+                       sizeof ra->old_cert, &ra->old_cert_size);
+    *cert = (struct ra_span){ra->old_cert, e == RA_OK ? ra->old_cert_size : 0};
+    return e;
+}
+
+static ra_err tool_signer_key(void *ctx, struct ra_key *key)
+{
+    struct ra *ra = ctx;
+    enum ra_role talker = (enum ra_role)ra->talker;
+    enum ra_role role = signer_of(ra, talker);
+    return first_request(ra) ? ra_load_key(ra, talker, ra->renewal[talker].txn.generation, key)
+                             : ra_load_key(ra, role, ra->commit.slot[role].active, key);
+}
+
+static ra_err tool_anchor(void *ctx, unsigned place, struct ra_span *cert)
+{
+    struct ra *ra = ctx;
+    ra_err e = ra_read(ra, RA_RECORD_ANCHOR, (uint16_t)place, ra->old_cert, sizeof ra->old_cert,
+                       &ra->old_cert_size);
+    *cert = (struct ra_span){ra->old_cert, e == RA_OK ? ra->old_cert_size : 0};
+    return e;
+}
+
+/* The first free place. What is stored is never replaced: that is the operator's to do. */
+static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
+{
+    struct ra *ra = ctx;
+    unsigned place = RA_ANCHORS_MAX;
+    char name[RA_EVENT_DETAIL_MAX + 1];
+    struct ra_cert parsed;
+    if (ra->writer != RA_WRITER_WORK) {
+        for (unsigned i = RA_ANCHORS_MAX; i-- > 0;) {
+            struct ra_span stored;
+            ra_err e = tool_anchor(ra, i, &stored);
+            if (e == RA_AGAIN) {
+                return e;
+            }
+            if (e == RA_OK && ra_span_equal(stored, cert)) {
+                return RA_OK;
+            }
+            place = e == RA_E_NOT_FOUND ? i : place;
+        }
+        if (place == RA_ANCHORS_MAX || cert.size > RA_CERT_MAX) {
+            return RA_E_LIMIT;
+        }
+    }
+    ra_err e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_ANCHOR, (uint16_t)place, cert.p, cert.size);
+    if (e == RA_OK && ra_cert_parse(&parsed, cert.p, cert.size) == RA_OK) {
+        ra_name_text(parsed.subject, name, sizeof name);
+        ra_log(ra, RA_LOG_ANCHOR, ra->talker, RA_OK, 0, name);
+    }
+    return e;
+}
+
+static void fill_tools(struct ra *ra)
+{
+    struct ra_enroll_tools *t = &ra->enroll_tools;
+    t->ctx = ra;
+    t->signer = tool_signer;
+    t->signer_key = tool_signer_key;
+    t->anchor = tool_anchor;
+    t->stage_anchor = tool_stage_anchor;
+    t->key = &ra->key;
+    t->random = &ra->random;
+    t->message = ra->request;
+    t->message_cap = sizeof ra->request;
+    t->reply = ra->reply;
+    t->reply_cap = RA_REPLY_MAX;
+    t->ca = ra->reply + RA_REPLY_MAX;
+    t->ca_cap = RA_CA_SET_MAX;
+    t->now = ra_clock_now(&ra->clock);
+}
+
+static void fill_policy(struct ra *ra)
+{
+    struct ra_scep_policy *p = &ra->scep_policy;
+    const struct ra_config *c = &ra->config;
+    p->ca_id = c->ca_id;
+    p->cipher = c->scep_cipher == 0 ? RA_CIPHER_AES_128 : RA_CIPHER_AES_256;
+    p->hash = c->scep_hash == 0 ? RA_HASH_SHA256 : RA_HASH_SHA512;
+    p->legacy = c->scep_legacy;
+    p->renewal = c->scep_renewal;
+    p->poll = c->scep_poll;
+    p->have_fingerprint = ra_config_fingerprint(c->ca_fingerprint, p->fingerprint);
+}
+
+/* The subject of the request: a question about it names it, long after it was built. */
+static ra_err load_subject(struct ra *ra)
+{
+    struct ra_cert old;
+    struct ra_span name;
+    if (first_request(ra)) {
+        ra_err e = ra_name_from_text(ra->config.subject, ra->name, sizeof ra->name, &name);
+        if (e == RA_OK) {
+            memmove(ra->name, name.p, name.size);
+            ra->name_size = name.size;
+        }
+        return e;
+    }
+    ra_err e = ra_load_active_cert(ra, (enum ra_role)ra->talker, &old);
+    if (e == RA_OK && old.subject.size > sizeof ra->name) {
+        e = RA_E_LIMIT;
+    }
+    if (e == RA_OK) {
+        memcpy(ra->name, old.subject.p, old.subject.size);
+        ra->name_size = old.subject.size;
+    }
+    return e;
+}
 
 /* --- SUBMIT, POLL, FETCH -------------------------------------------------------- */
 
@@ -9,10 +176,13 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
 {
     struct ra_enroll_input *in = &ra->enroll_input;
     struct ra_http_request request;
-    ra_err e = ra_url_parse(&ra->url, ra->config.ca_url, strlen(ra->config.ca_url));
+    const char *url = ra_url_of(ra, (enum ra_role)ra->talker);
+    ra_err e = ra_url_parse(&ra->url, url, strlen(url));
     if (e != RA_OK) {
         return e;
     }
+    fill_tools(ra);
+    fill_policy(ra);
     memset(in, 0, sizeof *in);
     in->url = &ra->url;
     in->user = ra->config.ca_user[0] != '\0' ? ra->config.ca_user : NULL;
@@ -22,6 +192,10 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     in->request_size = ra->request_span.size;
     in->template_name = ra->template_name[0] != '\0' ? ra->template_name : NULL;
     in->id = id;
+    in->variant = ra->renewal[ra->talker].txn.variant;
+    in->subject = (struct ra_span){ra->name, ra->name_size};
+    in->tools = &ra->enroll_tools;
+    in->scep = &ra->scep_policy;
     e = ra_enroll_request(&ra->enroll, op, in, &request);
     if (e != RA_OK) {
         return e;
@@ -30,15 +204,36 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
                              ra_clock_now(&ra->clock));
 }
 
+/* What is done once, before the first exchange. */
+static ra_err begin_talk(struct ra *ra, enum ra_role role, uint8_t protocol, enum ra_enroll_op op)
+{
+    ra->talker = (uint8_t)role;
+    if (protocols[protocol]->own_id && op != RA_ENROLL_CACERT) {
+        ra_err e = ra_seed(ra);
+        if (e == RA_OK) {
+            e = load_subject(ra);
+        }
+        if (e != RA_OK) {
+            return e;
+        }
+    }
+    ra_enroll_init(&ra->enroll, protocols[protocol]);
+    ra->enroll_result.next = op;
+    return RA_OK;
+}
+
 /* Carry one operation through its exchanges; *sub starts at 0. RA_OK:
  * ra->enroll_result is its end. */
-static ra_err converse(struct ra *ra, uint8_t *sub, enum ra_enroll_op op, const char *id,
-                       uint32_t *wait_ms)
+static ra_err converse(struct ra *ra, enum ra_role role, uint8_t protocol, uint8_t *sub,
+                       enum ra_enroll_op op, const char *id, uint32_t *wait_ms)
 {
     ra_err e;
     if (*sub == 0) {
-        ra_enroll_init(&ra->enroll, &ra_adcs_ops);
-        ra->enroll_result.next = op;
+        e = begin_talk(ra, role, protocol, op);
+        if (e != RA_OK) {
+            *wait_ms = RA_WAIT_FLASH_MS;
+            return e;
+        }
         *sub = 1;
     }
     if (*sub == 1) {
@@ -71,7 +266,9 @@ static ra_err converse(struct ra *ra, uint8_t *sub, enum ra_enroll_op op, const 
  * the next reset, where nothing better is to be had. */
 ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms)
 {
-    ra_err e = converse(ra, &ra->probe_sub, RA_ENROLL_CACERT, "", wait_ms);
+    enum ra_role role = ra->config.ca_url[0] != '\0' ? RA_ROLE_AGENT : RA_ROLE_DEVICE;
+    ra_err e = converse(ra, role, (uint8_t)ra_protocol_of(ra, role), &ra->probe_sub,
+                        RA_ENROLL_CACERT, "", wait_ms);
     return e == RA_AGAIN && ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN ? RA_AGAIN : RA_OK;
 }
 
@@ -93,6 +290,13 @@ static int judge(struct ra *ra, enum ra_role role)
     struct ra_renewal *r = &ra->renewal[role];
     const struct ra_enroll_result *result = &ra->enroll_result;
     note_result(r, result);
+    if (result->legacy) {
+        ra_log(ra, RA_LOG_LEGACY, role, RA_OK, 0, NULL);
+    }
+    /* Every answer but "wait" and "issued" ends an id that we made. */
+    r->refused = protocols[r->txn.protocol]->own_id &&
+                 (result->outcome == RA_ENROLL_FAILED || result->outcome == RA_ENROLL_DENIED);
+    r->txn.variant = result->variant != 0 ? result->variant : r->txn.variant;
     switch (result->outcome) {
     case RA_ENROLL_ISSUED:
         return RA_EVENT_ISSUED;
@@ -115,7 +319,8 @@ static int64_t poll_time(const struct ra *ra, const struct ra_renewal *r)
 int ra_work_submit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    ra_err e = converse(ra, &r->sub, RA_ENROLL_SUBMIT, r->txn.request_id, wait_ms);
+    ra_err e =
+        converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_SUBMIT, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
@@ -148,7 +353,14 @@ int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    ra_err e = converse(ra, &r->sub, RA_ENROLL_POLL, r->txn.request_id, wait_ms);
+    if (r->txn.protocol != (uint8_t)ra_protocol_of(ra, role)) {
+        return ra_work_failed(r, RA_E_CA_UNKNOWN_ID); /* the settings lead elsewhere now */
+    }
+    if (r->txn.protocol == RA_PROTOCOL_SCEP && ra->config.scep_poll == RA_SCEP_POLL_RESEND) {
+        return RA_EVENT_RESEND;
+    }
+    ra_err e =
+        converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_POLL, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
@@ -164,7 +376,12 @@ int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    ra_err e = converse(ra, &r->sub, RA_ENROLL_FETCH, r->txn.request_id, wait_ms);
+    if (ra->enroll_result.outcome == RA_ENROLL_ISSUED &&
+        ra->enroll_result.kind == RA_ENROLL_DATA_CMS) {
+        return RA_EVENT_DONE; /* it came with the answer */
+    }
+    ra_err e =
+        converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_FETCH, r->txn.request_id, wait_ms);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }

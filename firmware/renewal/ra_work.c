@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "ra_internal.h"
+#include "ra_name.h"
 
 _Static_assert(RA_REQUEST_ID_MAX >= RA_ENROLL_ID_MAX, "a stored id holds every protocol's");
 
@@ -97,7 +98,6 @@ static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found
         return e;
     }
     memset(found, 0, sizeof *found);
-    found->active = slot->active != 0;
     found->probation = slot->probation_until != 0;
     if ((e == RA_E_RECORD_DAMAGED || e == RA_E_RECORD_SEAL) &&
         ra_store_find(&ra->store, RA_RECORD_KEY, ra_generation_id(role, slot->newest + 1u))) {
@@ -105,7 +105,9 @@ static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found
         r->txn.phase = RA_PHASE_KEY;
         r->txn.generation = slot->newest + 1u;
     }
-    if (!ra_txn_open(&r->txn, slot)) {
+    bool open = ra_txn_open(&r->txn, slot);
+    found->active = slot->active != 0 || (open && r->txn.first);
+    if (!open) {
         return RA_OK;
     }
     found->phase = r->txn.phase;
@@ -162,8 +164,8 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
             to = ra_states_next(RA_STATE_PROBATION, RA_EVENT_BROKEN);
         }
     }
-    if (to == RA_STATE_KEYGEN) {
-        r->txn.generation = ra->commit.slot[role].newest + 1u;
+    if (to == RA_STATE_KEYGEN && r->txn.generation <= ra->commit.slot[role].newest) {
+        r->txn.generation = ra_new_generation(ra, role);
     }
     r->asked = false;
     r->waited = false;
@@ -176,9 +178,15 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 static ra_err start_keygen(struct ra *ra, enum ra_role role)
 {
     struct ra_cert old;
-    uint8_t wanted = role == RA_ROLE_ENCRYPTION ? ra->config.encryption_key : ra->config.agent_key;
-    enum ra_key_alg alg = (enum ra_key_alg)wanted;
-    ra_err e = ra_load_active_cert(ra, role, &old);
+    const uint8_t wanted[RA_ROLES] = {ra->config.agent_key, ra->config.encryption_key,
+                                      ra->config.device_key};
+    enum ra_key_alg alg = (enum ra_key_alg)wanted[role];
+    ra_err e = RA_OK;
+    if (ra->renewal[role].txn.first) {
+        alg = alg == RA_KEY_NONE ? RA_KEY_RSA_2048 : alg;
+    } else {
+        e = ra_load_active_cert(ra, role, &old);
+    }
     if (e == RA_OK && alg == RA_KEY_NONE) {
         e = ra_key_from_spki(&ra->key, old.spki.p, old.spki.size);
         alg = ra->key.alg;
@@ -194,7 +202,7 @@ static int work_keygen(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
     ra_err e;
-    if (ra->config.key_policy == RA_KEY_POLICY_SAME) {
+    if (ra->config.key_policy == RA_KEY_POLICY_SAME && !r->txn.first) {
         uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
         e = ra_read(ra, RA_RECORD_KEY, id, ra->request, RA_KEY_DER_MAX, &ra->scratch_size);
         *wait_ms = RA_WAIT_FLASH_MS;
@@ -253,43 +261,102 @@ static void note_template(struct ra *ra, const struct ra_cert *old)
     }
 }
 
-/* One private-key operation a call: the PKCS#10 by the new key, the CMS around
- * it by the old one. Both grow from the end of the same buffer. */
-static ra_err build_step(struct ra *ra, enum ra_role role)
+/* What the PKCS#10 says when there is no old certificate to say it. */
+static ra_err describe_first(struct ra *ra, enum ra_role role, struct ra_csr_input *in)
+{
+    static const uint16_t usage[RA_ROLES] = {RA_KU_DIGITAL_SIGNATURE, RA_KU_KEY_ENCIPHERMENT,
+                                             RA_KU_DIGITAL_SIGNATURE | RA_KU_KEY_ENCIPHERMENT};
+    in->key_usage = usage[role];
+    in->request_agent = role < RA_PAIR;
+    return ra_name_from_text(ra->config.subject, ra->name, sizeof ra->name, &in->subject);
+}
+
+/* The certification request, without its signature, to the end of the request buffer. */
+static ra_err begin_request(struct ra *ra, enum ra_role role)
 {
     struct ra_renewal *r = &ra->renewal[role];
     struct ra_cert old;
     struct ra_csr_input in;
     uint8_t spki[RA_SPKI_MAX];
-    uint8_t digest[RA_HASH_SIZE_MAX];
     size_t spki_size = 0;
+    bool cms = ra_protocol_wants_cms(r->txn.protocol);
+    memset(&in, 0, sizeof in);
+    ra_err e = r->txn.first ? describe_first(ra, role, &in) : ra_load_active_cert(ra, role, &old);
+    if (e == RA_OK) {
+        e = ra_key_spki(&ra->key, spki, sizeof spki, &spki_size);
+    }
+    if (e != RA_OK) {
+        return e;
+    }
+    in.spki.p = spki;
+    in.spki.size = spki_size;
+    in.plain = !cms;
+    if (!r->txn.first) {
+        in.old = &old;
+        in.subject = old.subject;
+        note_template(ra, &old);
+    }
+    if (cms) {
+        in.machine = ra->config.host_name;
+        in.user = "";
+        in.process = "perennial";
+    } else if ((r->txn.first || ra->config.challenge_at_renewal) &&
+               ra->config.scep_challenge[0] != '\0') {
+        in.challenge = ra->config.scep_challenge;
+    }
+    return ra_csr_begin(&in, ra->request, sizeof ra->request, &ra->request_span);
+}
+
+/* Another protocol, or another request: what the CA knew of the last one does not count. */
+static void follow_settings(struct ra *ra, enum ra_role role)
+{
+    struct ra_txn *txn = &ra->renewal[role].txn;
+    uint8_t protocol = (uint8_t)ra_protocol_of(ra, role);
+    if (txn->protocol != protocol) {
+        txn->protocol = protocol;
+        txn->variant = 0;
+        txn->phase = RA_PHASE_KEY;
+        txn->request_id[0] = '\0';
+    }
+}
+
+static ra_err note_request(struct ra *ra, enum ra_role role)
+{
+    struct ra_txn *txn = &ra->renewal[role].txn;
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    ra_err e = ra_hash(RA_HASH_SHA256, ra->request_span.p, ra->request_span.size, digest);
+    if (e == RA_OK && memcmp(txn->request_sha256, digest, sizeof txn->request_sha256) != 0) {
+        memcpy(txn->request_sha256, digest, sizeof txn->request_sha256);
+        if (ra_protocol_own_id(txn->protocol)) {
+            txn->phase = RA_PHASE_KEY;
+            txn->request_id[0] = '\0';
+        }
+    }
+    return e;
+}
+
+/* One private-key operation a call: the PKCS#10 by the new key and, for AD CS, the CMS
+ * around it by the old one. Both grow from the end of the same buffer. */
+static ra_err build_step(struct ra *ra, enum ra_role role)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    struct ra_cert old;
     ra_err e;
     switch (r->sub) {
     case 0: /* RSA signatures are blinded, so the generator is needed here too */
+        follow_settings(ra, role);
         return ra_seed(ra);
     case 1:
         return ra_load_key(ra, role, r->txn.generation, &ra->key);
     case 2:
-        e = ra_load_active_cert(ra, role, &old);
-        if (e == RA_OK) {
-            e = ra_key_spki(&ra->key, spki, sizeof spki, &spki_size);
-        }
-        if (e != RA_OK) {
-            return e;
-        }
-        memset(&in, 0, sizeof in);
-        in.subject = old.subject;
-        in.spki.p = spki;
-        in.spki.size = spki_size;
-        in.old = &old;
-        in.machine = ra->config.host_name;
-        in.user = "";
-        in.process = "perennial";
-        note_template(ra, &old);
-        return ra_csr_begin(&in, ra->request, sizeof ra->request, &ra->request_span);
+        return begin_request(ra, role);
     case 3:
-        return ra_csr_sign(ra->request, sizeof ra->request, ra->request_span, &ra->key, &ra->random,
-                           RA_HASH_SHA256, &ra->request_span);
+        e = ra_csr_sign(ra->request, sizeof ra->request, ra->request_span, &ra->key, &ra->random,
+                        RA_HASH_SHA256, &ra->request_span);
+        if (e == RA_OK && !ra_protocol_wants_cms(r->txn.protocol)) {
+            r->sub = 5; /* the protocol wraps it */
+        }
+        return e;
     case 4:
         return ra_load_key(ra, role, ra->commit.slot[role].active, &ra->key);
     case 5: /* the old certificate is still where step 2 put it */
@@ -299,9 +366,7 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
                    : ra_cms_renewal_build(ra->request, sizeof ra->request, ra->request_span, &old,
                                           &ra->key, &ra->random, RA_HASH_SHA256, &ra->request_span);
     default:
-        e = ra_hash(RA_HASH_SHA256, ra->request_span.p, ra->request_span.size, digest);
-        memcpy(r->txn.request_sha256, digest, sizeof r->txn.request_sha256);
-        return e;
+        return note_request(ra, role);
     }
 }
 
@@ -321,11 +386,27 @@ static int work_build(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     return ra_work_outcome(r, e, RA_EVENT_DONE);
 }
 
+/* A transaction id of our own: random, 32 hex digits. */
+static ra_err make_id(struct ra *ra, struct ra_txn *txn)
+{
+    uint8_t bytes[16];
+    struct ra_text to;
+    ra_err e = ra_random_bytes(&ra->random, bytes, sizeof bytes);
+    if (e == RA_OK) {
+        ra_text_init(&to, txn->request_id, sizeof txn->request_id);
+        ra_text_add_hex(&to, bytes, sizeof bytes, '\0');
+    }
+    return e;
+}
+
 static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
     int64_t now = ra_clock_now(&ra->clock);
     *wait_ms = RA_WAIT_FLASH_MS;
+    if (r->txn.phase == RA_PHASE_PENDING) {
+        return RA_EVENT_DONE; /* sent again as a question: no new attempt */
+    }
     if (r->sub == 0) {
         if (now == RA_TIME_UNKNOWN) {
             return ra_work_failed(r, RA_E_TIME_UNKNOWN);
@@ -335,6 +416,12 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
         }
         if (!ra_budget_allows(&r->txn.budget, &ra->config, now)) {
             return ra_work_failed(r, RA_E_BUDGET);
+        }
+        if (ra_protocol_own_id(r->txn.protocol) && r->txn.request_id[0] == '\0') {
+            ra_err e = make_id(ra, &r->txn);
+            if (e != RA_OK) {
+                return ra_work_failed(r, e);
+            }
         }
         ra_budget_spend(&r->txn.budget, now);
         r->txn.attempts++;
@@ -354,13 +441,18 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
 
 /* How far back a failure throws the transaction. The key stays wherever it can:
  * it costs most, and sending the same request again does no harm. */
-static void set_back(struct ra_txn *txn, ra_err cause)
+static void set_back(struct ra_txn *txn, ra_err cause, bool refused)
 {
     bool told = ra_error_layer(cause) == RA_LAYER_GATE || ra_error_layer(cause) == RA_LAYER_CA;
     /* Without an anchor it is not the certificate's fault: it will be asked for again. */
     bool answered = ra_error_retry(cause) == RA_RETRY_DENIED || cause == RA_E_CA_UNKNOWN_ID ||
                     (ra_error_layer(cause) == RA_LAYER_GATE && cause != RA_E_NO_ANCHOR) ||
                     (told && txn->failures >= ANSWERS_MAX);
+    if (refused && txn->phase >= RA_PHASE_SENT) {
+        /* The CA has ended this transaction id: the same key goes out under another. */
+        txn->phase = RA_PHASE_KEY;
+        txn->request_id[0] = '\0';
+    }
     if (answered && txn->phase >= RA_PHASE_PENDING) {
         txn->phase = RA_PHASE_KEY;
         txn->request_id[0] = '\0';
@@ -406,15 +498,15 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
         r->txn.hresult = 0;
         r->txn.peer[0] = '\0';
     }
-    set_back(&r->txn, r->cause);
+    set_back(&r->txn, r->cause, r->refused);
+    r->refused = false;
     r->txn.cause = r->cause;
-    r->txn.next = ra_schedule_retry(retry, r->txn.failures, now,
-                                    ra->commit.slot[role].active_not_after, seed);
+    r->txn.next = ra_schedule_retry(retry, r->txn.failures, now, ra_expiry(ra, role, now), seed);
     if (r->cause == RA_E_BUDGET) {
         r->txn.next = ra_budget_refilled(&r->txn.budget) + (int64_t)(seed % RA_HOUR);
     }
-    if (r->cause == RA_E_HELD) {
-        r->txn.next = now; /* the moment it is released */
+    if (r->cause == RA_E_HELD || r->cause == RA_E_SCEP_RENEWAL_REFUSED) {
+        r->txn.next = now; /* the moment it is released; the other kind of message at once */
     }
     if (r->retry_after > 0 && r->txn.next < now + r->retry_after && r->retry_after <= RA_DAY) {
         r->txn.next = now + r->retry_after;

@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "ra_cipher.h"
 #include "ra_hash.h"
 #include "ra_key.h"
 #include "ra_keygen.h"
@@ -238,6 +239,44 @@ ra_err ra_random_bytes(struct ra_random *r, uint8_t *out, size_t size)
 void ra_random_wipe(struct ra_random *r)
 {
     ra_wipe(r, sizeof *r);
+}
+
+/* --- ciphers: a stream that follows from cipher, key and IV --------------------------------- */
+
+static const struct {
+    uint8_t key, block;
+} ciphers[] = {{0, 0}, {16, 16}, {32, 16}, {24, 8}, {8, 8}};
+
+size_t ra_cipher_key_size(enum ra_cipher cipher)
+{
+    return (unsigned)cipher < sizeof ciphers / sizeof ciphers[0] ? ciphers[cipher].key : 0;
+}
+
+size_t ra_cipher_block_size(enum ra_cipher cipher)
+{
+    return (unsigned)cipher < sizeof ciphers / sizeof ciphers[0] ? ciphers[cipher].block : 0;
+}
+
+ra_err ra_cipher_decrypt(enum ra_cipher cipher, const uint8_t *key, const uint8_t *iv, uint8_t *buf,
+                         size_t size)
+{
+    struct mix m;
+    size_t block = ra_cipher_block_size(cipher);
+    if (block == 0 || size % block != 0) {
+        return RA_E_ARGUMENT;
+    }
+    mix_start(&m, 0x63627463u + (uint64_t)cipher);
+    mix_add(&m, key, ra_cipher_key_size(cipher));
+    mix_add(&m, iv, block);
+    mix_end(&m, buf, size, true);
+    return RA_OK;
+}
+
+ra_err ra_cipher_encrypt(enum ra_cipher cipher, const uint8_t *key, const uint8_t *iv, uint8_t *buf,
+                         size_t size)
+{
+    return cipher == RA_CIPHER_DES ? RA_E_UNSUPPORTED
+                                   : ra_cipher_decrypt(cipher, key, iv, buf, size);
 }
 
 /* --- ra_seal.h ------------------------------------------------------------------------------ */

@@ -1,0 +1,724 @@
+#include "ra_scep.h"
+
+#include <string.h>
+
+#include "ra_adcs.h"
+#include "ra_envelope.h"
+#include "ra_pem.h"
+#include "ra_scep_message.h"
+#include "ra_selfsigned.h"
+
+#define DAY 86400
+
+/* The exchanges of a conversation. */
+enum part { PART_CAPS, PART_CERTS, PART_NEXT, PART_MESSAGE };
+
+/* --- the query ---------------------------------------------------------------- */
+
+/* All that a query may hold as it is [RFC 3986 2.3]. */
+static bool unreserved(char c)
+{
+    char letter = (char)(c | 0x20);
+    return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
+}
+
+static ra_err set_query(struct ra_enroll *e, const char *operation, const char *ca_id)
+{
+    struct ra_text t;
+    ra_text_init(&t, e->suffix, sizeof e->suffix);
+    ra_text_add(&t, "?operation=");
+    ra_text_add(&t, operation);
+    if (ca_id != NULL && ca_id[0] != '\0') {
+        ra_text_add(&t, "&message=");
+        for (; *ca_id != '\0'; ca_id++) {
+            if (unreserved(*ca_id)) {
+                ra_text_add_char(&t, *ca_id);
+            } else {
+                ra_text_add_char(&t, '%');
+                ra_text_add_hex(&t, (const uint8_t *)ca_id, 1, 0);
+            }
+        }
+    }
+    return t.cut ? RA_E_LIMIT : RA_OK;
+}
+
+/* --- the message on its way out --------------------------------------------------- */
+
+static size_t read_message(void *ctx, size_t offset, uint8_t *to, size_t cap)
+{
+    const struct ra_enroll *e = ctx;
+    size_t n = e->scep.message.size - offset;
+    n = n < cap ? n : cap;
+    memcpy(to, e->scep.message.p + offset, n);
+    return n;
+}
+
+static const char escapes[] = "+/=";
+
+static size_t query_size(struct ra_span message)
+{
+    size_t total = 0;
+    char piece[32];
+    size_t n;
+    for (size_t at = 0; (n = ra_base64_read(message, 0, at, piece, sizeof piece)) != 0; at += n) {
+        for (size_t i = 0; i < n; i++) {
+            total += strchr(escapes, piece[i]) != NULL ? 3 : 1;
+        }
+    }
+    return total;
+}
+
+/* base64, with what a query cannot hold as %XX. Offsets rise without gaps or begin again. */
+static size_t read_query(void *ctx, size_t offset, uint8_t *to, size_t cap)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    struct ra_enroll *e = ctx;
+    size_t n = 0;
+    if (offset == 0) {
+        memset(&e->body, 0, sizeof e->body);
+    }
+    while (n < cap) {
+        if (e->body.escape != 0) {
+            unsigned shift = e->body.escape == 2 ? 4 : 0;
+            to[n++] = (uint8_t)digits[(uint8_t)e->body.byte >> shift & 15];
+            e->body.escape--;
+            continue;
+        }
+        char c;
+        if (ra_base64_read(e->scep.message, 0, e->body.at, &c, 1) == 0) {
+            break;
+        }
+        e->body.at++;
+        if (strchr(escapes, c) != NULL) {
+            e->body.byte = c;
+            e->body.escape = 2;
+            c = '%';
+        }
+        to[n++] = (uint8_t)c;
+    }
+    return n;
+}
+
+static ra_err send_message(struct ra_enroll *e, struct ra_http_request *out)
+{
+    ra_err err = set_query(e, "PKIOperation", NULL);
+    out->repeatable = true; /* the transaction id makes it the same request */
+    if ((e->scep.caps & RA_SCEP_CAP_POST) != 0) {
+        out->method = RA_HTTP_POST;
+        out->content_type = "application/x-pki-message";
+        out->body_size = e->scep.message.size;
+        out->body_read = read_message;
+        out->body_ctx = e;
+        return err;
+    }
+    if (err == RA_OK) {
+        size_t size = strlen(e->suffix);
+        memcpy(e->suffix + size, "&message=", sizeof "&message=");
+    }
+    out->target_size = query_size(e->scep.message);
+    out->target_read = read_query;
+    out->target_ctx = e;
+    return err;
+}
+
+/* --- building it --------------------------------------------------------------------- */
+
+enum build {
+    BUILD_BEGIN,
+    BUILD_SELF_KEY,
+    BUILD_SELF_SIGN,
+    BUILD_ENVELOPE,
+    BUILD_KEY,
+    BUILD_SIGN,
+    BUILT
+};
+
+static uint8_t message_type(const struct ra_enroll *e, bool first)
+{
+    const struct ra_enroll_input *in = e->in;
+    if (e->op == RA_ENROLL_POLL) {
+        return RA_SCEP_CERT_POLL;
+    }
+    if (e->op == RA_ENROLL_FETCH) {
+        return RA_SCEP_GET_CERT;
+    }
+    if (first || in->scep->renewal == RA_SCEP_RENEWAL_NEVER) {
+        return RA_SCEP_PKCS_REQ;
+    }
+    if (in->scep->renewal == RA_SCEP_RENEWAL_ALWAYS) {
+        return RA_SCEP_RENEWAL_REQ;
+    }
+    bool offered = (e->scep.caps & RA_SCEP_CAP_RENEWAL) != 0;
+    return offered && in->variant == 0 ? RA_SCEP_RENEWAL_REQ : RA_SCEP_PKCS_REQ;
+}
+
+/* The certificate that signs, parsed: the stored one, or the self-signed of this conversation. */
+static ra_err load_signer(struct ra_enroll *e, struct ra_cert *cert)
+{
+    struct ra_span der = e->scep.self;
+    ra_err err = der.p != NULL ? RA_OK : e->in->tools->signer(e->in->tools->ctx, &der);
+    return err == RA_OK ? ra_cert_parse(cert, der.p, der.size) : err;
+}
+
+static ra_err begin_message(struct ra_enroll *e)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_span der;
+    struct ra_cert cert;
+    ra_err err = t->signer(t->ctx, &der);
+    bool first = err == RA_E_NOT_FOUND;
+    if (err != RA_OK && !first) {
+        return err;
+    }
+    s->self = (struct ra_span){NULL, 0};
+    s->type = message_type(e, first);
+    err = ra_scep_choose(s->caps, e->in->scep, &s->cipher, &s->hash, &s->legacy);
+    if (err == RA_OK) {
+        err = ra_random_bytes(t->random, s->nonce, sizeof s->nonce);
+    }
+    if (err != RA_OK) {
+        return err;
+    }
+    if (!first) {
+        /* What the peer encrypts to us needs an RSA key. */
+        err = ra_cert_parse(&cert, der.p, der.size);
+        if (err == RA_OK && ra_key_from_spki(t->key, cert.spki.p, cert.spki.size) == RA_OK &&
+            !ra_key_is_rsa(t->key->alg)) {
+            err = RA_E_SCEP_SIGNER_KEY;
+        }
+        s->step = BUILD_ENVELOPE;
+    } else {
+        s->step = BUILD_SELF_KEY;
+    }
+    return err;
+}
+
+/* The free part of the room for the CA's certificates: the self-signed one goes to its end. */
+static uint8_t *free_room(const struct ra_enroll *e, size_t *cap)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    size_t used = 0;
+    for (unsigned i = 0; i < e->scep.set.count; i++) {
+        used += e->scep.set.cert[i].size;
+    }
+    *cap = t->ca_cap - used;
+    return t->ca + used;
+}
+
+static ra_err sign_self(struct ra_enroll *e)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    uint8_t spki[RA_SPKI_MAX];
+    uint8_t serial[RA_SELFSIGNED_SERIAL];
+    struct ra_span tbs, key = {spki, 0};
+    size_t cap;
+    uint8_t *room = free_room(e, &cap);
+    if (!ra_key_is_rsa(t->key->alg)) {
+        return RA_E_SCEP_SIGNER_KEY;
+    }
+    ra_err err = ra_key_spki(t->key, spki, sizeof spki, &key.size);
+    if (err == RA_OK) {
+        err = ra_random_bytes(t->random, serial, sizeof serial);
+    }
+    if (err == RA_OK) {
+        err = ra_selfsigned_begin(e->in->subject, key, serial, t->now - DAY, t->now + 30 * DAY,
+                                  RA_HASH_SHA256, true, room, cap, &tbs);
+    }
+    if (err == RA_OK) {
+        err = ra_csr_sign(room, cap, tbs, t->key, t->random, RA_HASH_SHA256, &e->scep.self);
+    }
+    return err;
+}
+
+#define QUESTION_MAX (2 * RA_NAME_MAX + 64)
+
+static ra_err seal_content(struct ra_enroll *e)
+{
+    const struct ra_enroll_input *in = e->in;
+    const struct ra_enroll_tools *t = in->tools;
+    struct ra_scep *s = &e->scep;
+    uint8_t question[QUESTION_MAX];
+    struct ra_span content = {in->request, in->request_size};
+    struct ra_cert recipient, issuer;
+    unsigned above = (unsigned)(s->issuer >= 0 ? s->issuer : s->recipient);
+    ra_err err =
+        ra_cert_parse(&recipient, s->set.cert[s->recipient].p, s->set.cert[s->recipient].size);
+    if (err == RA_OK) {
+        err = ra_cert_parse(&issuer, s->set.cert[above].p, s->set.cert[above].size);
+    }
+    if (err == RA_OK && s->type == RA_SCEP_CERT_POLL) {
+        err = ra_scep_poll_build(question, sizeof question, issuer.subject, in->subject, &content);
+    } else if (err == RA_OK && s->type == RA_SCEP_GET_CERT) {
+        err = ra_scep_get_cert_build(question, sizeof question, issuer.subject, in->id, &content);
+    }
+    return err != RA_OK ? err
+                        : ra_envelope_build(t->message, t->message_cap, content, &recipient, t->key,
+                                            (enum ra_cipher)s->cipher, t->random, &s->message);
+}
+
+static ra_err build_message(struct ra_enroll *e)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_cert signer;
+    ra_err err;
+    switch (s->step) {
+    case BUILD_BEGIN:
+        err = begin_message(e); /* sets the step itself */
+        return err == RA_OK ? RA_AGAIN : err;
+    case BUILD_SELF_KEY:
+    case BUILD_KEY:
+        err = t->signer_key(t->ctx, t->key);
+        break;
+    case BUILD_SELF_SIGN:
+        err = sign_self(e);
+        ra_key_wipe(t->key);
+        break;
+    case BUILD_ENVELOPE:
+        err = seal_content(e);
+        break;
+    case BUILD_SIGN:
+        err = load_signer(e, &signer);
+        if (err == RA_AGAIN) {
+            return err;
+        }
+        if (err == RA_OK) {
+            err = ra_scep_message_build(t->message, t->message_cap, s->message,
+                                        (enum ra_scep_type)s->type, e->in->id, s->nonce, &signer,
+                                        t->key, t->random, s->hash, &s->message);
+        }
+        ra_key_wipe(t->key);
+        break;
+    default:
+        return RA_OK;
+    }
+    if (err == RA_OK) {
+        s->step++;
+        return s->step == BUILT ? RA_OK : RA_AGAIN;
+    }
+    return err;
+}
+
+static ra_err request(struct ra_enroll *e, enum ra_enroll_op op, const struct ra_enroll_input *in,
+                      struct ra_http_request *out)
+{
+    out->method = RA_HTTP_GET;
+    if (op == RA_ENROLL_CACERT) {
+        return set_query(e, "GetCACert", in->scep->ca_id);
+    }
+    if (in->tools == NULL || in->id == NULL || in->id[0] == '\0' ||
+        (op == RA_ENROLL_SUBMIT && in->request_size == 0)) {
+        return RA_E_ARGUMENT;
+    }
+    switch (e->part) {
+    case PART_CAPS:
+        return set_query(e, "GetCACaps", in->scep->ca_id);
+    case PART_CERTS:
+        return set_query(e, "GetCACert", in->scep->ca_id);
+    case PART_NEXT:
+        return set_query(e, "GetNextCACert", in->scep->ca_id);
+    default:
+        break;
+    }
+    ra_err err = build_message(e);
+    e->scep.step = err == RA_OK ? 0 : e->scep.step; /* the reply is read from its beginning */
+    return err == RA_OK ? send_message(e, out) : err;
+}
+
+/* --- replies ------------------------------------------------------------------------- */
+
+static void copy_text(struct ra_enroll_result *r, const char *text)
+{
+    size_t n = strlen(text);
+    n = n < RA_PEER_TEXT_MAX ? n : RA_PEER_TEXT_MAX;
+    memcpy(r->text, text, n);
+    r->text[n] = '\0';
+}
+
+static ra_err end(struct ra_enroll_result *r, enum ra_enroll_outcome outcome, ra_err cause)
+{
+    r->outcome = outcome;
+    r->cause = cause;
+    return RA_OK;
+}
+
+static ra_err go_on(struct ra_enroll *e, struct ra_enroll_result *r, enum part part)
+{
+    e->part = (uint8_t)part;
+    e->scep.step = 0;
+    return end(r, RA_ENROLL_MORE, RA_OK);
+}
+
+/* What went wrong while working on a reply: with us, or with what the peer sent. */
+static ra_err give_up(struct ra_enroll_result *r, ra_err cause)
+{
+    return cause == RA_AGAIN ? RA_AGAIN : end(r, RA_ENROLL_BROKEN, cause);
+}
+
+static ra_err http_failed(const struct ra_http_reply *http, struct ra_enroll_result *r)
+{
+    copy_text(r, http->reason);
+    r->auth = http->auth;
+    if (http->status == 401) {
+        return end(r, RA_ENROLL_UNAUTHENTICATED, RA_E_HTTP_AUTH);
+    }
+    return end(r, RA_ENROLL_FAILED,
+               http->status == 503 || http->status == 429 ? RA_E_HTTP_BUSY : RA_E_HTTP_STATUS);
+}
+
+/* The body in DER or BER, whether it came so or as base64. */
+static ra_err binary(const struct ra_http_reply *http, size_t *size)
+{
+    *size = http->body_size;
+    if (http->body_size != 0 && http->body[0] == RA_DER_SEQUENCE) {
+        return RA_OK;
+    }
+    return ra_pem_to_der(http->body, http->body_size, http->body, http->body_size, size);
+}
+
+static size_t room_at(const struct ra_enroll_tools *t, const uint8_t *p)
+{
+    return t->reply_cap - (size_t)(p - t->reply);
+}
+
+enum certs { CERTS_READ, CERTS_FINGERPRINT, CERTS_RECIPIENT, CERTS_TRUST };
+
+static bool rollover_is_near(const struct ra_enroll *e)
+{
+    const struct ra_scep *s = &e->scep;
+    struct ra_cert ca;
+    return e->op == RA_ENROLL_SUBMIT && (s->caps & RA_SCEP_CAP_NEXT_CA) != 0 && s->issuer >= 0 &&
+           ra_cert_parse(&ca, s->set.cert[s->issuer].p, s->set.cert[s->issuer].size) == RA_OK &&
+           ca.not_after - e->in->tools->now < (int64_t)RA_SCEP_ROLLOVER_DAYS * DAY;
+}
+
+static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
+                         struct ra_enroll_result *r)
+{
+    const struct ra_enroll_input *in = e->in;
+    const struct ra_enroll_tools *t = in->tools;
+    struct ra_scep *s = &e->scep;
+    size_t size;
+    ra_err err;
+    switch (s->step) {
+    case CERTS_READ:
+        if (http->status != 200) {
+            return http_failed(http, r);
+        }
+        err = binary(http, &size);
+        if (err == RA_OK) {
+            err = ra_scep_set_read(&s->set, http->body, size, room_at(t, http->body), t->ca,
+                                   t->ca_cap);
+        }
+        break;
+    case CERTS_FINGERPRINT: {
+        int found = in->scep->have_fingerprint
+                        ? ra_scep_by_fingerprint(&s->set, in->scep->fingerprint)
+                        : -1;
+        err = found >= 0 ? t->stage_anchor(t->ctx, s->set.cert[found]) : RA_OK;
+        break;
+    }
+    case CERTS_RECIPIENT:
+        s->recipient = (int8_t)ra_scep_recipient(&s->set, t->now);
+        if (s->recipient < 0) {
+            err = s->set.refused != 0 ? RA_E_SCEP_UNTRUSTED : RA_E_SCEP_CA_SET;
+            break;
+        }
+        s->issuer = (int8_t)ra_scep_issuer(&s->set, (unsigned)s->recipient);
+        err = RA_OK;
+        break;
+    default:
+        err = ra_scep_trust_step(&s->set, (unsigned)s->recipient, t);
+        if (err == RA_E_SCEP_UNTRUSTED) {
+            s->step = CERTS_RECIPIENT; /* the next best */
+            return RA_AGAIN;
+        }
+        if (err == RA_OK) {
+            return go_on(e, r, rollover_is_near(e) ? PART_NEXT : PART_MESSAGE);
+        }
+        break;
+    }
+    if (err == RA_OK) {
+        s->step++;
+        return RA_AGAIN;
+    }
+    return give_up(r, err);
+}
+
+enum next { NEXT_READ, NEXT_VERIFY, NEXT_STAGE };
+
+/* The first CA certificate of the SignedData that the present CA signed. */
+static ra_err verify_next(struct ra_enroll *e, struct ra_span *next)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_cert ca, c;
+    struct ra_span certs[RA_CHAIN_CERTS_MAX];
+    size_t n = 0;
+    ra_err err = ra_cert_parse(&ca, s->set.cert[s->issuer].p, s->set.cert[s->issuer].size);
+    if (err == RA_OK && (!ra_cms_signed_by(&s->reply, &ca) || s->reply.hash < RA_HASH_SHA256)) {
+        err = RA_E_SCEP_SIGNER;
+    }
+    if (err == RA_OK) {
+        err = ra_key_from_spki(t->key, ca.spki.p, ca.spki.size);
+    }
+    if (err == RA_OK) {
+        err = ra_cms_signed_verify(&s->reply, t->key);
+    }
+    if (err == RA_OK) {
+        uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
+        err = ra_cms_certs(inner, s->reply.content.size, room_at(t, inner), certs,
+                           RA_CHAIN_CERTS_MAX, &n);
+    }
+    for (size_t i = 0; err == RA_OK && i < n; i++) {
+        if (ra_cert_parse(&c, certs[i].p, certs[i].size) == RA_OK && c.is_ca &&
+            c.not_after > ca.not_after) {
+            *next = certs[i];
+            return RA_OK;
+        }
+    }
+    return err != RA_OK ? err : RA_E_SCEP_CA_SET;
+}
+
+/* Whatever goes wrong here is passed over: the renewal goes on with the CA there is. */
+static ra_err read_next(struct ra_enroll *e, const struct ra_http_reply *http,
+                        struct ra_enroll_result *r)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    size_t size;
+    ra_err err = RA_E_CA_ANSWER;
+    switch (s->step) {
+    case NEXT_READ:
+        if (http->status == 200 && binary(http, &size) == RA_OK) {
+            err = ra_cms_signed_parse(&s->reply, http->body, size, room_at(t, http->body));
+        }
+        break;
+    case NEXT_VERIFY:
+        err = s->issuer < 0 || s->set.trusted == 0
+                  ? RA_E_SCEP_CA_SET
+                  : ra_scep_trust_step(&s->set, (unsigned)s->issuer, t);
+        if (err == RA_OK) {
+            err = verify_next(e, &s->message);
+        }
+        break;
+    default:
+        err = t->stage_anchor(t->ctx, s->message);
+        if (err == RA_AGAIN) {
+            return err;
+        }
+        return go_on(e, r, PART_MESSAGE);
+    }
+    if (err == RA_AGAIN) {
+        return err;
+    }
+    if (err != RA_OK) {
+        return go_on(e, r, PART_MESSAGE);
+    }
+    s->step++;
+    return RA_AGAIN;
+}
+
+/* --- CertRep --------------------------------------------------------------------------- */
+
+enum answer { ANSWER_READ, ANSWER_TRUST, ANSWER_VERIFY, ANSWER_STATUS, ANSWER_KEY, ANSWER_OPEN };
+
+static bool weak_hash(enum ra_hash_alg hash)
+{
+    return hash == RA_HASH_SHA1;
+}
+
+/* The server does not take our kind of renewal: say so once, and the other kind follows. */
+static bool other_kind(const struct ra_enroll *e)
+{
+    return e->scep.type == RA_SCEP_RENEWAL_REQ && e->in->scep->renewal == RA_SCEP_RENEWAL_AUTO;
+}
+
+static ra_err refused(struct ra_enroll *e, const struct ra_scep_reply *s,
+                      struct ra_enroll_result *r)
+{
+    static const ra_err causes[] = {RA_E_SCEP_BAD_ALG, RA_E_SCEP_BAD_CHECK, RA_E_SCEP_BAD_REQUEST,
+                                    RA_E_SCEP_BAD_TIME, RA_E_CA_UNKNOWN_ID};
+    static const char *const words[] = {"badAlg", "badMessageCheck", "badRequest", "badTime",
+                                        "badCertId"};
+    ra_err cause = s->fail_info < 5 ? causes[s->fail_info] : RA_E_CA_ERROR;
+    r->hresult = s->hresult;
+    if (s->hresult != 0 && ra_hresult_error(s->hresult) != RA_E_CA_ERROR) {
+        cause = ra_hresult_error(s->hresult);
+    }
+    copy_text(r, s->text[0] != '\0' ? s->text : s->fail_info < 5 ? words[s->fail_info] : "");
+    if (other_kind(e) && (s->fail_info == 0 || s->fail_info == 2)) {
+        r->variant = 1;
+        cause = RA_E_SCEP_RENEWAL_REFUSED;
+    }
+    return end(r, cause == RA_E_CA_DENIED ? RA_ENROLL_DENIED : RA_ENROLL_FAILED, cause);
+}
+
+/* RA_OK: *r is the end, or *open: the envelope waits to be opened. */
+static ra_err judge(struct ra_enroll *e, struct ra_enroll_result *r, bool *open)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_scep_reply reply;
+    struct ra_cert signer;
+    ra_err err = ra_scep_reply_read(&reply, &s->reply, e->in->id, s->nonce);
+    if (err != RA_OK) {
+        return end(r, RA_ENROLL_BROKEN, err);
+    }
+    if (reply.status == RA_SCEP_FAILURE) {
+        return refused(e, &reply, r);
+    }
+    if (reply.status == RA_SCEP_PENDING) {
+        return end(r, RA_ENROLL_PENDING, RA_OK);
+    }
+    if (s->reply.content.p == NULL) {
+        return end(r, RA_ENROLL_BROKEN, RA_E_SCEP_EMPTY);
+    }
+    if (s->reply.content.size == 0) {
+        return end(r, RA_ENROLL_PENDING, RA_OK); /* Dogtag: waits for its operator */
+    }
+    err = load_signer(e, &signer);
+    if (err != RA_OK) {
+        return give_up(r, err);
+    }
+    /* The certificates and the signature behind the content have served: room for BER. */
+    uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
+    err = ra_envelope_parse(&s->envelope, inner, s->reply.content.size, room_at(t, inner), &signer);
+    if (err != RA_OK) {
+        return end(r, RA_ENROLL_BROKEN, err);
+    }
+    if (s->envelope.size == 0) {
+        return end(r, RA_ENROLL_PENDING, RA_OK);
+    }
+    if (s->envelope.cipher == RA_CIPHER_DES || s->envelope.cipher == RA_CIPHER_DES3) {
+        s->legacy = true;
+        if (!e->in->scep->legacy) {
+            return end(r, RA_ENROLL_BROKEN, RA_E_SCEP_WEAK);
+        }
+    }
+    *open = true;
+    return RA_OK;
+}
+
+static ra_err read_answer(struct ra_enroll *e, const struct ra_http_reply *http)
+{
+    struct ra_scep *s = &e->scep;
+    size_t size;
+    ra_err err = binary(http, &size);
+    if (err == RA_OK) {
+        err = ra_cms_signed_parse(&s->reply, http->body, size, room_at(e->in->tools, http->body));
+    }
+    if (err == RA_OK && s->reply.signers != 1) {
+        err = RA_E_SCEP_SIGNER;
+    }
+    if (err == RA_OK) {
+        s->signer = (int8_t)ra_scep_signer(&s->set, &s->reply);
+        err = s->signer < 0 ? RA_E_SCEP_SIGNER : RA_OK;
+    }
+    if (err == RA_OK && weak_hash(s->reply.hash)) {
+        s->legacy = true;
+        err = e->in->scep->legacy ? RA_OK : RA_E_SCEP_WEAK;
+    }
+    return err;
+}
+
+static ra_err verify_answer(struct ra_enroll *e)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_cert signer;
+    ra_err err = ra_cert_parse(&signer, s->set.cert[s->signer].p, s->set.cert[s->signer].size);
+    if (err == RA_OK) {
+        err = ra_key_from_spki(t->key, signer.spki.p, signer.spki.size);
+    }
+    if (err == RA_OK) {
+        /* Attributes are what is signed: without them there is nothing to go by. */
+        err = s->reply.signed_attrs.p == NULL ? RA_E_SCEP_SIGNER
+                                              : ra_cms_signed_verify(&s->reply, t->key);
+    }
+    return err == RA_E_SIGNATURE ? RA_E_SCEP_SIGNER : err;
+}
+
+static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply *http,
+                                 struct ra_enroll_result *r)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    bool open = false;
+    ra_err err;
+    switch (s->step) {
+    case ANSWER_READ:
+        if (http->status != 200) {
+            bool other = other_kind(e) && http->status >= 400 && http->status != 401 &&
+                         http->status != 403 && http->status != 429 && http->status != 503;
+            (void)http_failed(http, r);
+            if (other) {
+                r->variant = 1;
+                r->cause = RA_E_SCEP_RENEWAL_REFUSED;
+            }
+            return RA_OK;
+        }
+        err = read_answer(e, http);
+        break;
+    case ANSWER_TRUST:
+        err = ra_scep_trust_step(&s->set, (unsigned)s->signer, t);
+        break;
+    case ANSWER_VERIFY:
+        err = verify_answer(e);
+        break;
+    case ANSWER_STATUS:
+        err = judge(e, r, &open);
+        r->legacy = s->legacy;
+        if (!open) {
+            return err;
+        }
+        break;
+    case ANSWER_KEY:
+        err = t->signer_key(t->ctx, t->key);
+        break;
+    default:
+        err = ra_envelope_open(&s->envelope, t->key, t->random, &r->data);
+        ra_key_wipe(t->key);
+        r->legacy = s->legacy;
+        if (err == RA_OK) {
+            r->kind = RA_ENROLL_DATA_CMS;
+            return end(r, RA_ENROLL_ISSUED, RA_OK);
+        }
+        break;
+    }
+    if (err == RA_OK) {
+        s->step++;
+        return RA_AGAIN;
+    }
+    return give_up(r, err);
+}
+
+static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
+                    struct ra_enroll_result *r)
+{
+    if (e->op == RA_ENROLL_CACERT) {
+        return http->status == 200 ? end(r, RA_ENROLL_ISSUED, RA_OK) : http_failed(http, r);
+    }
+    switch (e->part) {
+    case PART_CAPS:
+        /* No list, no capabilities: a server that old still has certificates. */
+        e->scep.caps = http->status == 200 ? ra_scep_caps_read(http->body, http->body_size) : 0;
+        return http->status == 401 ? http_failed(http, r) : go_on(e, r, PART_CERTS);
+    case PART_CERTS:
+        return read_certs(e, http, r);
+    case PART_NEXT:
+        return read_next(e, http, r);
+    default:
+        return read_reply_message(e, http, r);
+    }
+}
+
+const struct ra_enroll_ops ra_scep_ops = {
+    .name = "scep",
+    .message = RA_ENROLL_MESSAGE_PKCS10,
+    .request = request,
+    .reply = reply,
+    .own_id = true,
+};

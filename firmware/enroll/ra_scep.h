@@ -1,0 +1,37 @@
+/* ra_scep.h - SCEP, RFC 8894, behind ra_enroll.h.
+ *
+ * A conversation is up to four HTTP exchanges, on one connection where the server allows:
+ *   GetCACaps      what the server can do; nothing of it is trusted
+ *   GetCACert      its certificates: the recipient and the signers must lead to an anchor, or
+ *                  the operator's fingerprint names the CA, which then becomes an anchor
+ *   GetNextCACert  when offered, and the CA certificate ends within RA_SCEP_ROLLOVER_DAYS: the
+ *                  next one, signed by the present, becomes an anchor; a failure is passed over
+ *   PKIOperation   SUBMIT: RenewalReq (17), or PKCSReq (19) for a first enrolment, for a server
+ *                  that does not offer Renewal, by setting, or after a refusal; POLL: CertPoll
+ *                  (20); FETCH: GetCert (21) for a serial number. POST when offered, else GET.
+ * CACERT is GetCACert alone, and its certificates are not looked at.
+ *
+ * A message is encrypted to the recipient (RSAES-PKCS1-v1_5) and signed by the certificate
+ * that ra_enroll_tools.signer names, whose key opens the reply. What is accepted of a reply,
+ * in this order [RFC 8894 3.3.2, 3.4]: one signature by a certificate of the set that leads to
+ * an anchor, over the attributes and the content; messageType CertRep; our transaction id; the
+ * nonce of this very message; then the status. A reply that fails one of these is dropped
+ * (outcome BROKEN) and the transaction lives on.
+ *
+ * Seen in the field and understood: no content in PENDING and FAILURE, or NDES's one zero byte;
+ * no certificates in the message; NDES's HRESULT; SUCCESS with an empty envelope, which means
+ * "not yet"; BER at every level; base64 instead of binary; any Content-Type.
+ *
+ * Sizes: what goes out has at most ra_enroll_tools.message_cap bytes, what comes in
+ * RA_REPLY_MAX; both hold RSA-4096 with room to spare. Time: one RSA operation a call.
+ */
+#ifndef RA_SCEP_H
+#define RA_SCEP_H
+
+#include "ra_enroll.h"
+
+#define RA_SCEP_ROLLOVER_DAYS 400
+
+extern const struct ra_enroll_ops ra_scep_ops;
+
+#endif

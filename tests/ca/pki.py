@@ -84,9 +84,10 @@ def make_ca(where, leaf, text, kind, not_before, years, issuer=None, path_len=No
 
 def make(where, days_left=30.0, life_days=730, agent_key='rsa2048', cep_key='rsa2048',
          ca_key='rsa2048', sub_ca=True, now=None, subject='C=US,O=Example,CN=RA01-MSCEP-RA',
-         v2=False, san=None, check=True):
+         v2=False, san=None, check=True, ca_days_left=None):
     """Makes everything described above and returns the Pki. `days_left` may
-    be negative: the certificates have then expired."""
+    be negative: the certificates have then expired. `ca_days_left`: when the
+    issuing CA's own certificate ends (else years from now)."""
     os.makedirs(where, exist_ok=True)
     now = now or datetime.datetime.now(UTC).replace(microsecond=0)
     not_after = now + days_left * DAY
@@ -97,7 +98,8 @@ def make(where, days_left=30.0, life_days=730, agent_key='rsa2048', cep_key='rsa
     root = make_ca(where, 'root', 'DC=net,DC=example,CN=Example Root CA', ca_key, founded, 20)
     make_ca(where, 'stranger', 'DC=net,DC=example,CN=Example Root CA', ca_key, founded, 20)
     if sub_ca:
-        make_ca(where, 'issuing', 'DC=net,DC=example,CN=' + ca_name, ca_key, founded + DAY, 12,
+        years = 12 if ca_days_left is None else (now - founded) / DAY / 365 + (ca_days_left - 1) / 365
+        make_ca(where, 'issuing', 'DC=net,DC=example,CN=' + ca_name, ca_key, founded + DAY, years,
                 (root, os.path.join(where, 'root.key')), 0)
     info = {'sub_ca': sub_ca, 'ca_name': ca_name, 'v2': v2, 'life_days': life_days, 'issued': []}
     write(os.path.join(where, 'pki.json'), json.dumps(info))

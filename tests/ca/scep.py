@@ -15,7 +15,7 @@ SCEP's own is said in these words:
   caps        no-post  no-caps  html-caps  weak-caps (DES3 and SHA-1 only)  long-caps
   CA set      one-ca (the CA itself does all)  reversed  two-gens  next-ca  foreign-ca
   replies     wrong-nonce  wrong-txid  replay  stranger  wrong-recipient  zero-success
-              no-content  ber  base64  wrapped  no-type  oaep  oaep256  des3  des  sha1  sha512
+              no-content  ber  base64  wrapped  no-type  oaep  oaep256  des3  des  reply-sha1  sha512
               bad-signature-reply  request-type  huge-reply  cut-reply
   demands     challenge:TEXT (of each PKCSReq; with `challenge-17` of renewals too)
 """
@@ -37,7 +37,7 @@ import x509
 SCEP_WORDS = ('ndes', 'failtext', 'no-renewal', 'refuse-17', 'no-poll', 'no-post', 'no-caps',
               'html-caps', 'weak-caps', 'long-caps', 'one-ca', 'two-gens', 'next-ca', 'foreign-ca',
               'wrong-nonce', 'wrong-txid', 'replay', 'stranger', 'wrong-recipient', 'zero-success',
-              'no-content', 'base64', 'wrapped', 'oaep', 'oaep256', 'des3', 'des', 'sha512',
+              'no-content', 'base64', 'wrapped', 'oaep', 'oaep256', 'des3', 'des', 'reply-sha1', 'sha512',
               'bad-signature-reply', 'request-type', 'huge-reply', 'cut-reply', 'challenge',
               'challenge-17')
 adcs.WORDS += SCEP_WORDS
@@ -321,7 +321,7 @@ class Ca(adcs.Ca):
         if 'stranger' in words:
             key = self.pki.path('stranger.key')
             cert = self.pki.stranger
-        digest = 'sha1' if 'sha1' in words or 'weak-caps' in words else \
+        digest = 'sha1' if 'reply-sha1' in words or 'weak-caps' in words else \
             'sha512' if 'sha512' in words else 'sha256'
         nonce = os.urandom(16) if 'wrong-nonce' in words else message.nonce
         txid = 'f' * 32 if 'wrong-txid' in words else message.txid

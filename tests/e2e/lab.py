@@ -40,6 +40,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'ca')]
 import adcs  # noqa: E402  (the path comes first)
 import netservices  # noqa: E402
 import pki as pki_room  # noqa: E402
+import scep  # noqa: E402
 import x509  # noqa: E402
 from console import Console, ConsoleError  # noqa: E402
 
@@ -48,7 +49,8 @@ INSIDE = 'PERENNIAL_LAB'
 CA_NAME = 'ca01.example.net'
 TIME_NAME = 'time.example.net'
 GATEWAY = '10.0.2.2'
-TEMPLATE = {'agent': 'EnrollmentAgentOffline', 'cep': 'CEPEncryption'}
+TEMPLATE = {'agent': 'EnrollmentAgentOffline', 'cep': 'CEPEncryption', 'device': 'device'}
+PROTOCOL = {'adcs': adcs, 'scep': scep}  # the stand-in of each
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 MS_BIND = 4096
 
@@ -105,8 +107,9 @@ def _outer_pid():
 class LabCa:
     """The stand-in CA with the handles a test wants."""
 
-    def __init__(self, pki, log_dir, port, life_days=None):
-        self.core = adcs.Ca(pki, log_dir, life_days)
+    def __init__(self, pki, log_dir, port, life_days=None, protocol='adcs'):
+        self.protocol = PROTOCOL[protocol]
+        self.core = self.protocol.Ca(pki, log_dir, life_days)
         self.pki = pki
         self.port = port
         self._web = None
@@ -120,7 +123,7 @@ class LabCa:
     def up(self):
         """Starts to listen."""
         if not self._web:
-            handler = type('Handler', (adcs.Handler,), {'ca': self.core})
+            handler = type('Handler', (self.protocol.Handler,), {'ca': self.core})
             self._web = adcs.Server(('127.0.0.1', self.port), handler)
             self.port = self._web.server_address[1]
             threading.Thread(target=self._web.serve_forever, args=(0.05,), daemon=True).start()
@@ -163,9 +166,13 @@ class LabCa:
         with self.core.lock:
             return [dict(c) for c in self.core.connections]
 
+    def name_of(self, request):
+        """What the appliance knows a request by."""
+        return getattr(request, 'txid', request.id)
+
     def bad(self):
         """Findings against requests that came, as texts; empty is right."""
-        return ['request %d: %s' % (r.id, f) for r in self.requests()
+        return list(getattr(self.core, 'findings', [])) + ['request %d: %s' % (r.id, f) for r in self.requests()
                 for f in r.verdict.as_json()['findings']]
 
     def wait(self, truth, timeout, what):
@@ -200,12 +207,13 @@ class Lab:
     """
 
     def __init__(self, days_left=30, offset=0.0, keep=None, port=80, dns_port=53, ntp_port=123,
-                 life_days=None, **pki_options):
+                 life_days=None, protocol='adcs', **pki_options):
         self.keep = keep
         self.dir = keep or tempfile.mkdtemp(prefix='perennial-lab.')
         self.ports = (port, dns_port, ntp_port)
         self.offset = offset
         self.life_days = life_days
+        self.protocol = protocol
         self.pki_options = dict(pki_options, days_left=days_left)
         self.ca = self.dns = self.ntp = self.pki = None
         self.words = {}
@@ -216,7 +224,8 @@ class Lab:
         self.pki = pki_room.make(self.path('pki'), now=now + datetime.timedelta(
             seconds=self.offset), **self.pki_options)
         try:
-            self.ca = LabCa(self.pki, self.path('ca'), self.ports[0], self.life_days)
+            self.ca = LabCa(self.pki, self.path('ca'), self.ports[0], self.life_days,
+                            self.protocol)
             self.dns = netservices.Dns({CA_NAME: GATEWAY, TIME_NAME: GATEWAY}, self.ports[1])
             self.ntp = netservices.Ntp(self.ports[2], self.offset)
         except OSError:
@@ -247,12 +256,12 @@ class Lab:
 
     @property
     def url(self):
-        return 'http://%s%s/certsrv/' % (CA_NAME, '' if self.ca.port == 80
-                                         else ':%d' % self.ca.port)
+        return 'http://%s%s/%s' % (CA_NAME, '' if self.ca.port == 80 else ':%d' % self.ca.port,
+                                   'scep' if self.protocol == 'scep' else 'certsrv/')
 
     def config(self):
         """The settings an appliance needs here; a dict to change and hand on."""
-        return {'ca-url': self.url, 'sntp-server': TIME_NAME, 'dns-server': GATEWAY,
+        return {'protocol': self.protocol, 'ca-url': self.url, 'sntp-server': TIME_NAME, 'dns-server': GATEWAY,
                 'jitter-hours': '0', 'poll-minutes': '1'}
 
     def provision(self, board='sf2', image='nor.img', config=None, device_key=True, options=(),

@@ -117,7 +117,7 @@ class Run:
                                % (state['serial'], newest.serial_hex))
 
     def expect(self, mode, outcome):
-        begun = len(self.lab.ca.log())
+        begun = len(self.lab.ca.bad())
         done, state = self.renew(*mode.split())
         if outcome == RENEWED:
             if not done:
@@ -130,10 +130,9 @@ class Run:
             if not any(text in state.get('last failure', '') for text in fair):
                 raise ConsoleError('cause %r, expected one of %s' % (
                     state.get('last failure'), outcome))
-        bad = [e for e in self.lab.ca.log()[begun:] if e.get('verdict', {}).get('findings')]
+        bad = self.lab.ca.bad()[begun:]
         if bad:
-            raise ConsoleError('the CA finds fault with the request: %s'
-                               % bad[0]['verdict']['findings'])
+            raise ConsoleError('the CA finds fault with the request: %s' % bad[0])
         if outcome != RENEWED:
             self.right()
 
@@ -165,8 +164,9 @@ class Run:
         if done or words.PENDING not in state['state']:
             raise ConsoleError('not waiting: %s' % state)
         request = self.lab.ca.pending(self.leaf)[-1]
-        if state['request id'] != request.id:
-            raise ConsoleError('names request %s, the CA %d' % (state['request id'], request.id))
+        if state['request id'] != self.lab.ca.name_of(request):
+            raise ConsoleError('names request %s, the CA %s' % (
+                state['request id'], self.lab.ca.name_of(request)))
         return request, state
 
     def pending_then_approved(self, *mode):

@@ -10,8 +10,9 @@ import time
 
 PROMPT = r'perennial> '
 ROLES = ('agent', 'encryption')
-HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)'}
-TITLE = {'agent': 'Enrollment Agent', 'encryption': 'CEP Encryption'}
+HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)',
+           'device': r'Device \(device\)'}
+TITLE = {'agent': 'Enrollment Agent', 'encryption': 'CEP Encryption', 'device': 'Device'}
 
 READING = 'taking up where it stopped'
 SERVING = 'serving'
@@ -29,7 +30,7 @@ EVENT = {'begun': 'renewal begins', 'pending': 'the CA makes the request wait', 
 
 _ERRORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'firmware',
                        'ra_error.h')
-RENEW = {'agent': 'renew agent', 'encryption': 'renew encryption'}
+RENEW = {'agent': 'renew agent', 'encryption': 'renew encryption', 'device': 'renew device'}
 SHOW, SHOW_LOG, REBOOT, TIME = 'show', 'show log', 'reboot', 'time'
 ASK_NOW = 'renew encryption'  # also asks at once for a request that is pending
 
@@ -82,8 +83,10 @@ def credentials(text):
         for field in ('serial', 'thumbprint'):
             if field in fields:
                 fields[field] = fields[field].replace(':', '').replace(' ', '').upper()
-        found = re.search(r'request id (\d+)', fields.get('state', ''))
-        fields['request id'] = int(found.group(1)) if found else None
+        found = re.search(r'request id (\w+)', fields.get('state', ''))
+        text = found.group(1) if found else None
+        # AD CS counts its requests; SCEP's transaction id is 32 hex digits of our own.
+        fields['request id'] = int(text) if text and text.isdigit() and len(text) < 32 else text
     return out
 
 

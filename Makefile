@@ -4,15 +4,17 @@ MAKEFLAGS += --no-print-directory
 DIRS := WOLFSSL_DIR LWIP_DIR PICOHTTPPARSER_DIR CMOCKA_DIR
 export $(DIRS)
 
-TREES := host host-asan emcraft-sf2 mps2-an386
+TREES := host host-asan gcov emcraft-sf2 mps2-an386 big-endian
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
 OPTIONS_host := -DRA_BOARD=host
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_SANITIZE=ON
+OPTIONS_gcov := -DRA_BOARD=host -DRA_COVERAGE=ON
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
+OPTIONS_big-endian := -DRA_BOARD=big-endian $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test size bench lint format docs clean distclean
+.PHONY: help setup build $(TREES) demo test size bench coverage lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -42,6 +44,9 @@ size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
 
 bench: build ## counts for each phase of a renewal
 	@tests/bench/bench.py
+
+coverage: gcov ## lines and branches of our code that the tests reach, file by file
+	@tests/tools/check_coverage.py --table
 
 lint:   ## clang-tidy, cppcheck, clang-format over our files
 	@tests/tools/setup.sh lint

@@ -1,9 +1,14 @@
-# Cross compiler for the Cortex-M boards; the flags follow from RA_BOARD.
+# Cross compilers: for the Cortex-M boards, and PowerPC for `big-endian`; the flags follow from RA_BOARD.
 #   cmake -S . -B build/emcraft-sf2 -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake -DRA_BOARD=emcraft-sf2
 set(CMAKE_SYSTEM_NAME Generic)
-set(CMAKE_SYSTEM_PROCESSOR arm)
-set(CMAKE_C_COMPILER arm-none-eabi-gcc)
-set(CMAKE_ASM_COMPILER arm-none-eabi-gcc)
+if(RA_BOARD STREQUAL "big-endian")
+    set(CMAKE_SYSTEM_PROCESSOR ppc)
+    set(CMAKE_C_COMPILER powerpc-linux-gnu-gcc)
+else()
+    set(CMAKE_SYSTEM_PROCESSOR arm)
+    set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+endif()
+set(CMAKE_ASM_COMPILER ${CMAKE_C_COMPILER})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES RA_BOARD)
 

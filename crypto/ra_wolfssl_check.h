@@ -15,9 +15,15 @@
 #endif
 #include <wolfssl/wolfcrypt/settings.h>
 #include <wolfssl/version.h>
+#include <wolfssl/wolfcrypt/types.h>
 
 #if LIBWOLFSSL_VERSION_HEX < 0x05007002
 #error "Perennial needs wolfSSL 5.7.2 or later"
+#endif
+#if defined(__BYTE_ORDER__) && (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) != defined(BIG_ENDIAN_ORDER)
+#error                                                                                             \
+    "Perennial needs WORDS_BIGENDIAN in user_settings.h on a big-endian target, and only there:" \
+    "wolfSSL takes every target for little-endian otherwise"
 #endif
 #ifndef SINGLE_THREADED
 #error "Perennial needs SINGLE_THREADED in user_settings.h because it calls wolfSSL from one" \

@@ -68,6 +68,9 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define WOLFSSL_SP_ARM_CORTEX_M_ASM
 #define WOLFSSL_ARM_ARCH __ARM_ARCH
 #endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define WORDS_BIGENDIAN /* wolfSSL does not ask the compiler */
+#endif
 #ifdef __SIZEOF_INT128__
 #define HAVE___UINT128_T 1 /* 64-bit hosts: sp_c64.c instead of sp_c32.c */
 #endif

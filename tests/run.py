@@ -6,6 +6,7 @@
 What there is to run:
   unit/NAME         build/host-asan/unit/test_NAME, one cmocka suite, under ASan and UBSan
   target/NAME       the same suite as an image for QEMU's mps2-an386
+  be/NAME           the same for a big-endian machine of 32 bits, run by qemu-ppc
   tools/NAME        tests/tools/check_NAME.py, test_NAME.py, size.py: rules of the tree, the tools
   FOLDER/NAME       every executable script in tests/e2e, tests/powercut and tests/bench/check_*;
                     run in a network namespace where there is only `lo`
@@ -99,6 +100,9 @@ def collect():
     for name in names:
         image = BUILD / f"mps2-an386/unit/test_{name}.elf"
         tests.append(Test(f"target/{name}", [*QEMU, image], 300, cmocka=True))
+    for name in names:
+        image = BUILD / f"big-endian/unit/test_{name}.elf"
+        tests.append(Test(f"be/{name}", ["qemu-ppc", image], 300, cmocka=True))
     wrapper = None
     for pattern in SCRIPTS:
         for path in sorted(TESTS.glob(pattern)):

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# timeout: 240
+"""Lines and branches of firmware/ and crypto/ that the unit suites reach, counted by gcov and lcov.
+
+    check_coverage.py [--table] [--missed [FILE...]] [--no-run]
+      --table     print every file, not only the sum
+      --missed    print each line that was not reached, or not in each direction
+      --no-run    judge the counters that are there
+
+The programs are those of build/gcov (-O0 --coverage; `make gcov`). It fails below LINES and
+BRANCHES (per cent, of what tests/tools/coverage.txt does not leave out), and where an entry of that
+table leaves out nothing any more.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TREE = ROOT / "build/gcov"
+EXCLUDED = ROOT / "tests/tools/coverage.txt"
+LINES = 90.0
+BRANCHES = 83.5
+LCOV = ["lcov", "--quiet", "--rc", "lcov_branch_coverage=1"]
+
+
+def run(program):
+    try:
+        done = subprocess.run([program], capture_output=True, timeout=200)
+        return program.name, done.returncode
+    except subprocess.TimeoutExpired:
+        return program.name, "more than 200 s"
+
+
+def measure():
+    for counters in TREE.rglob("*.gcda"):
+        counters.unlink()
+    programs = [TREE / "unit" / p.stem for p in sorted((ROOT / "tests/unit").glob("test_*.c"))]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        bad = [f"{name}: {code}" for name, code in pool.map(run, programs) if code != 0]
+    if bad:
+        sys.exit("a suite failed: " + ", ".join(bad))
+    # All that was compiled, reached or not; then what was reached.
+    parts = []
+    for name, option in (("zero", ["--initial"]), ("run", [])):
+        parts += ["--add-tracefile", TREE / f"{name}.info"]
+        lcov("--capture", *option, "--directory", TREE, "--output-file", TREE / f"{name}.info")
+    lcov(*parts, "--output-file", TREE / "all.info")
+    lcov("--extract", TREE / "all.info", f"{ROOT}/firmware/*", f"{ROOT}/crypto/*",
+         "--output-file", TREE / "own.info")
+
+
+def lcov(*arguments):
+    done = subprocess.run([*LCOV, *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"lcov {arguments[0]} failed: {done.stdout}{done.stderr}")
+
+
+def read():
+    """{path: ({line: count}, {line: [taken...]})}"""
+    files = {}
+    for text in (TREE / "own.info").read_text().splitlines():
+        kind, _, rest = text.partition(":")
+        if kind == "SF":
+            lines, branches = files.setdefault(os.path.relpath(rest, ROOT), ({}, {}))
+        elif kind == "DA":
+            number, count = rest.split(",")[:2]
+            lines[int(number)] = max(lines.get(int(number), 0), int(count))
+        elif kind == "BRDA":
+            number, _, _, taken = rest.split(",")
+            branches.setdefault(int(number), []).append(0 if taken == "-" else int(taken))
+    return files
+
+
+def exclusions():
+    """[path, text of the line, reason]: `path | text | reason` each."""
+    table = []
+    for text in EXCLUDED.read_text().splitlines():
+        if text.strip() and not text.startswith("#"):
+            entry = [x.strip() for x in text.split(" | ")]
+            if len(entry) != 3 or not all(entry):
+                sys.exit(f"{EXCLUDED.name}: not `path | line | reason`: {text}")
+            table.append(entry)
+    return table
+
+
+def leave_out(files, table):
+    """Takes the lines of the table out of the count; returns what is wrong with the table."""
+    wrong, left_out = [], [0, 0]
+    for path, wanted, _ in table:
+        lines, branches = files.get(path, ({}, {}))
+        source = (ROOT / path).read_text().splitlines() if (ROOT / path).exists() else []
+        used = False
+        for number, text in enumerate(source, 1):
+            if text.strip() == wanted and (lines.get(number) == 0 or 0 in branches.get(number, [])):
+                used = True
+                if lines.get(number) == 0:
+                    left_out[0] += 1
+                    del lines[number]
+                kept = [t for t in branches.get(number, []) if t]
+                left_out[1] += len(branches.get(number, [])) - len(kept)
+                branches[number] = kept
+        if not used:
+            wrong.append(f"{EXCLUDED.name}: {path}: '{wanted}' leaves out nothing")
+    return wrong, left_out
+
+
+def percent(part, whole):
+    return 100.0 * part / whole if whole else 100.0
+
+
+def figures(files):
+    rows = []
+    for path, (lines, branches) in sorted(files.items()):
+        taken = [t for all_ in branches.values() for t in all_]
+        rows.append((path, sum(c > 0 for c in lines.values()), len(lines),
+                     sum(t > 0 for t in taken), len(taken)))
+    return rows
+
+
+def show_missed(files, names):
+    for path, (lines, branches) in sorted(files.items()):
+        if names and not any(n in path for n in names):
+            continue
+        source = (ROOT / path).read_text().splitlines()
+        for number in sorted(lines.keys() | branches.keys()):
+            taken = branches.get(number, [])
+            if lines.get(number) == 0 or 0 in taken:
+                what = "line" if lines.get(number) == 0 else f"{taken.count(0)}/{len(taken)}"
+                print(f"{path}:{number}: {what:>5}  {source[number - 1].strip()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--missed", nargs="*")
+    parser.add_argument("--no-run", action="store_true")
+    args = parser.parse_args()
+    if not args.no_run:
+        measure()
+    files = read()
+    table = exclusions()
+    wrong, left_out = leave_out(files, table)
+    if args.missed is not None:
+        show_missed(files, args.missed)
+    rows = figures(files)
+    rows.append(("all", *(sum(r[i] for r in rows) for i in range(1, 5))))
+    for row in rows if args.table else rows[-1:]:
+        print(f"{row[0]:<36} lines {percent(row[1], row[2]):6.2f} % of {row[2]:5}   "
+              f"branches {percent(row[3], row[4]):6.2f} % of {row[4]:5}")
+    print(f"left out by {len(table)} entries of {EXCLUDED.relative_to(ROOT)}: "
+          f"{left_out[0]} lines, {left_out[1]} branches")
+    _, lines, lines_all, branches, branches_all = rows[-1]
+    if percent(lines, lines_all) < LINES:
+        wrong.append(f"lines below {LINES} %")
+    if percent(branches, branches_all) < BRANCHES:
+        wrong.append(f"branches below {BRANCHES} %")
+    for text in wrong:
+        print(text)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

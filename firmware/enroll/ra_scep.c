@@ -239,7 +239,7 @@ static ra_err seal_content(struct ra_enroll *e)
     const struct ra_enroll_input *in = e->in;
     const struct ra_enroll_tools *t = in->tools;
     struct ra_scep *s = &e->scep;
-    uint8_t question[QUESTION_MAX];
+    uint8_t *question = t->message; /* no request lies there when there is a question */
     struct ra_span content = {in->request, in->request_size};
     struct ra_cert recipient, issuer;
     unsigned above = (unsigned)(s->issuer >= 0 ? s->issuer : s->recipient);
@@ -249,9 +249,9 @@ static ra_err seal_content(struct ra_enroll *e)
         err = ra_cert_parse(&issuer, s->set.cert[above].p, s->set.cert[above].size);
     }
     if (err == RA_OK && s->type == RA_SCEP_CERT_POLL) {
-        err = ra_scep_poll_build(question, sizeof question, issuer.subject, in->subject, &content);
+        err = ra_scep_poll_build(question, QUESTION_MAX, issuer.subject, in->subject, &content);
     } else if (err == RA_OK && s->type == RA_SCEP_GET_CERT) {
-        err = ra_scep_get_cert_build(question, sizeof question, issuer.subject, in->id, &content);
+        err = ra_scep_get_cert_build(question, QUESTION_MAX, issuer.subject, in->id, &content);
     }
     return err != RA_OK ? err
                         : ra_envelope_build(t->message, t->message_cap, content, &recipient, t->key,

@@ -84,7 +84,7 @@ ra_err ra_cms_renewal_build(uint8_t *buf, size_t cap, struct ra_span csr, const 
     return w.err;
 }
 
-#define ATTRIBUTES_MAX 768 /* bytes of signed attributes: SCEP's nine take about 350 */
+#define ATTRIBUTES_MAX 448 /* bytes of signed attributes: SCEP's five take about 260 */
 
 static void end_attribute(struct ra_der_put *w, enum ra_oid oid, size_t mark)
 {
@@ -100,11 +100,10 @@ ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
     uint8_t attributes[ATTRIBUTES_MAX];
-    uint8_t sig[RA_SIGNATURE_MAX];
     struct ra_der_put a, w;
     size_t size = 0;
     *out = (struct ra_span){NULL, 0};
-    if (content.size > cap) {
+    if (cap < RA_SIGNATURE_MAX || cap - RA_SIGNATURE_MAX < content.size) {
         return RA_E_SPACE;
     }
     ra_err err = ra_hash(hash, content.p, content.size, digest);
@@ -126,15 +125,17 @@ ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
     ra_der_put_wrap(&a, RA_DER_SET, 0); /* signed as a SET OF [RFC 5652 5.4] */
     struct ra_span set = ra_der_put_span(&a);
     err = a.err == RA_OK ? ra_hash(hash, set.p, set.size, digest) : a.err;
-    if (err == RA_OK) {
-        err = ra_key_sign(key, random, hash, digest, sig, sizeof sig, &size);
-    }
     if (err != RA_OK) {
         return err;
     }
     if (content.p != NULL) {
         memmove(buf, content.p, content.size);
         content.p = buf;
+    }
+    uint8_t *sig = buf + cap - RA_SIGNATURE_MAX;
+    err = ra_key_sign(key, random, hash, digest, sig, RA_SIGNATURE_MAX, &size);
+    if (err != RA_OK) {
+        return err;
     }
     ra_der_put_init(&w, buf, cap);
     w.start = buf + content.size; /* the content is there until it has been written */

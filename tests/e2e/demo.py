@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """The main job on an emulated appliance: renew both RA certificates.
 
-    make demo            or  tests/e2e/demo.py [--board sf2|host] [--keep DIR]
+    make demo [PROTOCOL=scep]   or  tests/e2e/demo.py [--board sf2|host] [--protocol adcs|scep]
+                                                     [--keep DIR]
 
 Provisions a flash image with both certificates 30 days before expiry, boots,
 lets the CA issue one at once and keep the other waiting, cuts the power while
 it waits, boots again, has the CA manager approve, waits until the pair has
 been switched, reboots and sees the new pair served from flash. Everything the
-console claims is checked against the CA's records and by openssl. Exits with 0
-only if all of it is right.
+console claims is checked against the CA's records and by openssl. Under SCEP the
+appliance then gets a third credential, its own, from micromdm's scepserver, and
+renews it there. Exits with 0 only if all of it is right.
 """
 # timeout: 300
 
@@ -26,6 +28,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import der  # noqa: E402
+import scep  # noqa: E402
+import scep_peers  # noqa: E402
 import words  # noqa: E402
 import x509  # noqa: E402
 
@@ -112,6 +116,14 @@ def chain_verifies(pki, cert_der):
                             leaf, check=False)[0] == 0
 
 
+def message_verifies(the_lab, path):
+    """A stored pkiMessage: verified, decrypted and its PKCS#10 verified, by openssl alone."""
+    with open(path, 'rb') as source:
+        message = scep.Message(source.read(), *the_lab.ca.core.ra['seal'])
+    scep.Csr(message.content)  # both raise when openssl says no
+    return True
+
+
 def request_verifies(path):
     """Both signatures of a stored request, by openssl alone."""
     with tempfile.TemporaryDirectory() as where:
@@ -189,8 +201,9 @@ def tell(story, the_lab, kind, limits):
     story.news()
     story.quote(text)
     request = ca.pending('cep')[0]
-    story.check(got['encryption']['request id'] == request.id,
-                'the console names request %d, as the CA does' % request.id)
+    name = ca.name_of(request)
+    story.check(got['encryption']['request id'] == name,
+                'the console names request %s, as the CA does' % name)
     for role, _, title in ROLES:
         if got[role]['thumbprint'] != before[role]['thumbprint']:
             raise Wrong('%s was switched before its partner was ready' % title)
@@ -199,7 +212,7 @@ def tell(story, the_lab, kind, limits):
     story.chapter('The power fails while it waits')
     board.kill()
     story.say('kill -9, and the process is gone')
-    submissions = len(ca.log('submit'))
+    submissions = submitted(ca)
 
     story.chapter('Second boot: it goes on where it was')
     board.start()
@@ -208,10 +221,10 @@ def tell(story, the_lab, kind, limits):
                            limits['step'])
     story.news()
     story.quote(text)
-    story.check(got['encryption']['request id'] == request.id,
-                'request %d was kept over the power cut' % request.id)
+    story.check(got['encryption']['request id'] == name,
+                'request %s was kept over the power cut' % name)
 
-    story.chapter('The CA manager approves request %d' % request.id)
+    story.chapter('The CA manager approves request %s' % name)
     ca.approve(request.id)
     story.quote(words.command(board, words.ASK_NOW))
     for role, _, _ in ROLES:
@@ -220,7 +233,7 @@ def tell(story, the_lab, kind, limits):
     story.news()
     after = {role: facts(pki, ca.issued(leaf)[-1].cert) for role, leaf, _ in ROLES}
     served(story, board, after, 'the new pair, switched in one commit')
-    story.check(len(ca.log('submit')) == submissions == 2,
+    story.check(submitted(ca) == submissions == 2,
                 'two requests in all: the power cut caused no third')
 
     story.chapter('A reboot: served from flash')
@@ -238,6 +251,11 @@ def tell(story, the_lab, kind, limits):
     story.chapter('The same, seen from outside')
     judge(story, the_lab, image, after)
     table(before, after)
+
+
+def submitted(ca):
+    """How many requests for a certificate have come in."""
+    return len(ca.log('submit')) + sum(e.get('message') in (17, 19) for e in ca.log('pki'))
 
 
 def board_event(board, pattern, timeout):
@@ -278,8 +296,12 @@ def judge(story, the_lab, image, after):
         old, request = the_lab.old(leaf), ca.issued(leaf)[-1]
         new = x509.Cert(request.cert)
         stored = the_lab.path('ca', 'requests', '%04d.der' % request.id)
-        story.check(request_verifies(stored),
-                    '%s: openssl verifies request %d, inside and outside' % (title, request.id))
+        good = message_verifies(the_lab, stored) if the_lab.protocol == 'scep' else \
+            request_verifies(stored)
+        story.check(good, '%s: openssl verifies the request, inside and outside' % title)
+        if the_lab.protocol == 'scep':
+            story.check(request.type == 17 and request.signer.der == old.der,
+                        '%s: a RenewalReq, signed by the old certificate' % title)
         story.check(chain_verifies(pki, new.der), '%s: openssl verifies the new chain' % title)
         story.check(new.subject == old.subject and new.template == old.template
                     and new.key_usage == old.key_usage
@@ -299,6 +321,30 @@ def judge(story, the_lab, image, after):
         sum(c['in'] for c in connections), sum(c['out'] for c in connections)))
 
 
+def own_credential(story, the_lab, kind, limits):
+    """The device role, from a server that somebody else wrote."""
+    story.chapter("A credential of the appliance's own, from micromdm's scepserver")
+    with scep_peers.ScepServer(the_lab.path('micromdm'), 8080) as server:
+        the_lab.provision(kind, image='own.img', roles=(), config=dict(
+            the_lab.config(), **scep_peers.settings(server)),
+            options=('--anchor', server.ca_file))
+        board = story.board = the_lab.board(kind, image='own.img', life=limits['total'])
+        board.start()
+        board.read_until(words.PROMPT, limits['boot'])
+        story.quote(scep_peers.enroll(board))
+        story.told = 0
+        first = scep_peers.wait_served(server, board, None, limits['keys'])
+        story.news()
+        story.check(server.judge(first, None) == 19,
+                    'openssl verifies what it issued; a PKCSReq with the challenge password')
+        story.quote(words.command(board, words.RENEW['device']))
+        second = scep_peers.wait_served(server, board, first, limits['keys'])
+        story.news()
+        story.check(server.judge(second, first) == 17,
+                    'renewed: a RenewalReq, signed by the first certificate, a new key')
+        board.kill()
+
+
 def out_of_time(*_):
     raise Wrong('out of time')
 
@@ -306,6 +352,7 @@ def out_of_time(*_):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--board', choices=('sf2', 'host'), default='sf2')
+    parser.add_argument('--protocol', choices=('adcs', 'scep'), default='adcs')
     parser.add_argument('--keep', help='directory for all files, kept afterwards')
     parser.add_argument('--agent-key', default='rsa2048', choices=sorted(x509.KEY_KINDS))
     parser.add_argument('--total', type=int, default=280, help='seconds for all of it')
@@ -315,11 +362,15 @@ def main():
     signal.alarm(args.total)
     story = Story()
     print('Perennial renews both RA certificates of an appliance.\nBoard: '
-          + {'sf2': 'emcraft-sf2, a Cortex-M3, under QEMU', 'host': 'host'}[args.board])
+          + {'sf2': 'emcraft-sf2, a Cortex-M3, under QEMU', 'host': 'host'}[args.board]
+          + {'adcs': '. CA: AD CS Web Enrollment', 'scep': '. CA: SCEP'}[args.protocol])
     try:
-        with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key) as the_lab:
+        with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key,
+                     protocol=args.protocol) as the_lab:
             try:
                 tell(story, the_lab, args.board, limits)
+                if args.protocol == 'scep':
+                    own_credential(story, the_lab, args.board, limits)
             except Exception:
                 story.last_words()
                 raise

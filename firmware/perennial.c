@@ -681,6 +681,9 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
 {
     struct ra_renewal *r = &ra->renewal[role];
     int64_t now = ra_clock_now(&ra->clock);
+    if (!ra_started(ra)) {
+        return RA_E_BUSY;
+    }
     if (ra->commit.slot[role].active == 0) {
         return RA_E_NO_CREDENTIAL;
     }
@@ -713,6 +716,9 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role)
     struct ra_renewal *r = &ra->renewal[role];
     uint8_t name[RA_NAME_MAX];
     struct ra_span subject;
+    if (!ra_started(ra)) {
+        return RA_E_BUSY;
+    }
     if (ra->commit.slot[role].active != 0) {
         return RA_E_STORED;
     }

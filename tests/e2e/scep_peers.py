@@ -134,11 +134,12 @@ def settings(server):
 
 
 def enroll(board, role='device'):
-    """Asks for a first certificate, as soon as the time is known; the console's words."""
+    """Asks for a first certificate, as soon as the boot is over and the time known; the console's words."""
     end = time.monotonic() + 20
     while True:
         text = words.command(board, 'enroll ' + role)
-        if words.sentence('TIME_UNKNOWN') not in text or time.monotonic() > end:
+        early = any(words.sentence(w) in text for w in ('TIME_UNKNOWN', 'BUSY'))
+        if not early or time.monotonic() > end:
             break
         time.sleep(0.2)
     if 'first enrolment begins' not in text:

@@ -174,6 +174,7 @@ class Ca(adcs.Ca):
         self.messages = []   # every Message that could be read
         self.findings = []   # what was wrong with messages, as texts
         self.last_reply = None
+        self.hook = None     # called with "before" and "after" around each reply
         now = self.now()
         self.ra = {}
         for name, usage in (('sign', (0,)), ('seal', (2,)), ('old-seal', (2,)), ('next-sign', (0,))):
@@ -427,9 +428,13 @@ class Handler(adcs.Handler):
                       'where': where, 'body': len(body), 'target': len(self.path),
                       'type': self.headers.get('Content-Type'), 'ca_id': items.get('message')
                       if where != 'pki' else None}
+        if ca.hook:
+            ca.hook('before')
         with ca.lock:
             self.serve_operation(where, items, body)
         ca.note(self.event)
+        if ca.hook:
+            ca.hook('after')
 
     def serve_operation(self, where, items, body):
         ca = self.ca

@@ -105,11 +105,12 @@ class Sweep:
             os.unlink(self.lab.path(image))
 
 
-def main():
+def main(protocol='adcs'):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--only', metavar='KIND:N')
     args = parser.parse_args()
-    with lab.Lab(days_left=30, agent_key='p256', ca_key='p256') as the_lab:
+    keys = {'agent_key': 'p256' if protocol == 'adcs' else 'rsa2048', 'ca_key': 'p256'}
+    with lab.Lab(days_left=30, protocol=protocol, **keys) as the_lab:
         sweep = Sweep(the_lab)
         if args.only:
             kind, n = args.only.split(':')

@@ -211,8 +211,12 @@ static void recorded(void **state)
             assert_int_equal(n, 1);
         } else {
             struct ra_csr csr;
-            assert_int_equal(ra_csr_parse(&csr, content), RA_OK);
-            assert_int_equal(ra_csr_verify(&csr, &key), RA_OK);
+            /* Apple's says version 2, which RFC 2986 does not have. */
+            bool apple = strncmp(cases[i].message, "apple", 5) == 0;
+            assert_int_equal(ra_csr_parse(&csr, content), apple ? RA_E_CSR_SYNTAX : RA_OK);
+            if (!apple) {
+                assert_int_equal(ra_csr_verify(&csr, &key), RA_OK);
+            }
         }
     }
 }

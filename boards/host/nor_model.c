@@ -92,6 +92,20 @@ static void disturb(struct nor_model *m)
 static void cut_program(struct nor_model *m, uint32_t at, const uint8_t *from, uint32_t size)
 {
     uint32_t unit = m->geometry.program_unit;
+    uint32_t complete = 0;
+    if (m->cut_unit != 0) {
+        complete = (m->cut_unit - 1u) * unit < size ? (m->cut_unit - 1u) * unit : size - unit;
+        for (uint32_t i = 0; i < complete; i++) {
+            m->memory[at + i] = programmed(m, m->memory[at + i], from[i], 0xff);
+        }
+        if (m->shadow != NULL) {
+            memcpy(m->shadow + at, m->memory + at, complete);
+        }
+        touch(m, at, complete, true);
+        at += complete;
+        from += complete;
+        size = unit;
+    }
     uint32_t whole = size;
     if (m->cut == NOR_CUT_BEFORE) {
         return;
@@ -368,4 +382,5 @@ void nor_model_power_on(struct nor_model *m)
     m->busy_polls = 0;
     m->status = HAL_FLASH_DONE;
     m->cut_at = 0;
+    m->cut_unit = 0;
 }

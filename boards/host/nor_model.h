@@ -58,6 +58,8 @@ struct nor_model {
     uint32_t cut_at; /* 0: never */
     enum nor_cut cut;
     uint32_t depth; /* of PREFIX and of an erase: 0 .. 255 of 256 parts of the range */
+    uint32_t cut_unit; /* n: units before the n-th of the range are complete, `cut` is done to that
+                          one, those after it are untouched; 0: `cut` is done to the whole range */
     uint32_t seed;  /* of random bits and of unstable reads                      */
     uint32_t disturb_at;
     bool unstable;

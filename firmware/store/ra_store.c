@@ -15,7 +15,6 @@
 #define SLICE 512u          /* bytes read in one step                   */
 #define CHUNK 256u          /* bytes programmed at once at most         */
 #define TRIES 3u            /* of one bank before it is passed over     */
-#define BACK_SECTORS 64u    /* where a bank may begin that overlaps another */
 #define KEY_BYTES 4u        /* of one name in a drop */
 
 enum { TYPE_SETTLED = 0xf1, TYPE_READY = 0xf2, TYPE_DROP = 0xf3, TYPE_STEADY = 0xf4 };
@@ -416,8 +415,8 @@ static uint32_t drop_name(const uint8_t *p)
     return name_of(p[0], get16(p + 2));
 }
 
-/* The newest good copy of a name that is older than `bad`, and not dropped since. False,
- * with `out` untouched, when there is none. */
+/* The newest good copy of a name besides `bad`, not newer than that (a move leaves the same in
+ * the old bank), and not dropped since. False, with `out` untouched, when there is none. */
 static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
                        struct ra_store_entry_ *out)
 {
@@ -438,7 +437,7 @@ static bool find_older(struct ra_store *s, const struct ra_store_entry_ *bad,
         walk_start(s, &w);
         for (int k = WALK_MORE; k != WALK_END;) {
             k = walk_next(s, &b, &w, WALK_OLDER, &e);
-            if (k != WALK_RECORD || e.seq >= bad->seq) {
+            if (k != WALK_RECORD || e.seq > bad->seq || e.at == bad->at) {
                 continue;
             }
             uint32_t n = e.type == TYPE_DROP ? drop_read(s, &e, names) : 0;
@@ -686,23 +685,17 @@ static void mount_list(struct ra_store *s)
     }
 }
 
-/* A record before the end of the log has a bad payload. An older copy in this log serves
- * already, when there is one. */
+/* A record before the end of the log has a bad payload. MOUNT_OLDER looks for another copy. */
 static void mount_damaged(struct ra_store *s, const struct ra_store_entry_ *bad)
 {
     uint32_t name = name_of(bad->type, bad->id);
     uint32_t i = entry_place(s, name);
     if (bad->type == TYPE_DROP) {
         s->info.damaged++;
-        return;
-    }
-    if (!entry_is(s, i, name)) {
+    } else if (!entry_is(s, i, name) || s->entry[i].seq < bad->seq) {
         struct ra_store_entry_ e = *bad;
         e.flags |= FLAG_BAD;
         entry_set(s, &e);
-        s->info.damaged++;
-    } else if (s->entry[i].seq < bad->seq) {
-        s->entry[i].flags |= FLAG_OLDER;
         s->info.damaged++;
     }
 }
@@ -1055,13 +1048,18 @@ static void erase_range(struct ra_store *s, uint32_t first, uint32_t sectors)
     uint32_t size = s->flash->sector_size;
     uint32_t low = first;
     uint32_t high = first + sectors;
-    uint32_t from = first > BACK_SECTORS ? first - BACK_SECTORS : 0;
-    for (uint32_t i = from; i < first + sectors; i++) {
-        if (bank_read(s, i, &b) && b.base + b.size > first * size &&
-            !overlap(b.base, b.size, s->active.base, s->active.size)) {
-            low = least(low, i);
-            high = high > (b.base + b.size) / size ? high : (b.base + b.size) / size;
+    uint32_t i = 0;
+    while (i <
+           first + sectors) { /* as mount_scan walks: what it would meet first is the old bank */
+        uint32_t next = i + 1u;
+        if (bank_read(s, i, &b)) {
+            next = (b.base + b.size) / size;
+            if (next > first && !overlap(b.base, b.size, s->active.base, s->active.size)) {
+                low = least(low, i);
+                high = high > next ? high : next;
+            }
         }
+        i = next;
     }
     s->sector = high;
     s->sector_end = low;

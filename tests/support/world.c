@@ -267,6 +267,7 @@ static void boot(struct world *w, bool online)
     link_close(w);
     nor_model_power_on(&w->flash);
     w->flash.cut_fired = false;
+    w->flash.cut_at = w->cut_after != 0 ? w->flash.operations + w->cut_after : 0;
     w->true_ms += 1000;
     w->boot_ms = w->true_ms;
     w->idle = 0;
@@ -274,7 +275,7 @@ static void boot(struct world *w, bool online)
     must(ra_init(&w->ra, &w->hal, online ? &w->link.transport : NULL, w->reply) == RA_OK,
          "ra_init");
     ra_listen(&w->ra, told, w);
-    for (unsigned i = 0; !ra_started(&w->ra); i++) {
+    for (unsigned i = 0; !ra_started(&w->ra) && !w->flash.cut_fired; i++) {
         must(i < START_STEPS, "the start does not end");
         (void)ra_step(&w->ra);
     }
@@ -475,7 +476,8 @@ uint32_t world_serves(struct world *w, enum ra_role role)
     must(e == RA_OK, ra_error_text(e));
     const struct fake_ca_request *r = fake_ca_find(&w->ca, cert, size);
     must(r != NULL && r->role == role, "served, but never issued for the role");
-    must(ra_issuers(&w->ra, role, issuers, sizeof issuers, &size) == RA_OK, "the issuers");
+    e = ra_issuers(&w->ra, role, issuers, sizeof issuers, &size);
+    must(e == RA_OK, ra_error_text(e));
     must(size >= issuing->size && memcmp(issuers, issuing->p, issuing->size) == 0,
          "other issuers are served");
     return r->id;

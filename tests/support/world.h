@@ -25,7 +25,9 @@
 #include "perennial.h"
 
 #define WORLD_NOW 1800000000 /* 2027-01-15T08:00:00Z, when every world begins */
+#ifndef WORLD_FLASH_MAX
 #define WORLD_FLASH_MAX 0x60000u
+#endif
 #define WORLD_UNITS_MAX WORLD_FLASH_MAX /* units of 1 byte */
 #define WORLD_REQUEST_MAX 16384u
 #define WORLD_SERIAL_MAX 32768u
@@ -63,6 +65,8 @@ struct world {
     enum world_noise noise;
     bool board_clock; /* the board has a clock */
     bool no_device_key;
+    uint32_t cut_after; /* at this flash operation of each life the power goes, 0: at none; set
+                           flash.cut too. world_boot then returns without a start.          */
 
     /* The serial line. */
     uint32_t serial_room; /* bytes taken between two steps; 0: the line stands still */

@@ -686,6 +686,75 @@ static void an_older_copy_is_brought_over(void **state)
     }
 }
 
+/* A move leaves the same record, with the same number, in the bank it came from. */
+static void the_same_record_in_the_old_bank_serves(void **state)
+{
+    struct ra_store_info first, info;
+    (void)state;
+    start(&two);
+    put_version(1, 1, 60);
+    ra_store_info(&s, &first);
+    for (unsigned i = 0;; i++) {
+        put_version(9, i, 700);
+        ra_store_info(&s, &info);
+        if (info.bank_seq != first.bank_seq) {
+            break;
+        }
+    }
+    settle();
+    spoil(find_bytes(content(1, 1, 60), 60), 5);
+    mount();
+    assert_true(holds(1, 1, 60));
+    assert_int_equal(ra_store_damaged(&s), 1);
+    put_version(2, 1, 60);
+    settle();
+    mount();
+    assert_true(holds(1, 1, 60) && holds(2, 1, 60));
+    assert_int_equal(ra_store_damaged(&s), 0);
+    no_rule_broken();
+}
+
+/* A smaller bank in the rear of an old one of many sectors: the old header must go with it, or
+ * the next mount goes by that and never sees the new one. */
+static void no_old_header_stands_before_a_new_bank(void **state)
+{
+    static const struct fake_geometry fine = {512, 160, 4, 64, 0xff};
+    static const struct ra_store_need large[] = {{60, 600}};
+    struct ra_store_info first, info;
+    (void)state;
+    fake_flash_start(&f, &fine);
+    for (unsigned life = 0; life < 3u; life++) {
+        nor_model_power_on(&f.model);
+        assert_int_equal(ra_store_init_needs(&s, &f.hal, NULL, NULL, large, 1), RA_OK);
+        while (ra_store_mount_step(&s) != RA_OK) {
+        }
+        ra_store_info(&s, &first);
+        if (life == 0) {
+            put_version(1, 1, 60);
+            ra_store_info(&s, &first);
+            for (unsigned i = 0;; i++) {
+                put_version(9, i, 600);
+                ra_store_info(&s, &info);
+                if (info.bank_seq != first.bank_seq) {
+                    break;
+                }
+            }
+            settle();
+            spoil(find_bytes(content(1, 1, 60), 60), 5);
+        } else if (life == 1) {
+            assert_true(holds(1, 1, 60));
+            assert_int_equal(ra_store_damaged(&s), 1);
+            settle();
+            put_version(2, 1, 60);
+            settle();
+        } else {
+            assert_true(holds(1, 1, 60) && holds(2, 1, 60));
+            assert_int_equal(ra_store_damaged(&s), 0);
+        }
+    }
+    no_rule_broken();
+}
+
 /* A whole unit disturbed, everywhere in turn. */
 static void every_unit_disturbed(void **state)
 {
@@ -1086,6 +1155,8 @@ int main(void)
         cmocka_unit_test(an_older_copy_serves),
         cmocka_unit_test(a_dropped_copy_does_not_serve),
         cmocka_unit_test(an_older_copy_is_brought_over),
+        cmocka_unit_test(the_same_record_in_the_old_bank_serves),
+        cmocka_unit_test(no_old_header_stands_before_a_new_bank),
         cmocka_unit_test(every_unit_disturbed),
         cmocka_unit_test(payloads_that_copy_headers),
         cmocka_unit_test(payloads_that_copy_a_former_bank),

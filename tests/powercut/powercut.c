@@ -1,0 +1,1213 @@
+/* powercut - the power goes in every flash operation of whole renewals of the pair.
+ *
+ *     powercut sample [--seed N] [--rate N] [--part I/N]   some cuts of every kind (N for each operation)
+ *     powercut singles | pairs | markers [...]       all of them: see below
+ *     powercut repeats [--times N] | counters [--times N] [--only COUNTER]
+ *     powercut flips [--one-in N] [--seed N]
+ *     powercut replay ID [--seed N]                  one cut again, named as a failure names it
+ *     --geometry N, --start N, --story N             only that one; --at-least N: fewer cuts fail
+ *
+ * A story is one life of an appliance (world.h). It runs once. Before each flash operation a twin
+ * of the world gets the damage instead and loses its RAM; the power comes back, and the oracle looks:
+ *   - the mount and the start end, and the certificates served are of the generations that the
+ *     commit names before the operation, or, while a commit or a rollback is being written, of those
+ *     that it is about to name: all roles together
+ *   - what is served is byte for byte what the CA issued, with its issuers; each key fits its
+ *     certificate, proved by use
+ *   - the renewal ends by itself, with the new pair, within the daily attempts; a pair that was
+ *     given up does not come back; in one of eight the next one, two years later, ends too
+ *   - after one more reset the same is served and the store is clean
+ *   - no erase touches the active bank, and from the cut to the end of the renewal no more than
+ *     WEAR_BANKS banks are erased
+ *   - no rule of the flash was broken, no request was one that the CA finds fault with
+ *
+ * Damage: of the whole call, or of its n-th unit while those before it are complete: not begun,
+ * complete but nobody was told, a prefix, all but the last byte, any of the bits, the same and
+ * an earlier unit of what was not committed yet loses a bit; of an erase: at three depths, by
+ * address and by bits. Each stable, or of cells that read now so, now so.
+ *   singles   every damage of every operation
+ *   pairs     every two flash calls: of the story, and of the recovery from that cut
+ *   markers   every two units that write a bank's header, READY, SETTLED, STEADY or the commit
+ *   repeats   the same operation of each life, 300 lives, for every operation that a life has
+ *   counters  the same 70 000 times at each number that counts up in flash
+ *   flips     every bit of the flash at rest; a unit of what is committed disturbed
+ *
+ * An id is GEOMETRY:START:STORY:OPERATION:KIND:UNIT:UNSTABLE:LEVEL and the last five again for a
+ * second cut, in the recovery. The program links fast_crypto (powercut) or wolfSSL
+ * (powercut_real).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "world.h"
+
+#define DEPTH_MAX 2u
+#define LONG_DAYS 20
+#define WEAR_BANKS 3u
+
+/* --- what is swept ------------------------------------------------------------------------------ */
+
+static const struct hal_flash geometries[] = {
+    {.sector_size = 4096,
+     .sector_count = 96,
+     .program_unit = 16,
+     .program_max = 256,
+     .erased = 0xff},
+    {.sector_size = 4096,
+     .sector_count = 96,
+     .program_unit = 1,
+     .program_max = 256,
+     .erased = 0xff},
+    {.sector_size = 16384,
+     .sector_count = 24,
+     .program_unit = 8,
+     .program_max = 512,
+     .erased = 0x00},
+    {.sector_size = 65536,
+     .sector_count = 6,
+     .program_unit = 1,
+     .program_max = 256,
+     .erased = 0xff},
+    {.sector_size = 4096,
+     .sector_count = 112,
+     .program_unit = 256,
+     .program_max = 256,
+     .erased = 0xff},
+    {.sector_size = 512, .sector_count = 800, .program_unit = 4, .program_max = 64, .erased = 0xff},
+    {.sector_size = 131072,
+     .sector_count = 4,
+     .program_unit = 32,
+     .program_max = 32,
+     .erased = 0xff},
+    {.sector_size = 131072,
+     .sector_count = 6,
+     .program_unit = 4,
+     .program_max = 256,
+     .erased = 0x00},
+    {.sector_size = 262144,
+     .sector_count = 2,
+     .program_unit = 8,
+     .program_max = 256,
+     .erased = 0x00},
+    {.sector_size = 262144,
+     .sector_count = 3,
+     .program_unit = 32,
+     .program_max = 256,
+     .erased = 0xff},
+    {.sector_size = 2048,
+     .sector_count = 320,
+     .program_unit = 256,
+     .program_max = 512,
+     .erased = 0x00},
+    {.sector_size = 8192,
+     .sector_count = 48,
+     .program_unit = 16,
+     .program_max = 16,
+     .erased = 0x00},
+};
+#define GEOMETRIES (sizeof geometries / sizeof geometries[0])
+
+enum start { BLANK, RANDOM, ZEROS, OTHER_PRODUCT, OUR_HEADERS, STARTS };
+static const char *const start_names[] = {"blank", "random", "zeros", "other product",
+                                          "our own headers"};
+
+static const char *const kind_names[] = {"before",      "after",  "prefix", "all but the last byte",
+                                         "random bits", "disturb"};
+
+struct damage {
+    unsigned operation, kind, unit, unstable, level;
+};
+
+struct tap {
+    struct world *w;
+    struct hal_flash flash;
+    unsigned depth;
+    uint64_t transaction; /* under which what follows is written */
+    struct {
+        uint32_t at, size;
+    } written[512]; /* since it began */
+    unsigned writes;
+};
+
+static struct world worlds[DEPTH_MAX + 1];
+static struct tap taps[DEPTH_MAX + 1];
+static uint8_t shadows[DEPTH_MAX + 1][WORLD_FLASH_MAX];
+
+static struct {
+    unsigned geometry, start, story;
+    struct damage d[DEPTH_MAX + 2]; /* [1]: in the story, [2]: in the recovery */
+    unsigned repeat;                /* how often so far, 0: not a repeat */
+    unsigned point;
+    long flip;
+} here;
+
+enum mode { SAMPLE, SINGLES, PAIRS, MARKERS, REPEATS, COUNTERS, FLIPS, REPLAY };
+static enum mode mode;
+
+static struct {
+    unsigned long planned, fired, seconds_planned, seconds_fired;
+    unsigned long kinds[NOR_CUT_KINDS], units, erases, unstable, markers, next_renewals;
+} n;
+static unsigned failures, depth_now;
+static uint32_t seed, first_seed = 1, rate = 1, times, one_in = 1;
+static struct damage only[DEPTH_MAX + 1];
+static bool only_second;
+static uint32_t base_id; /* ids of the CA above it are of renewals */
+
+static uint32_t rnd(uint32_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+    return seed % below;
+}
+
+/* Each cut has random numbers of its own, so that it can be had again alone. */
+static void seed_from(const struct damage *d, uint32_t more)
+{
+    uint32_t x =
+        first_seed * 2654435761u + here.geometry * 0x10001u + here.start * 257u + here.story;
+    x = (x ^ d->operation) * 2246822519u;
+    x = (x ^ (d->kind * 4096u + d->unit)) * 3266489917u;
+    x = (x ^ (d->unstable * 16u + d->level)) * 668265263u;
+    x = (x ^ more) * 374761393u;
+    seed = (x ^ (x >> 15)) | 1u;
+}
+
+static void where(void)
+{
+    const struct hal_flash *g = &geometries[here.geometry];
+    printf("  sectors %u x %u, unit %u, page %u, erased %02x, start %s\n  replay: powercut replay "
+           "%u:%u:%u",
+           (unsigned)g->sector_size, (unsigned)g->sector_count, g->program_unit, g->program_max,
+           g->erased, start_names[here.start], here.geometry, here.start, here.story);
+    unsigned cuts = depth_now;
+    for (unsigned i = 1; i <= cuts; i++) {
+        printf(":%u:%u:%u:%u:%u", here.d[i].operation, here.d[i].kind, here.d[i].unit,
+               here.d[i].unstable, here.d[i].level);
+    }
+    printf(" --seed %u", (unsigned)first_seed);
+    if (here.point != 0) {
+        printf(" (operation %u of each life, time %u)", here.point, here.repeat);
+    }
+    if (here.flip >= 0) {
+        printf(" (bit %ld of the flash)", here.flip);
+    }
+    for (unsigned i = 1; i <= cuts; i++) {
+        printf(" %s%s%s", i > 1 ? "then " : "", kind_names[here.d[i].kind],
+               here.d[i].unstable != 0 ? ", unstable" : "");
+    }
+    printf("\n");
+}
+
+/* A must of the world itself ends the program; say where before. */
+static void at_abort(void)
+{
+    printf("FAIL: the world ended\n");
+    where();
+    (void)fflush(stdout);
+}
+
+static void fail(const char *why)
+{
+    if (failures++ < 5) {
+        printf("FAIL: %s\n", why);
+        where();
+        (void)fflush(stdout);
+    }
+}
+
+/* --- the oracle ------------------------------------------------------------------------------- */
+
+static bool same_generations(const struct ra_commit *a, const struct ra_commit *b)
+{
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        if (a->slot[i].active != b->slot[i].active) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What a rollback has given up does not count as new. */
+static uint32_t given_up[RA_PAIR];
+
+static bool is_new(struct world *w, enum ra_role role)
+{
+    uint32_t id = world_serves(w, role);
+    return id > base_id && id > given_up[role];
+}
+
+/* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
+static bool finished(struct world *w)
+{
+    bool done = true;
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        enum ra_state state = world_state(w, (enum ra_role)i);
+        if (state == RA_STATE_PENDING) {
+            (void)fake_ca_approve(&w->ca, (enum ra_role)i, world_now(w));
+        }
+        done = done && (state == RA_STATE_PROBATION || state == RA_STATE_IDLE);
+    }
+    return done && is_new(w, RA_ROLE_AGENT) && is_new(w, RA_ROLE_ENCRYPTION);
+}
+
+static void check(struct world *w, const char *when)
+{
+    char text[160];
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        const char *why = world_check(w, (enum ra_role)i);
+        if (why != NULL) {
+            (void)snprintf(text, sizeof text, "%s, %s: %s", when, ra_role_word((enum ra_role)i),
+                           why);
+            fail(text);
+        }
+    }
+}
+
+/* What a commit or a rollback under way is about to name; NULL: there is none. */
+static const struct ra_commit *switching(const struct world *w)
+{
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        enum ra_state state = world_state(w, (enum ra_role)i);
+        if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) && w->ra.renewal[i].sub != 0) {
+            return &w->ra.next_commit;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t bank_sectors(const struct world *w)
+{
+    return w->ra.store.bank_sectors;
+}
+
+static struct {
+    struct ra_commit now, next;
+    bool open, has_next;
+} cut_of[DEPTH_MAX + 1];
+
+/* A switch that was cut may be seen done at one boot and undone at the next, until the recovery
+ * from the cut has ended. */
+static void watch_recovery(struct world *w)
+{
+    cut_of[1].open = cut_of[1].open && !ra_settled(&w->ra);
+}
+
+static bool may_serve(const struct world *w, unsigned depth)
+{
+    for (unsigned i = 1; i <= depth; i++) {
+        if ((i == depth || cut_of[i].open) &&
+            (same_generations(&w->ra.commit, &cut_of[i].now) ||
+             (cut_of[i].has_next && same_generations(&w->ra.commit, &cut_of[i].next)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look(struct world *w, const char *when)
+{
+    if ((world_serves(w, RA_ROLE_AGENT) > base_id) !=
+        (world_serves(w, RA_ROLE_ENCRYPTION) > base_id)) {
+        fail("one role has switched without the other");
+    }
+    check(w, when);
+}
+
+/* Two years later: the next one. */
+static void renew_again(struct world *w)
+{
+    uint32_t until = w->ca.last_id;
+    n.next_renewals++;
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        given_up[i] = until;
+    }
+    world_advance(w, w->ra.commit.slot[0].active_not_after - 30 * (int64_t)RA_DAY - world_now(w));
+    world_boot(w);
+    if (!world_until(w, finished, 60 * (int64_t)RA_DAY)) {
+        fail("the next renewal does not end by itself");
+    }
+    check(w, "renewed again");
+}
+
+static void finish_life(struct world *w, bool again)
+{
+    uint32_t erases = w->flash.erases;
+    if (!world_until(w, finished, LONG_DAYS * (int64_t)RA_DAY)) {
+        fail("the renewal does not end by itself");
+        return;
+    }
+    (void)world_settle(w);
+    look(w, "renewed");
+    if (w->ca.most_a_day[0] > w->ra.config.attempts_per_day ||
+        w->ca.most_a_day[1] > w->ra.config.attempts_per_day) {
+        fail("more attempts than the day allows");
+    }
+    if (w->flash.erases - erases > WEAR_BANKS * bank_sectors(w)) {
+        fail("more wear than stated");
+    }
+    w->flash.context = NULL; /* what follows is not part of the recovery */
+    w->on_step = NULL;
+    struct ra_commit last = w->ra.commit;
+    world_boot(w);
+    if (!same_generations(&w->ra.commit, &last)) {
+        fail("after one more reset others are served");
+    }
+    /* A SETTLED marker that the cut left in between can be read once and not the next time: then
+     * the store copies once more, which costs an erase and loses nothing. */
+    if (ra_store_was_unclean(&w->ra.store) && w->flash.shadow == NULL) {
+        fail("unclean after one more reset, though it was settled");
+    }
+    if (ra_store_damaged(&w->ra.store) != 0) {
+        fail("damage reported after one more reset");
+    }
+    look(w, "after one more reset");
+    if (again) {
+        renew_again(w);
+    }
+}
+
+static void recover(unsigned depth, bool again)
+{
+    struct world *w = &worlds[depth];
+    w->on_step = depth == 1 ? watch_recovery : NULL;
+    cut_of[depth].open = true;
+    world_boot(w);
+    if (!may_serve(w, depth)) {
+        fail("another generation is served, or the roles have parted");
+    }
+    for (unsigned i = 0; i < RA_PAIR && depth == 1; i++) {
+        bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
+        given_up[i] = rolled_back ? w->ca.last_id : 0;
+    }
+    look(w, "after the cut");
+    finish_life(w, again);
+}
+
+/* --- one cut ------------------------------------------------------------------------------------ */
+
+static bool is_marker(const uint8_t *from, uint32_t size)
+{
+    return size >= 4 && ((from[0] == 0x61 && from[1] == 0x52 && (from[2] > 0xf0 || from[2] == 1)) ||
+                         memcmp(from, "BNK1", 4) == 0);
+}
+
+/* What is in flash and nothing relies on yet: of the record being put, of the bank being made. */
+static void note_write(struct tap *t, uint32_t at, uint32_t size)
+{
+    const struct ra_store *s = &t->w->ra.store;
+    bool copying = s->target.seq > s->active.seq;
+    bool putting = !copying && ra_store_result(s) == RA_AGAIN;
+    uint64_t now = putting   ? (uint64_t)1 << 32 | s->put.seq
+                   : copying ? (uint64_t)2 << 32 | s->target.seq
+                             : 0;
+    if (now != t->transaction) {
+        t->transaction = now;
+        t->writes = 0;
+    }
+    if (now != 0 && size != 0 && t->writes < sizeof t->written / sizeof t->written[0]) {
+        t->written[t->writes].at = at;
+        t->written[t->writes++].size = size;
+    }
+}
+
+static void tap(unsigned depth);
+
+/* The twin of world `depth` loses its power at this operation. `size` 0: an erase. */
+static void damage(unsigned depth, uint32_t at, const void *from, uint32_t size)
+{
+    const struct world *before = &worlds[depth];
+    struct world *w = &worlds[depth + 1];
+    const struct damage *d = &here.d[depth + 1];
+    const struct tap *t = &taps[depth];
+    static const uint8_t levels[] = {40, 128, 216};
+    world_copy(w, before);
+    w->flash.shadow = NULL;
+    if (d->unstable != 0) {
+        w->flash.shadow = shadows[depth + 1];
+        memcpy(w->flash.shadow,
+               before->flash.shadow != NULL ? before->flash.shadow : before->memory, w->flash.size);
+    }
+    w->flash.unstable = d->unstable != 0;
+    w->flash.depth = size == 0 ? levels[d->level % 3u] + rnd(32) : rnd(256);
+    w->flash.seed = rnd(0xffffff) + 1u;
+    w->flash.cut = (enum nor_cut)d->kind;
+    w->flash.cut_unit = d->unit;
+    w->flash.cut_at = w->flash.operations + 1u;
+    if (d->kind == NOR_CUT_DISTURB && t->writes != 0) {
+        unsigned i = rnd(t->writes);
+        w->flash.disturb_at = t->written[i].at + rnd(t->written[i].size);
+    }
+    if (size != 0) {
+        (void)w->hal.flash.program(w->hal.flash.dev, at, from, size);
+    } else {
+        (void)w->hal.flash.erase(w->hal.flash.dev, at);
+    }
+}
+
+static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t size)
+{
+    const struct world *before = &worlds[depth];
+    struct world *w = &worlds[depth + 1];
+    struct damage *d = &here.d[depth + 1];
+    const struct ra_commit *next = switching(before);
+    uint32_t kept_given_up[RA_PAIR];
+    uint32_t kept_seed = seed;
+    memcpy(kept_given_up, given_up, sizeof given_up);
+    *(depth == 0 ? &n.planned : &n.seconds_planned) += 1;
+    seed_from(d, depth);
+    damage(depth, at, from, size);
+    *(depth == 0 ? &n.fired : &n.seconds_fired) += w->flash.cut_fired;
+    n.kinds[d->kind]++;
+    n.units += d->unit != 0;
+    n.erases += size == 0;
+    n.unstable += d->unstable != 0;
+    n.markers += size != 0 && is_marker(from, size);
+    /* The commit in RAM is what flash has acknowledged, unless the machine is ahead of it. */
+    if (depth != 0 && !ra_started(&before->ra)) { /* nothing is served yet: as at the first cut */
+        cut_of[depth + 1] = cut_of[depth];
+    } else {
+        cut_of[depth + 1].now = before->ra.commit;
+        cut_of[depth + 1].has_next = next != NULL;
+        if (next != NULL) {
+            cut_of[depth + 1].next = *next;
+        }
+    }
+    bool again = rnd(8) == 0;
+    tap(depth + 1);
+    depth_now = depth + 1;
+    recover(depth + 1, again && depth == 0);
+    depth_now = depth;
+    memcpy(given_up, kept_given_up, sizeof given_up);
+    here.d[depth + 1] = (struct damage){.operation = d->operation};
+    seed = kept_seed;
+}
+
+static void try_one(unsigned depth, struct damage d, uint32_t at, const void *from, uint32_t size)
+{
+    d.operation = here.d[depth + 1].operation;
+    here.d[depth + 1] = d;
+    cut_here(depth, at, from, size);
+}
+
+static bool may_disturb(unsigned depth)
+{
+    return taps[depth].writes != 0;
+}
+
+static void any(unsigned depth, uint32_t at, const void *from, uint32_t size)
+{
+    uint32_t units = size / worlds[depth].flash.geometry.program_unit;
+    struct damage d = {.kind = rnd(NOR_CUT_KINDS), .unstable = rnd(2), .level = rnd(3)};
+    if (d.kind == NOR_CUT_DISTURB && (size == 0 || !may_disturb(depth))) {
+        d.kind = NOR_CUT_RANDOM_BITS;
+    }
+    if (units > 1 && d.kind != NOR_CUT_BEFORE && rnd(3) != 0) {
+        d.unit = 1u + rnd(units);
+    }
+    d.unstable = d.kind == NOR_CUT_BEFORE ? 0 : d.unstable;
+    try_one(depth, d, at, from, size);
+}
+
+static void all(unsigned depth, uint32_t at, const void *from, uint32_t size)
+{
+    uint32_t units = size / worlds[depth].flash.geometry.program_unit;
+    for (unsigned unit = 0; unit <= (units > 1 ? units : 0); unit++) {
+        for (unsigned kind = unit != 0; kind < NOR_CUT_KINDS; kind++) {
+            bool deep = size == 0 && (kind == NOR_CUT_PREFIX || kind == NOR_CUT_RANDOM_BITS);
+            if (kind == NOR_CUT_DISTURB && (size == 0 || !may_disturb(depth))) {
+                continue;
+            }
+            for (unsigned i = 0; i < (kind == NOR_CUT_BEFORE ? 1u : 2u); i++) {
+                for (unsigned level = 0; level < (deep ? 3u : 1u); level++) {
+                    try_one(depth, (struct damage){0, kind, unit, i, level}, at, from, size);
+                }
+            }
+        }
+    }
+}
+
+/* Of a marker: each unit torn, complete, and in between. */
+static void all_units(unsigned depth, uint32_t at, const void *from, uint32_t size)
+{
+    static const uint8_t kinds[] = {NOR_CUT_AFTER, NOR_CUT_PREFIX, NOR_CUT_RANDOM_BITS};
+    uint32_t units = size / worlds[depth].flash.geometry.program_unit;
+    for (unsigned unit = 1; unit <= units; unit++) {
+        for (unsigned k = 0; k < sizeof kinds; k++) {
+            unsigned kind = kinds[k];
+            if (kind == NOR_CUT_PREFIX && worlds[depth].flash.geometry.program_unit == 1) {
+                continue; /* nothing of one byte */
+            }
+            try_one(depth, (struct damage){0, kind, unit, rnd(4) == 0, 0}, at, from, size);
+        }
+    }
+}
+
+static void operate(struct tap *t, uint32_t at, const void *from, uint32_t size)
+{
+    unsigned depth = t->depth;
+    note_write(t, at, 0);
+    here.d[depth + 1].operation++;
+    if (mode == REPLAY && depth != 0 && depth == depth_now) {
+        const struct ra_store *s = &t->w->ra.store;
+        printf("    %4u: %s at %u, %u bytes; active bank at %u, seq %u; damaged %u%s\n",
+               here.d[depth + 1].operation, size == 0 ? "erase" : "program",
+               (unsigned)(size == 0 ? at * t->w->flash.geometry.sector_size : at), (unsigned)size,
+               (unsigned)s->active.base, (unsigned)s->active.seq, (unsigned)s->info.damaged,
+               size != 0 && is_marker(from, size) ? ", a marker" : "");
+    }
+    if (depth >= DEPTH_MAX || (mode != REPLAY && depth == 1 && t->w->flash.context == NULL)) {
+        return;
+    }
+    bool marker = size != 0 && is_marker(from, size);
+    struct damage kept = here.d[depth + 1];
+    switch (mode) {
+    case SAMPLE:
+        if (depth == 0) {
+            for (uint32_t i = 0; i < rate; i++) {
+                seed_from(&kept, 77u + i);
+                any(depth, at, from, size);
+            }
+        } else if (rnd(600) == 0) {
+            any(depth, at, from, size);
+        }
+        break;
+    case SINGLES:
+        if (depth == 0) {
+            all(depth, at, from, size);
+        }
+        break;
+    case PAIRS:
+        if (depth == 0 || one_in == 1 || rnd(one_in) == 0) {
+            any(depth, at, from, size);
+        }
+        break;
+    case MARKERS:
+        if (marker && (depth == 0 || one_in == 1 || rnd(one_in) == 0)) {
+            all_units(depth, at, from, size);
+        }
+        break;
+    case REPLAY:
+        if (here.d[depth + 1].operation == only[depth + 1].operation &&
+            (depth == 0 || only_second)) {
+            try_one(depth, only[depth + 1], at, from, size);
+        }
+        break;
+    default:
+        break;
+    }
+    here.d[depth + 1] = (struct damage){.operation = kept.operation};
+}
+
+static int tap_program(void *dev, uint32_t at, const void *from, uint32_t size)
+{
+    struct tap *t = dev;
+    operate(t, at, from, size);
+    note_write(t, at, size);
+    return t->flash.program(t->flash.dev, at, from, size);
+}
+
+static int tap_erase(void *dev, uint32_t sector)
+{
+    struct tap *t = dev;
+    const struct ra_store *s = &t->w->ra.store;
+    uint32_t at = sector * t->w->flash.geometry.sector_size;
+    if (s->active.size != 0 && at >= s->active.base && at < s->active.base + s->active.size) {
+        fail("an erase in the active bank");
+    }
+    operate(t, sector, NULL, 0);
+    return t->flash.erase(t->flash.dev, sector);
+}
+
+static int tap_read(void *dev, uint32_t at, void *to, uint32_t size)
+{
+    struct tap *t = dev;
+    return t->flash.read(t->flash.dev, at, to, size);
+}
+
+static int tap_poll(void *dev)
+{
+    struct tap *t = dev;
+    return t->flash.poll(t->flash.dev);
+}
+
+static void tap(unsigned depth)
+{
+    struct tap *t = &taps[depth];
+    t->w = &worlds[depth];
+    t->depth = depth;
+    t->transaction = 0;
+    t->writes = 0;
+    t->flash = t->w->hal.flash;
+    struct hal_flash *f = &t->w->hal.flash;
+    f->read = tap_read;
+    f->program = tap_program;
+    f->erase = tap_erase;
+    f->poll = tap_poll;
+    f->dev = t;
+    t->w->flash.context = t;
+    if (depth < DEPTH_MAX) {
+        here.d[depth + 1] = (struct damage){0};
+    }
+}
+
+/* --- the flash before ----------------------------------------------------------------------------- */
+
+static struct world *const golden = &worlds[0];
+
+static void provision(void)
+{
+    static const struct world_enrolment pair = {.key = {"agent.key", "encryption.key"},
+                                                .days_left = {30, 30}};
+    world_provision(golden, &pair);
+}
+
+/* Headers of a store like ours, its banks in another order, and copies of them all over. */
+static void put_headers(uint8_t *m, uint32_t size, uint32_t unit, uint32_t sector)
+{
+    provision();
+    for (uint32_t i = 0; i < sector; i++) {
+        uint8_t byte = m[i];
+        m[i] = m[size - sector + i];
+        m[size - sector + i] = byte;
+    }
+    for (uint32_t at = 0; at + 64 <= size; at += unit) {
+        if (((m[at] == 0x61 && m[at + 1] == 0x52) || memcmp(m + at, "BNK1", 4) == 0) &&
+            rnd(3) == 0) {
+            memmove(m + rnd(size / unit - 64u / unit - 1u) * unit, m + at, 64u);
+        }
+    }
+}
+
+static void dirty(enum start start)
+{
+    uint8_t *m = golden->memory;
+    uint32_t size = golden->flash.size;
+    const struct hal_flash *g = &golden->flash.geometry;
+    static const char other[] = "\x7f"
+                                "ELF\1\1\1 U-Boot 2019.07 bootdelay=3\0baudrate=115200\0";
+    switch (start) {
+    case RANDOM:
+        for (uint32_t i = 0; i < size; i++) {
+            m[i] = (uint8_t)(rnd(0x10000) >> 4);
+        }
+        break;
+    case ZEROS:
+        memset(m, 0, size);
+        break;
+    case OTHER_PRODUCT:
+        for (uint32_t i = 0; i < size; i++) {
+            bool erased = i / g->sector_size % 3u == 2u;
+            m[i] = erased ? g->erased : (uint8_t)((uint8_t)other[i % sizeof other] + (i >> 12));
+        }
+        break;
+    case OUR_HEADERS:
+        put_headers(m, size, g->program_unit, g->sector_size);
+        break;
+    default:
+        break;
+    }
+    nor_model_format(&golden->flash, false);
+}
+
+static void prepare(uint32_t room)
+{
+    struct ra_store_info info;
+    struct damage none = {0};
+    seed_from(&none, 0);
+    world_init(golden, &geometries[here.geometry]);
+    golden->ca.round_to = 3600;
+    golden->pace_ms = 600000;
+    golden->no_device_key = here.geometry % 4u == 3u;
+    dirty((enum start)here.start);
+    provision();
+    base_id = golden->ca.last_id;
+    /* Let the log grow until the renewal will not find room for all it writes. */
+    for (unsigned i = 0; room != 0; i++) {
+        ra_store_info(&golden->ra.store, &info);
+        if (info.bank_bytes - info.used <= room) {
+            break;
+        }
+        world_set(golden, "host-name", i % 2 != 0 ? "odd-appliance" : "even-appliance");
+        (void)world_settle(golden);
+    }
+    world_boot(golden);
+    tap(0);
+}
+
+/* --- the stories ------------------------------------------------------------------------------- */
+
+static void finish(void)
+{
+    if (!world_until(golden, finished, 5 * RA_DAY)) {
+        fail("the story itself does not end");
+    }
+    (void)world_settle(golden);
+}
+
+static void story_at_once(void)
+{
+    prepare(0);
+    finish();
+}
+
+/* Every fill level: how much room is left is another one in each geometry, start and seed. */
+static void story_move(void)
+{
+    prepare(300u + (first_seed * 977u + here.geometry * 331u + here.start * 1499u) % 3000u);
+    finish();
+    struct ra_store_info info;
+    ra_store_info(&golden->ra.store, &info);
+    if (info.erases == 0) {
+        fail("the story has no move to another bank");
+    }
+}
+
+static void story_pending(void)
+{
+    prepare(0);
+    golden->ca.mode[RA_ROLE_ENCRYPTION] = FAKE_CA_PEND;
+    (void)world_until_state(golden, RA_ROLE_AGENT, RA_STATE_READY, RA_DAY);
+    (void)world_until_state(golden, RA_ROLE_ENCRYPTION, RA_STATE_PENDING, RA_DAY);
+    (void)world_run(golden, 2 * RA_HOUR);
+    finish();
+}
+
+static void story_rollback(void)
+{
+    prepare(0);
+    /* At once: what is over has not been dropped yet. */
+    if (!world_until(golden, finished, 5 * RA_DAY)) {
+        fail("the story itself does not end");
+    }
+    ra_report_use(&golden->ra, RA_ROLE_ENCRYPTION, false);
+    (void)world_until_state(golden, RA_ROLE_AGENT, RA_STATE_BACKOFF, RA_DAY);
+    if (is_new(golden, RA_ROLE_AGENT) || is_new(golden, RA_ROLE_ENCRYPTION)) {
+        fail("the story has no rollback");
+    }
+    (void)world_settle(golden);
+}
+
+static void story_retention(void)
+{
+    prepare(0);
+    finish();
+    (void)world_run(golden, 31 * RA_DAY);
+    (void)world_settle(golden);
+    if (golden->ra.commit.slot[0].previous != 0) {
+        fail("the story does not end the old generation");
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} stories[] = {
+    {"at-once", story_at_once},   {"move", story_move},           {"pending", story_pending},
+    {"rollback", story_rollback}, {"retention", story_retention},
+};
+#define STORIES (sizeof stories / sizeof stories[0])
+
+/* --- the same point again and again ------------------------------------------------------------------ */
+
+/* The power goes at the `point`-th operation of each of `lives` lives; false: a life has fewer. */
+static bool same_point(unsigned point, unsigned kind, uint32_t lives)
+{
+    struct world *w = &worlds[1];
+    static uint32_t wear[WORLD_FLASH_MAX / 512u];
+    bool reached = true;
+    memset(wear, 0, sizeof wear);
+    here.d[1] = (struct damage){0};
+    here.point = point;
+    world_copy(w, golden);
+    w->flash.shadow = NULL;
+    w->flash.wear = wear;
+    w->cut_after = point;
+    w->on_step = NULL;
+    memset(given_up, 0, sizeof given_up);
+    for (here.repeat = 1; here.repeat <= lives; here.repeat++) {
+        seed_from(&here.d[1], here.repeat * 31u + point);
+        w->flash.cut = (enum nor_cut)(kind < NOR_CUT_DISTURB ? kind : rnd(NOR_CUT_DISTURB));
+        w->flash.depth = rnd(256);
+        w->flash.seed = seed;
+        world_boot(w);
+        if (!w->flash.cut_fired) {
+            (void)world_until(w, finished, LONG_DAYS * (int64_t)RA_DAY);
+        }
+        if (!w->flash.cut_fired) {
+            reached = here.repeat > 1; /* the renewal has ended: no further cut is planned */
+            break;
+        }
+        n.planned++;
+        n.fired++;
+    }
+    w->cut_after = 0;
+    if (w->flash.cut_fired) {
+        uint32_t copies = here.repeat + 8u;
+        for (uint32_t s = 0; s < w->flash.geometry.sector_count; s++) {
+            if (wear[s] > copies) {
+                fail("a sector is erased more than once in a life");
+            }
+        }
+    }
+    w->flash.wear = NULL;
+    world_boot(w);
+    look(w, "after the last cut");
+    finish_life(w, false);
+    here.repeat = here.point = 0;
+    return reached;
+}
+
+static void repeats(void)
+{
+    unsigned points = 0;
+    prepare(0);
+    (void)world_settle(golden);
+    for (unsigned point = 1; same_point(point, NOR_CUT_KINDS, times); point++) {
+        points++;
+    }
+    printf("geometry %2u: %u operations of a life\n", here.geometry, points);
+}
+
+/* The first operation of a life that writes a new value of each number that counts up. */
+static struct {
+    const char *name;
+    uint8_t first, type;
+    unsigned point;
+} counters[] = {{"sequence of banks", 'B', 'K', 0},   {"sequence of records", 0x61, 0, 0},
+                {"attempts", 0x61, RA_RECORD_TXN, 0}, {"generations", 0x61, RA_RECORD_KEY, 0},
+                {"events", 0x61, RA_RECORD_EVENT, 0}, {"commit", 0x61, RA_RECORD_COMMIT, 0}};
+#define COUNTERS_ (sizeof counters / sizeof counters[0])
+
+static unsigned listed;
+
+static int list_program(void *dev, uint32_t at, const void *from, uint32_t size)
+{
+    struct tap *t = dev;
+    const uint8_t *p = from;
+    listed++;
+    for (unsigned i = 0; i < COUNTERS_; i++) {
+        bool type = counters[i].type == 0 ? p[2] < 0xf0 : p[2] == counters[i].type;
+        if (counters[i].point == 0 && size >= 4 && p[0] == counters[i].first &&
+            (type || counters[i].first == 'B')) {
+            counters[i].point = listed;
+        }
+    }
+    return t->flash.program(t->flash.dev, at, from, size);
+}
+
+static int list_erase(void *dev, uint32_t sector)
+{
+    struct tap *t = dev;
+    listed++;
+    return t->flash.erase(t->flash.dev, sector);
+}
+
+/* A life after a cut: copies, and then goes on. */
+static void count_up(int which)
+{
+    struct world *w = &worlds[1];
+    struct tap *t = &taps[1];
+    prepare(0);
+    (void)world_settle(golden);
+    golden->flash.cut = NOR_CUT_RANDOM_BITS;
+    world_set(golden, "host-name", "torn");
+    golden->flash.cut_at = golden->flash.operations + 2u;
+    (void)world_settle(golden);
+    world_copy(w, golden);
+    t->flash = w->hal.flash;
+    w->hal.flash.program = list_program;
+    w->hal.flash.erase = list_erase;
+    w->hal.flash.read = tap_read;
+    w->hal.flash.poll = tap_poll;
+    w->hal.flash.dev = t;
+    t->w = w;
+    world_boot(w);
+    (void)world_until(w, finished, LONG_DAYS * (int64_t)RA_DAY);
+    for (unsigned i = 0; i < COUNTERS_; i++) {
+        unsigned long before = n.fired;
+        if (counters[i].point == 0) {
+            fail("a number that counts up was not found");
+        } else if (which < 0 || which == (int)i) {
+            clock_t start = clock();
+            (void)same_point(counters[i].point, NOR_CUT_KINDS, times);
+            printf("%-20s %6lu cuts at operation %u of each life, %.1f s\n", counters[i].name,
+                   n.fired - before, counters[i].point, (double)(clock() - start) / CLOCKS_PER_SEC);
+            (void)fflush(stdout);
+        }
+    }
+}
+
+/* --- bits that turn at rest ------------------------------------------------------------------------- */
+
+static struct {
+    unsigned long noticed, older, other, alarms;
+} flips;
+
+static bool alarmed(struct world *w)
+{
+    for (uint32_t back = 0; back < RA_EVENTS; back++) {
+        struct ra_event_entry e;
+        ra_err err = ra_events_get(&w->ra.events, &w->ra.store, back, &e);
+        if (err == RA_OK && (e.kind == RA_LOG_DAMAGED || e.kind == RA_LOG_LOST)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Served, or an alarm; never something else. */
+static void after_flip(struct world *w, bool settle)
+{
+    uint8_t der[RA_CERT_MAX];
+    size_t size = 0;
+    bool damaged = ra_store_damaged(&w->ra.store) != 0;
+    bool served = true;
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        ra_err e = ra_certificate(&w->ra, (enum ra_role)i, der, sizeof der, &size);
+        if (e == RA_OK) {
+            (void)world_serves(w, (enum ra_role)i); /* ends the program if never issued */
+            e = world_check(w, (enum ra_role)i) == NULL ? RA_OK : RA_E_KEY_FORMAT;
+        }
+        if (e != RA_OK) {
+            served = false;
+        }
+    }
+    damaged = damaged || ra_store_damaged(&w->ra.store) != 0;
+    flips.noticed += damaged || !served;
+    if (!served || settle) {
+        (void)world_settle(w);
+        (void)world_run(w, 10);
+        (void)world_settle(w);
+    }
+    if (!served) {
+        bool again = true;
+        for (unsigned i = 0; i < RA_PAIR; i++) {
+            again = again && world_check(w, (enum ra_role)i) == NULL;
+        }
+        flips.other += again;
+        if (!alarmed(w)) {
+            fail("what is damaged raises no alarm");
+        }
+        if (!again && w->ra.commit.slot[0].previous != 0 && w->ra.commit.slot[1].previous != 0) {
+            fail("another generation is there and is not served");
+        }
+        flips.alarms++;
+    } else if (damaged) {
+        flips.older++;
+    }
+}
+
+static void flip_all(void)
+{
+    struct world *w = &worlds[1];
+    uint32_t unit = geometries[here.geometry].program_unit;
+    prepare(0);
+    finish();
+    (void)world_settle(golden);
+    world_copy(w, golden);
+    for (uint32_t at = 0; at < golden->flash.size; at++) {
+        for (unsigned bit = 0; bit <= 8; bit++) {
+            here.flip = (long)at * 8 + bit;
+            struct damage d = {.operation = at + 1u, .kind = bit};
+            seed_from(&d, 3);
+            if (rnd(one_in) != 0 || (bit == 8 && at % unit != 0)) {
+                continue;
+            }
+            n.planned++;
+            if (bit < 8) {
+                w->memory[at] ^= (uint8_t)(1u << bit);
+            } else { /* a unit disturbed: some of its bits are programmed */
+                for (uint32_t i = at; i < at + unit; i++) {
+                    uint8_t mask = (uint8_t)rnd(256);
+                    w->memory[i] = geometries[here.geometry].erased != 0 ? w->memory[i] & mask
+                                                                         : w->memory[i] | mask;
+                }
+            }
+            uint32_t operations = w->flash.operations;
+            n.fired++;
+            world_boot(w);
+            after_flip(w, rnd(64) == 0);
+            if (w->flash.operations != operations) {
+                world_copy(w, golden);
+            } else {
+                memcpy(w->memory + at, golden->memory + at, bit < 8 ? 1 : unit);
+                w->true_ms = golden->true_ms;
+            }
+        }
+    }
+    here.flip = -1;
+}
+
+/* --- the run ---------------------------------------------------------------------------------------- */
+
+/* The stand-in, or wolfSSL, tells one key from another: else nothing below means anything. */
+static void canary(void)
+{
+    struct world *w = &worlds[1];
+    const uint32_t kept = first_seed;
+    world_init(w, NULL);
+    world_provision_pair(w, 100, 100);
+    world_boot(w);
+    look(w, "the canary");
+    /* The old key under the new certificate, and the other way round, must not fit. */
+    memset(&w->ra.service_key, 0, sizeof w->ra.service_key);
+    struct ra_key stranger = w->ca.stranger;
+    w->ra.service_key = stranger;
+    w->ra.service_generation = w->ra.commit.slot[RA_ROLE_AGENT].active;
+    w->ra.service_role = RA_ROLE_AGENT;
+    if (world_check(w, RA_ROLE_AGENT) == NULL) {
+        fail("a key that does not fit its certificate is not noticed");
+    }
+    first_seed = kept;
+}
+
+static uint32_t number(const char *text)
+{
+    return (uint32_t)strtoul(text, NULL, 0);
+}
+
+static bool read_id(const char *text)
+{
+    unsigned v[13] = {0};
+    unsigned count = 0;
+    for (const char *p = text; p != NULL && count < 13; count++) {
+        v[count] = number(p);
+        p = strchr(p, ':');
+        p = p != NULL ? p + 1 : NULL;
+    }
+    here.geometry = v[0];
+    here.start = v[1];
+    here.story = v[2];
+    only[1] = (struct damage){v[3], v[4], v[5], v[6], v[7]};
+    only[2] = (struct damage){v[8], v[9], v[10], v[11], v[12]};
+    only_second = count == 13;
+    return (count == 8 || count == 13) && v[0] < GEOMETRIES && v[1] < STARTS && v[2] < STORIES;
+}
+
+static void run_one(void)
+{
+    unsigned failures_before = failures;
+    unsigned long fired = n.fired + n.seconds_fired;
+    clock_t start = clock();
+    memset(given_up, 0, sizeof given_up);
+    here.d[1] = here.d[2] = (struct damage){0};
+    stories[here.story].run();
+    if (mode != SAMPLE || failures != failures_before) {
+        printf("geometry %2u, %-15s %-9s %4u operations, %7lu cuts, %5.1f s%s\n", here.geometry,
+               start_names[here.start], stories[here.story].name, here.d[1].operation,
+               n.fired + n.seconds_fired - fired, (double)(clock() - start) / CLOCKS_PER_SEC,
+               failures != failures_before ? "  FAILED" : "");
+    }
+    (void)fflush(stdout);
+}
+
+int main(int argc, char *argv[])
+{
+    static const char *const modes[] = {"sample",  "singles",  "pairs", "markers",
+                                        "repeats", "counters", "flips", "replay"};
+    int geometry = -1, start = -1, story = -1, counter = -1;
+    unsigned part = 0, parts = 1, config = 0;
+    unsigned long at_least = 1;
+    const char *id = NULL;
+    for (mode = SAMPLE; mode <= REPLAY && (argc < 2 || strcmp(argv[1], modes[mode]) != 0); mode++) {
+    }
+    for (int i = 2; i < argc; i += 2) {
+        if (mode == REPLAY && i == 2) {
+            id = argv[2];
+            i--;
+        } else if (i + 1 >= argc) {
+            mode = REPLAY + 1;
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            first_seed = number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--rate") == 0) {
+            rate = number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--times") == 0) {
+            times = number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--one-in") == 0) {
+            one_in = number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--at-least") == 0) {
+            at_least = number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--geometry") == 0) {
+            geometry = (int)number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--start") == 0) {
+            start = (int)number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--story") == 0) {
+            story = (int)number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--only") == 0) {
+            counter = (int)number(argv[i + 1]);
+        } else if (strcmp(argv[i], "--part") == 0) {
+            part = number(argv[i + 1]);
+            parts = number(strchr(argv[i + 1], '/') + 1);
+        } else {
+            mode = REPLAY + 1;
+        }
+    }
+    if (mode > REPLAY || (mode == REPLAY && (id == NULL || !read_id(id)))) {
+        printf("see the head of powercut.c\n");
+        return 2;
+    }
+    clock_t began = clock();
+    here.flip = -1;
+    world_at_abort = at_abort;
+    printf("seed %u\n", (unsigned)first_seed);
+    canary();
+    if (mode == REPLAY) {
+        run_one();
+    } else {
+        bool whole = mode == REPEATS || mode == COUNTERS || mode == FLIPS;
+        times = times != 0 ? times : mode == COUNTERS ? 70000 : 300;
+        for (unsigned g = 0; g < GEOMETRIES; g++) {
+            for (unsigned s = 0; s < (whole ? 1u : STARTS); s++) {
+                for (unsigned t = 0; t < (whole ? 1u : STORIES); t++) {
+                    if ((geometry >= 0 && g != (unsigned)geometry) ||
+                        (start >= 0 && s != (unsigned)start) ||
+                        (story >= 0 && t != (unsigned)story) || config++ % parts != part) {
+                        continue;
+                    }
+                    here.geometry = g;
+                    here.start = s;
+                    here.story = t;
+                    if (mode == REPEATS) {
+                        repeats();
+                    } else if (mode == COUNTERS) {
+                        count_up(counter);
+                    } else if (mode == FLIPS) {
+                        flip_all();
+                    } else {
+                        run_one();
+                    }
+                }
+            }
+        }
+    }
+    printf("first cuts: %lu planned, %lu fired; in the recovery: %lu planned, %lu fired; %.1f s\n",
+           n.planned, n.fired, n.seconds_planned, n.seconds_fired,
+           (double)(clock() - began) / CLOCKS_PER_SEC);
+    if (mode == FLIPS) {
+        printf("noticed %lu; an older copy served %lu; not served at first %lu, of them the other "
+               "generation then %lu\n",
+               flips.noticed, flips.older, flips.alarms, flips.other);
+    } else if (mode < REPEATS) {
+        printf("before %lu, after %lu, prefix %lu, all but the last byte %lu, random bits %lu, "
+               "disturbed %lu; within a unit %lu, of an erase %lu, unstable %lu, of a marker %lu; "
+               "next renewal run too %lu\n",
+               n.kinds[0], n.kinds[1], n.kinds[2], n.kinds[3], n.kinds[4], n.kinds[5], n.units,
+               n.erases, n.unstable, n.markers, n.next_renewals);
+    }
+    unsigned failed = failures;
+    if (n.planned != n.fired || n.seconds_planned != n.seconds_fired) {
+        printf("FAIL: a planned cut did not fire\n");
+        failed++;
+    }
+    if (n.fired + n.seconds_fired < at_least) {
+        printf("FAIL: fewer cuts than there must be\n");
+        failed++;
+    }
+    printf("%lu cuts planned, %lu fired, %u failures\n", n.planned + n.seconds_planned,
+           n.fired + n.seconds_fired, failed);
+    return failed != 0;
+}

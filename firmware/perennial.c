@@ -224,9 +224,10 @@ static ra_err save_config(struct ra *ra)
     return e;
 }
 
-/* Whether a generation of a role is named by the commit, or newer than all that
- * ever served: a transaction's, or one whose commit was lost. Of a role that the
- * commit does not know nothing can be judged. */
+/* Whether a generation of a role is named by the commit or the role's transaction, or has a
+ * certificate and is newer than all that ever served: its commit was lost. A newer key alone is one
+ * whose transaction was never written. Of a role that the commit does not know nothing can be
+ * judged. */
 static bool in_use(const struct ra *ra, uint16_t id)
 {
     unsigned role = id >> 8;
@@ -237,7 +238,8 @@ static bool in_use(const struct ra *ra, uint16_t id)
     uint8_t ahead = (uint8_t)(id - slot->newest);
     return slot->active == 0 || ra_generation_id((enum ra_role)role, slot->active) == id ||
            (slot->previous != 0 && ra_generation_id((enum ra_role)role, slot->previous) == id) ||
-           (ahead != 0 && ahead < 128);
+           ra_generation_id((enum ra_role)role, ra->renewal[role].txn.generation) == id ||
+           (ahead != 0 && ahead < 128 && ra_store_find(&ra->store, RA_RECORD_CERT, id));
 }
 
 /* Drop the records that nothing names any more, a transaction that is over among
@@ -530,7 +532,7 @@ ra_err ra_certificate(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap
 
 ra_err ra_issuers(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size)
 {
-    return read_active(ra, RA_RECORD_CHAIN, role, out, cap, size);
+    return watch_active(ra, role, read_active(ra, RA_RECORD_CHAIN, role, out, cap, size));
 }
 
 static ra_err use_key(struct ra *ra, enum ra_role role, uint32_t generation)

@@ -14,7 +14,7 @@ OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test size bench coverage lint format docs clean distclean
+.PHONY: help setup build $(TREES) demo test powercut powercut-long size bench coverage lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -38,6 +38,13 @@ demo: host emcraft-sf2 ## renew both certificates on the emulated appliance; PRO
 
 test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words
 	@tests/run.py $(T)
+
+powercut: host ## power cuts inside flash operations: today's sample; ARGS="--replay ID --seed N"
+	@tests/powercut/powercut.py $(ARGS)
+	@tests/powercut/powercut_wolfssl.py
+
+powercut-long: host ## all of them, for hours
+	@tests/powercut/powercut.py --long
 
 size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py

@@ -34,7 +34,7 @@
  *
  * An id is GEOMETRY:START:STORY:OPERATION:KIND:UNIT:UNSTABLE:LEVEL and the last five again for a
  * second cut, in the recovery. The program links fast_crypto (powercut) or wolfSSL
- * (powercut_real).
+ * (powercut_wolfssl).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -819,9 +819,9 @@ static const struct counter {
     const char *name;
     uint8_t type; /* of the record; 0: any, 'B': the header of a bank */
     bool whole;   /* may be complete */
-} counters[] = {{"sequence of banks", 'B', true},          {"sequence of records", 0, true},
-                {"attempts", RA_RECORD_TXN, false},        {"generations", RA_RECORD_KEY, false},
-                {"events", RA_RECORD_EVENT, true},         {"commit", RA_RECORD_COMMIT, false}};
+} counters[] = {{"sequence of banks", 'B', true},   {"sequence of records", 0, true},
+                {"attempts", RA_RECORD_TXN, false}, {"generations", RA_RECORD_KEY, false},
+                {"events", RA_RECORD_EVENT, true},  {"commit", RA_RECORD_COMMIT, false}};
 #define COUNTERS_ (sizeof counters / sizeof counters[0])
 
 static const struct counter *cut_counter;

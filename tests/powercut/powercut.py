@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Power cuts inside every flash operation of whole renewals: see powercut.c for what is judged.
+
+    powercut.py [--seed N]          a sample over every kind, geometry, start and story; the seed is
+                                    the day's number, so that each day cuts elsewhere
+    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips
+    powercut.py --replay ID --seed N
+
+It fails when a cut was planned and did not fire, or when there were fewer than LEAST.
+"""
+# timeout: 240
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / 'build/host/powercut/powercut'
+GEOMETRIES = 12
+LEAST = 100000
+TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) failures$', re.M)
+
+
+def sample(seed, parts):
+    """The longest first: the others fill the gaps."""
+    whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
+    return ([['sample', '--seed', seed, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+            [['counters', '--seed', seed, '--geometry', 0, '--times', 4000],
+             ['repeats', '--seed', seed, '--geometry', whole, '--times', 100]] +
+            [['flips', '--seed', seed, '--geometry', g, '--one-in', 400] for g in range(GEOMETRIES)])
+
+
+def everything(seed):
+    jobs = [['counters', '--seed', seed, '--geometry', g, '--only', c] for g in (0, 3) for c in range(6)]
+    for g in range(GEOMETRIES):
+        jobs += [[mode, '--seed', seed, '--geometry', g] for mode in ('repeats', 'flips')]
+        jobs += [[mode, '--seed', seed, '--geometry', g, '--start', s]
+                 for mode in ('singles', 'pairs') for s in range(5)]
+        jobs.append(['markers', '--seed', seed, '--geometry', g, '--start', 0])
+    return jobs
+
+
+def run(job):
+    began = time.monotonic()
+    done = subprocess.run([PROGRAM] + [str(a) for a in job], capture_output=True, text=True)
+    return job, done.returncode, done.stdout + done.stderr, time.monotonic() - began
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--seed', type=int, default=int(time.time() // 86400))
+    parser.add_argument('--long', action='store_true')
+    parser.add_argument('--replay')
+    args = parser.parse_args()
+    if args.replay:
+        os.execv(PROGRAM, [str(PROGRAM), 'replay', args.replay, '--seed', str(args.seed)])
+    workers = os.cpu_count() or 1
+    jobs = everything(args.seed) if args.long else sample(args.seed, 2 * workers)
+    began = time.monotonic()
+    cuts = flips = bad = 0
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for job, code, out, seconds in pool.map(run, jobs):
+            total = TOTAL.search(out)
+            planned, fired, failures = map(int, total.groups()) if total else (0, 0, 1)
+            right = code == 0 and total and planned == fired and not failures
+            bad += not right
+            if job[0] == 'flips':
+                flips += fired
+            else:
+                cuts += fired
+            print('%s %9d fired of %9d %6.1f s  %s' % ('ok  ' if right else 'FAIL', fired, planned, seconds,
+                                                  ' '.join(str(a) for a in job)), flush=True)
+            if not right:
+                print(out)
+    print('%d cuts and %d flipped bits, %.0f s, seed %d' % (cuts, flips, time.monotonic() - began, args.seed))
+    if cuts < LEAST:
+        print('FAIL: fewer than %d cuts' % LEAST)
+        bad += 1
+    print('%d passed, %d failed' % (len(jobs) - bad, bad))
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -55,8 +55,7 @@ static void provisioning_spares_the_key_of_a_pending_request(void **state)
     assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PENDING, RA_HOUR));
     assert_true(world_settle(&w));
     uint16_t id = ra_generation_id(RA_ROLE_AGENT, 2);
-    assert_true(
-        world_flash_holds(&w, RA_RECORD_KEY, id, before, sizeof before, &before_size));
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, before, sizeof before, &before_size));
     assert_int_equal(provision(20), RA_AGAIN); /* and the caller stops there */
     assert_true(world_run(&w, 5 * RA_MINUTE));
     assert_true(world_settle(&w));
@@ -86,12 +85,68 @@ static void a_strange_board_does_not_replace_the_commit(void **state)
     assert_null(world_check(&w, RA_ROLE_AGENT));
 }
 
+static bool key_without_transaction(struct world *at)
+{
+    return ra_store_find(&at->ra.store, RA_RECORD_KEY, ra_generation_id(RA_ROLE_AGENT, 2)) &&
+           !ra_store_find(&at->ra.store, RA_RECORD_TXN, RA_ROLE_AGENT);
+}
+
+/* The power goes between a key and its transaction, time and again: the flash must not fill up. */
+static void keys_without_a_transaction_are_dropped(void **state)
+{
+    (void)state;
+    uint8_t key[RA_KEY_DER_MAX];
+    size_t size = 0;
+    start_agent();
+    assert_true(world_until(&w, key_without_transaction, RA_HOUR));
+    world_boot(&w);
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(RA_ROLE_AGENT, 2), key,
+                                  sizeof key, &size));
+    world_set(&w, "hold", "on");
+    assert_true(world_run(&w, RA_MINUTE));
+    assert_true(world_settle(&w));
+    assert_false(world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(RA_ROLE_AGENT, 2), key,
+                                   sizeof key, &size));
+    world_set(&w, "hold", "off");
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
+/* A pair whose issuers cannot be read is as broken as one without its key. */
+static void damaged_issuers_bring_the_old_pair_back(void **state)
+{
+    (void)state;
+    uint8_t chain[2048];
+    size_t size = 0;
+    start_agent();
+    uint32_t old = world_serves(&w, RA_ROLE_AGENT);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_true(world_settle(&w));
+    struct ra_store_entry_ *entry = NULL;
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        if (w.ra.store.entry[i].type == RA_RECORD_CHAIN &&
+            w.ra.store.entry[i].id == ra_generation_id(RA_ROLE_AGENT, 2)) {
+            entry = &w.ra.store.entry[i];
+        }
+    }
+    assert_non_null(entry);
+    w.memory[entry->at + 40] ^= 0x10;
+    world_boot(&w);
+    assert_true(world_run(&w, 1));
+    assert_int_not_equal(ra_issuers(&w.ra, RA_ROLE_AGENT, chain, sizeof chain, &size), RA_OK);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_BACKOFF, RA_HOUR));
+    assert_int_equal(world_serves(&w, RA_ROLE_AGENT), old);
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(provisioning_waits_for_the_role_at_work),
         cmocka_unit_test(provisioning_spares_the_key_of_a_pending_request),
         cmocka_unit_test(a_strange_board_does_not_replace_the_commit),
+        cmocka_unit_test(keys_without_a_transaction_are_dropped),
+        cmocka_unit_test(damaged_issuers_bring_the_old_pair_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,4 +36,4 @@ bench.same.erases = 0
 bench.same.round-trips = 4
 bench.same.connections = 2
 bench.same.boot = 170000
-bench.same.boot-renewed = 200000
+bench.same.boot-renewed = 208000

@@ -293,8 +293,9 @@ static int judge(struct ra *ra, enum ra_role role)
     if (result->legacy) {
         ra_log(ra, RA_LOG_LEGACY, role, RA_OK, 0, NULL);
     }
-    /* Every answer but "wait" and "issued" ends an id that we made. */
+    /* The CA's "no" ends an id that we made, its web server's does not: the CA may have the request. */
     r->refused = protocols[r->txn.protocol]->own_id &&
+                 (result->http_status == 200 || result->variant != 0) &&
                  (result->outcome == RA_ENROLL_FAILED || result->outcome == RA_ENROLL_DENIED);
     r->txn.variant = result->variant != 0 ? result->variant : r->txn.variant;
     switch (result->outcome) {

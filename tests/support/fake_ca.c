@@ -1,4 +1,4 @@
-#include "fake_ca.h"
+#include "fake_ca_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 bool fake_ca_busy;
 
-static void must(bool truth, const char *what)
+void fake_ca_must(bool truth, const char *what)
 {
     if (!truth) {
         (void)fprintf(stderr, "fake CA: %s\n", what);
@@ -28,50 +28,61 @@ static const struct world_blob *find_blob(const char *name)
     while (b->name != NULL && strcmp(b->name, name) != 0) {
         b++;
     }
-    must(b->name != NULL, name);
+    fake_ca_must(b->name != NULL, name);
     return b;
 }
 
-/* The issuing CA's certificate as the crypto/ in this program sees it: openssl's signature, or
- * where that one does not fit (fast_crypto), another by the same root over the same content. */
-static const struct world_blob *issuing_blob(void)
+/* A certificate as the crypto/ in this program sees it: with openssl's signature, or where that
+ * one does not fit (fast_crypto), with another by the same issuer over the same content. */
+static struct resigned {
+    const char *name, *issuer_key;
+    struct world_blob blob;
+    uint8_t der[FAKE_CA_CERT_MAX];
+} resigned[] = {{.name = "issuing.cert", .issuer_key = "root.key"},
+                {.name = "scep.cert", .issuer_key = "issuing.key"}};
+
+static const struct world_blob *resign(struct resigned *r)
 {
-    static struct world_blob blob;
-    static uint8_t der[FAKE_CA_CERT_MAX];
     uint8_t digest[RA_HASH_SIZE_MAX], sig[RA_SIGNATURE_MAX + 1];
-    const struct world_blob *root_key = find_blob("root.key");
+    const struct world_blob *issuer_key = find_blob(r->issuer_key);
     size_t sig_size = 0;
     struct ra_cert cert;
-    struct ra_key root;
+    struct ra_key issuer;
     struct ra_der_put w;
-    if (blob.p != NULL) {
-        return &blob;
+    if (r->blob.p != NULL) {
+        return &r->blob;
     }
-    struct world_blob found = *find_blob("issuing.cert");
-    must(ra_cert_parse(&cert, found.p, found.size) == RA_OK, found.name);
-    must(ra_key_from_der(&root, root_key->p, root_key->size) == RA_OK, root_key->name);
-    must(ra_hash(cert.sig_hash, cert.tbs.p, cert.tbs.size, digest) == RA_OK, "a hash");
-    if (ra_key_verify(&root, cert.sig_hash, digest, cert.sig.p, cert.sig.size) != RA_OK) {
-        must(ra_key_sign(&root, NULL, cert.sig_hash, digest, sig + 1, sizeof sig - 1, &sig_size) ==
-                 RA_OK,
-             "the root's signature");
+    struct world_blob found = *find_blob(r->name);
+    fake_ca_must(ra_cert_parse(&cert, found.p, found.size) == RA_OK, found.name);
+    fake_ca_must(ra_key_from_der(&issuer, issuer_key->p, issuer_key->size) == RA_OK,
+                 issuer_key->name);
+    fake_ca_must(ra_hash(cert.sig_hash, cert.tbs.p, cert.tbs.size, digest) == RA_OK, "a hash");
+    if (ra_key_verify(&issuer, cert.sig_hash, digest, cert.sig.p, cert.sig.size) != RA_OK) {
+        fake_ca_must(ra_key_sign(&issuer, NULL, cert.sig_hash, digest, sig + 1, sizeof sig - 1,
+                                 &sig_size) == RA_OK,
+                     "the issuer's signature");
         sig[0] = 0;
-        ra_der_put_init(&w, der, sizeof der);
+        ra_der_put_init(&w, r->der, sizeof r->der);
         ra_der_put_value(&w, RA_DER_BITS, sig, sig_size + 1);
         ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
         ra_der_put_raw(&w, cert.tbs);
         ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-        must(w.err == RA_OK, "a certificate is too large");
+        fake_ca_must(w.err == RA_OK, "a certificate is too large");
         found.p = ra_der_put_span(&w).p;
         found.size = ra_der_put_span(&w).size;
     }
-    blob = found;
-    return &blob;
+    r->blob = found;
+    return &r->blob;
 }
 
 const struct world_blob *world_blob(const char *name)
 {
-    return strcmp(name, "issuing.cert") == 0 ? issuing_blob() : find_blob(name);
+    for (size_t i = 0; i < sizeof resigned / sizeof resigned[0]; i++) {
+        if (strcmp(name, resigned[i].name) == 0) {
+            return resign(&resigned[i]);
+        }
+    }
+    return find_blob(name);
 }
 
 /* --- certificates -------------------------------------------------------------------------- */
@@ -91,7 +102,7 @@ static void extension(struct ra_der_put *w, size_t mark, enum ra_oid oid, bool c
 static void put_extensions(struct ra_der_put *w, enum ra_role role, struct ra_span spki_bits,
                            struct ra_span issuer_skid, bool is_ca)
 {
-    static const uint8_t usage[RA_PAIR][2] = {{7, 0x80}, {5, 0x20}};
+    static const uint8_t usage[RA_ROLES][2] = {{7, 0x80}, {5, 0x20}, {5, 0xa0}};
     static const uint8_t yes = 0xff;
     const char *template_name = ra_role_template(role);
     uint8_t bmp[64];
@@ -104,7 +115,7 @@ static void put_extensions(struct ra_der_put *w, enum ra_role role, struct ra_sp
     extension(w, mark, RA_OID_AUTHORITY_KEY_ID, false);
 
     mark = ra_der_put_size(w);
-    must(ra_hash(RA_HASH_SHA1, spki_bits.p, spki_bits.size, digest) == RA_OK, "SHA-1");
+    fake_ca_must(ra_hash(RA_HASH_SHA1, spki_bits.p, spki_bits.size, digest) == RA_OK, "SHA-1");
     ra_der_put_value(w, RA_DER_OCTETS, digest, 20);
     extension(w, mark, RA_OID_SUBJECT_KEY_ID, false);
 
@@ -114,19 +125,21 @@ static void put_extensions(struct ra_der_put *w, enum ra_role role, struct ra_sp
         ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
         extension(w, mark, RA_OID_BASIC_CONSTRAINTS, true);
     }
-    mark = ra_der_put_size(w);
-    ra_der_put_oid(w, RA_OID_MS_REQUEST_AGENT);
-    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
-    extension(w, mark, RA_OID_EXTENDED_KEY_USAGE, false);
-
-    mark = ra_der_put_size(w);
     size_t n = strlen(template_name);
-    for (size_t i = 0; i < n; i++) {
-        bmp[2 * i] = 0;
-        bmp[2 * i + 1] = (uint8_t)template_name[i];
+    if (n != 0) {
+        mark = ra_der_put_size(w);
+        ra_der_put_oid(w, RA_OID_MS_REQUEST_AGENT);
+        ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+        extension(w, mark, RA_OID_EXTENDED_KEY_USAGE, false);
+
+        mark = ra_der_put_size(w);
+        for (size_t i = 0; i < n; i++) {
+            bmp[2 * i] = 0;
+            bmp[2 * i + 1] = (uint8_t)template_name[i];
+        }
+        ra_der_put_value(w, RA_DER_BMP, bmp, 2 * n);
+        extension(w, mark, RA_OID_MS_TEMPLATE_NAME, false);
     }
-    ra_der_put_value(w, RA_DER_BMP, bmp, 2 * n);
-    extension(w, mark, RA_OID_MS_TEMPLATE_NAME, false);
 
     mark = ra_der_put_size(w);
     ra_der_put_value(w, RA_DER_BITS, usage[role], 2);
@@ -141,7 +154,7 @@ static void put_time(struct ra_der_put *w, int64_t t)
     char text[40];
     struct ra_date d;
     ra_time_to_date(t, &d);
-    must(d.year < 2050, "dates after 2049 are not issued");
+    fake_ca_must(d.year < 2050, "dates after 2049 are not issued");
     (void)snprintf(text, sizeof text, "%02u%02u%02u%02u%02u%02uZ", (unsigned)(d.year % 100),
                    (unsigned)d.month, (unsigned)d.day, (unsigned)d.hour, (unsigned)d.minute,
                    (unsigned)d.second);
@@ -168,14 +181,14 @@ static struct ra_span bits_of(struct ra_span spki)
     (void)ra_der_any(&d);
     struct ra_span bits = ra_der_bits(&d);
     ra_der_leave(&d, outer);
-    must(ra_der_finish(&d) == RA_OK, "the public key");
+    fake_ca_must(ra_der_finish(&d) == RA_OK, "the public key");
     return bits;
 }
 
 static void parse_blob(const char *name, struct ra_cert *cert)
 {
     const struct world_blob *b = world_blob(name);
-    must(ra_cert_parse(cert, b->p, b->size) == RA_OK, name);
+    fake_ca_must(ra_cert_parse(cert, b->p, b->size) == RA_OK, name);
 }
 
 struct wanted {
@@ -225,13 +238,13 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
     ra_der_put_u32(&w, 2);
     ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    must(w.err == RA_OK, "a certificate is too large");
+    fake_ca_must(w.err == RA_OK, "a certificate is too large");
 
     struct ra_span tbs = ra_der_put_span(&w);
-    must(ra_hash(RA_HASH_SHA256, tbs.p, tbs.size, digest) == RA_OK, "SHA-256");
-    must(ra_key_sign(v->by_stranger ? &ca->stranger : &ca->key, NULL, RA_HASH_SHA256, digest,
-                     sig + 1, sizeof sig - 1, &sig_size) == RA_OK,
-         "the CA's signature");
+    fake_ca_must(ra_hash(RA_HASH_SHA256, tbs.p, tbs.size, digest) == RA_OK, "SHA-256");
+    fake_ca_must(ra_key_sign(v->by_stranger ? &ca->stranger : &ca->key, NULL, RA_HASH_SHA256,
+                             digest, sig + 1, sizeof sig - 1, &sig_size) == RA_OK,
+                 "the CA's signature");
     sig[0] = 0;
     sig[sig_size] ^= v->bad_signature ? 1 : 0;
 
@@ -241,7 +254,7 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
     ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
     ra_der_put_raw(&w, tbs);
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    must(w.err == RA_OK, "a certificate is too large");
+    fake_ca_must(w.err == RA_OK, "a certificate is too large");
     struct ra_span der = ra_der_put_span(&w);
     memcpy(r->cert, der.p, der.size);
     r->cert_size = (uint16_t)der.size;
@@ -250,8 +263,8 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static struct fake_ca_request *new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
-                                           struct ra_span spki)
+struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
+                                            struct ra_span spki)
 {
     uint32_t id = ++ca->last_id;
     struct fake_ca_request *r = &ca->request[id % FAKE_CA_REQUESTS];
@@ -259,7 +272,7 @@ static struct fake_ca_request *new_request(struct fake_ca *ca, enum ra_role role
     r->id = id;
     r->role = role;
     r->at = now;
-    must(spki.size <= sizeof r->spki, "a public key is too large");
+    fake_ca_must(spki.size <= sizeof r->spki, "a public key is too large");
     memcpy(r->spki, spki.p, spki.size);
     r->spki_size = (uint16_t)spki.size;
     return r;
@@ -310,8 +323,8 @@ static struct fake_ca_request *waiting(struct fake_ca *ca, enum ra_role role)
     return newest;
 }
 
-static void issue_by_mode(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
-                          int64_t now, const struct ra_cert *old)
+void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
+                   int64_t now, const struct ra_cert *old)
 {
     struct wanted v = {.role = r->role, .spki = {r->spki, r->spki_size}, .subject = old->subject};
     uint8_t other[320];
@@ -324,8 +337,8 @@ static void issue_by_mode(struct fake_ca *ca, struct fake_ca_request *r, enum fa
         size_t size = 0;
         const struct world_blob *b =
             world_blob(r->role == RA_ROLE_AGENT ? "agent_new2.key" : "encryption_new2.key");
-        must(ra_key_from_der(&key, b->p, b->size) == RA_OK, b->name);
-        must(ra_key_spki(&key, other, sizeof other, &size) == RA_OK, b->name);
+        fake_ca_must(ra_key_from_der(&key, b->p, b->size) == RA_OK, b->name);
+        fake_ca_must(ra_key_spki(&key, other, sizeof other, &size) == RA_OK, b->name);
         v.spki = (struct ra_span){other, size};
         break;
     }
@@ -373,7 +386,7 @@ uint32_t fake_ca_enrol(struct fake_ca *ca, enum ra_role role, const uint8_t *spk
                        int64_t not_before, int64_t not_after)
 {
     struct ra_span key = {spki, spki_size};
-    struct fake_ca_request *r = new_request(ca, role, not_before, key);
+    struct fake_ca_request *r = fake_ca_new_request(ca, role, not_before, key);
     struct wanted v = {.role = role, .spki = key, .not_before = not_before, .not_after = not_after};
     issue(ca, r, &v);
     memcpy(ca->new_spki[role], spki, spki_size);
@@ -389,9 +402,10 @@ bool fake_ca_approve(struct fake_ca *ca, enum ra_role role, int64_t now)
     if (r == NULL || before == NULL) {
         return false;
     }
-    must(ra_cert_parse(&old, before->cert, before->cert_size) == RA_OK, "its own certificate");
+    fake_ca_must(ra_cert_parse(&old, before->cert, before->cert_size) == RA_OK,
+                 "its own certificate");
     enum fake_ca_mode mode = ca->mode[role] <= FAKE_CA_ERROR ? FAKE_CA_ISSUE : ca->mode[role];
-    issue_by_mode(ca, r, mode, now, &old);
+    fake_ca_issue(ca, r, mode, now, &old);
     return true;
 }
 
@@ -506,9 +520,9 @@ static const char *error_page(struct page *p, uint32_t hresult)
 
 /* --- HTTP ------------------------------------------------------------------------------------ */
 
-static size_t reply_bytes(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
-                          const char *type, const void *body, size_t size,
-                          uint8_t reply[FAKE_CA_REPLY_MAX])
+size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
+                     const char *type, const void *body, size_t size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -525,7 +539,7 @@ static size_t reply_bytes(const struct fake_ca *ca, int64_t now, unsigned status
     int n = snprintf((char *)reply, FAKE_CA_REPLY_MAX,
                      "HTTP/1.1 %u Words\r\n%sContent-Type: %s\r\n%sContent-Length: %u\r\n\r\n",
                      status, date, type, more, (unsigned)size);
-    must(n > 0 && (size_t)n + size <= FAKE_CA_REPLY_MAX, "a reply is too large");
+    fake_ca_must(n > 0 && (size_t)n + size <= FAKE_CA_REPLY_MAX, "a reply is too large");
     memcpy(reply + n, body, size);
     return (size_t)n + size;
 }
@@ -533,7 +547,7 @@ static size_t reply_bytes(const struct fake_ca *ca, int64_t now, unsigned status
 static size_t reply_page(const struct fake_ca *ca, int64_t now, const char *page,
                          uint8_t reply[FAKE_CA_REPLY_MAX])
 {
-    return reply_bytes(ca, now, 200, "", "text/html", page, strlen(page), reply);
+    return fake_ca_reply(ca, now, 200, "", "text/html", page, strlen(page), reply);
 }
 
 static uint8_t hex_value(char c)
@@ -541,7 +555,7 @@ static uint8_t hex_value(char c)
     return (uint8_t)(c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
-static const char *find_text(const char *p, size_t size, const char *word)
+const char *fake_ca_find_text(const char *p, size_t size, const char *word)
 {
     size_t n = strlen(word);
     for (size_t i = 0; i + n <= size; i++) {
@@ -553,14 +567,14 @@ static const char *find_text(const char *p, size_t size, const char *word)
 }
 
 /* The field of the form, percent-decoded; 0 when it is not there. */
-static size_t form_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap)
+size_t fake_ca_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap)
 {
-    const char *at = find_text(p, size, name);
+    const char *at = fake_ca_find_text(p, size, name);
     size_t n = 0;
     if (at == NULL) {
         return 0;
     }
-    for (at += strlen(name); at < p + size && *at != '&' && n < cap; at++) {
+    for (at += strlen(name); at < p + size && *at != '&' && *at != ' ' && n < cap; at++) {
         if (*at == '%' && p + size - at > 2) {
             out[n++] = (uint8_t)(hex_value(at[1]) << 4 | hex_value(at[2]));
             at += 2;
@@ -571,7 +585,7 @@ static size_t form_field(const char *p, size_t size, const char *name, uint8_t *
     return n;
 }
 
-static void count_submit(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki)
+void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki)
 {
     int64_t day = now / RA_DAY;
     if (day != ca->day) {
@@ -610,7 +624,7 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
     struct renewal renewal;
     struct page page = {""};
     uint8_t attributes[128];
-    size_t size = form_field(form, form_size, "CertRequest=", der, sizeof der);
+    size_t size = fake_ca_field(form, form_size, "CertRequest=", der, sizeof der);
     if (size == 0 || ra_base64_decode(der, size, der, sizeof der, &size) != RA_OK) {
         return refuse(ca, now, "the form", reply);
     }
@@ -621,18 +635,19 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
     char wanted[80];
     (void)snprintf(wanted, sizeof wanted, "CertificateTemplate:%s\r\n",
                    ra_role_template(renewal.role));
-    size_t n = form_field(form, form_size, "CertAttrib=", attributes, sizeof attributes);
+    size_t n = fake_ca_field(form, form_size, "CertAttrib=", attributes, sizeof attributes);
     if (n != strlen(wanted) || memcmp(attributes, wanted, n) != 0) {
         return refuse(ca, now, "the request attributes", reply);
     }
     enum ra_role role = renewal.role;
-    count_submit(ca, role, now, renewal.csr.spki);
+    fake_ca_count(ca, role, now, renewal.csr.spki);
     if (ca->mode[role] == FAKE_CA_ERROR) {
         return reply_page(ca, now, error_page(&page, ca->hresult), reply);
     }
-    struct fake_ca_request *r = new_request(ca, role, now, renewal.csr.spki);
+    struct fake_ca_request *r = fake_ca_new_request(ca, role, now, renewal.csr.spki);
     uint8_t digest[RA_HASH_SIZE_MAX];
-    must(ra_hash(RA_HASH_SHA256, renewal.csr.tbs.p, renewal.csr.tbs.size, digest) == RA_OK, "hash");
+    fake_ca_must(ra_hash(RA_HASH_SHA256, renewal.csr.tbs.p, renewal.csr.tbs.size, digest) == RA_OK,
+                 "hash");
     memcpy(r->csr_sha256, digest, sizeof r->csr_sha256);
     if (ca->mode[role] == FAKE_CA_DENY) {
         r->state = FAKE_CA_DENIED;
@@ -641,13 +656,13 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
     if (ca->mode[role] == FAKE_CA_PEND) {
         return reply_page(ca, now, pending_page(&page, r->id), reply);
     }
-    issue_by_mode(ca, r, ca->mode[role], now, &renewal.old);
+    fake_ca_issue(ca, r, ca->mode[role], now, &renewal.old);
     return reply_page(ca, now, issued_page(&page, r->id), reply);
 }
 
 /* certs-only SignedData [RFC 5652]: the certificate, the issuing CA, the root. */
-static size_t chain_of(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
-                       size_t cap)
+size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
+                     size_t cap)
 {
     struct ra_der_put w;
     bool stranger = ca->mode[r->role] == FAKE_CA_UNTRUSTED;
@@ -669,7 +684,7 @@ static size_t chain_of(const struct fake_ca *ca, const struct fake_ca_request *r
     ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
     ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    must(w.err == RA_OK, "a chain is too large");
+    fake_ca_must(w.err == RA_OK, "a chain is too large");
     struct ra_span all = ra_der_put_span(&w);
     memmove(out, all.p, all.size);
     return all.size;
@@ -691,12 +706,13 @@ static size_t give(struct fake_ca *ca, int64_t now, uint32_t id, bool chain,
         return reply_page(ca, now, pending_page(&page, id), reply);
     }
     if (chain) {
-        size_t size = chain_of(ca, r, body, sizeof body);
-        return reply_bytes(ca, now, 200, "", "application/x-pkcs7-certificates", body, size, reply);
+        size_t size = fake_ca_chain(ca, r, body, sizeof body);
+        return fake_ca_reply(ca, now, 200, "", "application/x-pkcs7-certificates", body, size,
+                             reply);
     }
     struct ra_span der = {r->cert, r->cert_size};
     size_t size = ra_pem_read(der, "CERTIFICATE", 0, (char *)body, sizeof body);
-    return reply_bytes(ca, now, 200, "", "application/pkix-cert", body, size, reply);
+    return fake_ca_reply(ca, now, 200, "", "application/pkix-cert", body, size, reply);
 }
 
 /* A request line of `head`, a decimal id and `tail`. */
@@ -714,10 +730,14 @@ static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t
                     uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     static const char nowhere[] = "<html>no such page</html>";
-    const char *end = find_text(request, size, "\r\n\r\n");
+    const char *end = fake_ca_find_text(request, size, "\r\n\r\n");
     unsigned id = 0;
-    must(end != NULL && find_text(request, size, "\r\nHost: ca.example.test\r\n") != NULL,
-         "not a request for this host");
+    fake_ca_must(end != NULL &&
+                     fake_ca_find_text(request, size, "\r\nHost: ca.example.test\r\n") != NULL,
+                 "not a request for this host");
+    if (strncmp(request, "GET /scep?", 10) == 0 || strncmp(request, "POST /scep?", 11) == 0) {
+        return fake_scep_serve(ca, now, request, size, reply);
+    }
     if (strncmp(request, "POST /certsrv/certfnsh.asp HTTP/1.1\r\n", 37) == 0) {
         const char *body = end + 4;
         return submit(ca, now, body, size - (size_t)(body - request), reply);
@@ -731,7 +751,7 @@ static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t
         return give(ca, now, id, true, reply);
     }
     ca->others++;
-    return reply_bytes(ca, now, 404, "", "text/html", nowhere, sizeof nowhere - 1, reply);
+    return fake_ca_reply(ca, now, 404, "", "text/html", nowhere, sizeof nowhere - 1, reply);
 }
 
 size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
@@ -751,12 +771,12 @@ size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_
         n = reply_page(ca, now, page, reply);
         break;
     case FAKE_NET_401:
-        n = reply_bytes(ca, now, 401, "WWW-Authenticate: NTLM\r\n", "text/html", page,
-                        sizeof page - 1, reply);
+        n = fake_ca_reply(ca, now, 401, "WWW-Authenticate: NTLM\r\n", "text/html", page,
+                          sizeof page - 1, reply);
         break;
     case FAKE_NET_503:
         (void)snprintf(more, sizeof more, "Retry-After: %u\r\n", (unsigned)ca->retry_after);
-        n = reply_bytes(ca, now, 503, more, "text/html", page, sizeof page - 1, reply);
+        n = fake_ca_reply(ca, now, 503, more, "text/html", page, sizeof page - 1, reply);
         break;
     case FAKE_NET_LOSE_REPLY:
         (void)route(ca, now, request, size, reply);
@@ -780,6 +800,8 @@ void fake_ca_init(struct fake_ca *ca)
     ca->hresult = 0x80094800u;
     ca->retry_after = 3600;
     ca->why = "";
-    must(ra_key_from_der(&ca->key, key->p, key->size) == RA_OK, key->name);
-    must(ra_key_from_der(&ca->stranger, stranger->p, stranger->size) == RA_OK, stranger->name);
+    ca->scep.fail_info = 1;
+    fake_ca_must(ra_key_from_der(&ca->key, key->p, key->size) == RA_OK, key->name);
+    fake_ca_must(ra_key_from_der(&ca->stranger, stranger->p, stranger->size) == RA_OK,
+                 stranger->name);
 }

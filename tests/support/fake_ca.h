@@ -1,4 +1,5 @@
 /* fake_ca.h - the web enrollment of an AD CS, for appliances that live in one process (world.h).
+ * At another address of the same server SCEP is spoken (fake_scep.c), by the same CA.
  *
  * It takes HTTP requests and gives replies, as bytes. A submitted request is judged as a CA
  * does: the form, base64, CMS signature by the old key over the PKCS #10, that one's own signature,
@@ -7,7 +8,7 @@
  * `bad`, so that a test can demand that there was none. What it issues has the values of the
  * template, or a defect that the mode asks for.
  *
- * A plain struct without pointers: it may be copied, and the copy goes on by itself.
+ * A plain struct, pointers to constants apart: it may be copied, and the copy goes on by itself.
  */
 #ifndef FAKE_CA_H
 #define FAKE_CA_H
@@ -21,6 +22,7 @@
 #include "ra_x509.h"
 
 #define FAKE_CA_URL "http://ca.example.test/certsrv/"
+#define FAKE_SCEP_URL "http://ca.example.test/scep"
 #define FAKE_CA_CERT_MAX 1024u
 #define FAKE_CA_REQUESTS 48u /* the newest ones are remembered */
 #define FAKE_CA_TIMES 96u
@@ -61,8 +63,31 @@ enum fake_ca_net {
     FAKE_NET_KINDS
 };
 
+/* What is wrong with the next replies of the SCEP server. */
+enum fake_scep_fault {
+    FAKE_SCEP_RIGHT,
+    FAKE_SCEP_NONCE,       /* answers another message              */
+    FAKE_SCEP_TRANSACTION, /* of another transaction               */
+    FAKE_SCEP_TYPE,        /* no CertRep                           */
+    FAKE_SCEP_STRANGER,    /* signed by nobody the CA names        */
+    FAKE_SCEP_SIGNATURE,   /* one bit of it is wrong               */
+    FAKE_SCEP_RECIPIENT,   /* encrypted to somebody else           */
+    FAKE_SCEP_CONTENT,     /* one bit of what is encrypted is wrong */
+    FAKE_SCEP_DES3,        /* a cipher that is not allowed         */
+    FAKE_SCEP_ABSENT,      /* SUCCESS without content              */
+    FAKE_SCEP_NOT_YET,     /* SUCCESS with zero bytes: it waits    */
+    FAKE_SCEP_BASE64,      /* in lines: no defect                  */
+    FAKE_SCEP_GARBAGE,     /* no CMS                               */
+    FAKE_SCEP_NO_SET,      /* GetCACert: 404                       */
+    FAKE_SCEP_LOOSE_SET,   /* GetCACert: leads to no anchor        */
+    FAKE_SCEP_EMPTY_SET,   /* GetCACert: nobody to encrypt to      */
+    FAKE_SCEP_500,
+    FAKE_SCEP_FAULTS
+};
+
 struct fake_ca_request {
-    uint32_t id; /* 0: none */
+    uint32_t id;          /* 0: none */
+    char transaction[48]; /* of SCEP */
     enum ra_role role;
     enum { FAKE_CA_WAITS, FAKE_CA_ISSUED, FAKE_CA_DENIED } state;
     int64_t at;
@@ -74,21 +99,30 @@ struct fake_ca_request {
 
 struct fake_ca {
     /* Set by the test. */
-    enum fake_ca_mode mode[RA_PAIR];
+    enum fake_ca_mode mode[RA_ROLES];
     enum fake_ca_net net;
     uint32_t hresult;
     uint32_t retry_after;
     bool no_date;        /* replies have no Date */
     int64_t clock_error; /* of its Date */
+    struct {
+        bool get_only;       /* POSTPKIOperation is not offered                */
+        bool no_renewal;     /* nor Renewal                                    */
+        bool refuse_renewal; /* offered, and then answered with badRequest     */
+        enum fake_scep_fault fault;
+        uint8_t fail_info; /* of FAKE_CA_ERROR, with `hresult`; of FAKE_CA_DENY it is 2 */
+        const char *challenge;
+    } scep;
     uint16_t life_days;
     uint32_t round_to; /* notBefore is a multiple of so many seconds */
 
     /* Read by the test. */
-    unsigned submits[RA_PAIR], polls, fetches, others, connections;
-    unsigned most_a_day[RA_PAIR]; /* submits of one role in one UTC day */
-    int64_t submit_at[RA_PAIR][FAKE_CA_TIMES];
-    uint8_t new_spki[RA_PAIR][320]; /* of the last request */
-    unsigned keys[RA_PAIR];         /* different ones in a row */
+    unsigned submits[RA_ROLES], polls, fetches, others, connections;
+    unsigned most_a_day[RA_ROLES]; /* submits of one role in one UTC day */
+    int64_t submit_at[RA_ROLES][FAKE_CA_TIMES];
+    uint8_t new_spki[RA_ROLES][320]; /* of the last request */
+    unsigned keys[RA_ROLES];         /* different ones in a row */
+    unsigned scep_type[32];          /* PKIOperations by messageType, 17 .. 21                 */
     unsigned bad;
     const char *why;
     struct fake_ca_request request[FAKE_CA_REQUESTS]; /* at id % FAKE_CA_REQUESTS */
@@ -96,7 +130,7 @@ struct fake_ca {
 
     /* Private. */
     int64_t day;
-    unsigned today[RA_PAIR];
+    unsigned today[RA_ROLES];
     struct ra_key key, stranger;
 };
 

@@ -4,7 +4,7 @@
     python3 tests/vectors/make_world.py [OUTPUT]
 
 Needs the openssl command. A root and an issuing CA (P-256, valid 2020 to 2060), a stranger of the
-same name that nobody trusts, and keys for the two roles: the old ones, and new ones for tests that
+same name that nobody trusts, a SCEP server's certificate, and keys for the two roles: the old ones, and new ones for tests that
 would wait too long for a search. The keys protect nothing; running it again gives new ones and the
 same tests.
 """
@@ -18,13 +18,16 @@ OUTPUT = pathlib.Path(__file__).resolve().parent.parent / 'support' / 'world_vec
 P256 = ('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
 RSA = ('-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048')
 KEYS = {'root': P256, 'issuing': P256, 'stranger': P256, 'agent': P256, 'agent_new1': P256,
-        'agent_new2': P256, 'encryption': RSA, 'encryption_new1': RSA, 'encryption_new2': RSA}
+        'agent_new2': P256, 'encryption': RSA, 'encryption_new1': RSA, 'encryption_new2': RSA,
+        'scep': RSA}
 CA = ('basicConstraints=critical,CA:TRUE{}\nkeyUsage=critical,keyCertSign,cRLSign\n'
       'subjectKeyIdentifier=hash\n')
 CERTS = {  # subject, issuer (None: itself), extensions
     'root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
     'issuing': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
                 'authorityKeyIdentifier=keyid\n'),
+    'scep': ('/O=World/CN=World SCEP', 'issuing', 'keyUsage=critical,digitalSignature,keyEncipherment\n'
+             'subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'),
     'stranger': ('/O=World/CN=World Issuing CA', None, CA.format('')),
 }
 

@@ -1,0 +1,31 @@
+/* fake_ca_internal.h - what fake_ca.c and fake_scep.c share: one CA behind two protocols. */
+#ifndef FAKE_CA_INTERNAL_H
+#define FAKE_CA_INTERNAL_H
+
+#include "fake_ca.h"
+
+/* Ends the program with `what` when it is not the truth. */
+void fake_ca_must(bool truth, const char *what);
+
+struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
+                                            struct ra_span spki);
+/* Certify the request as the mode says; `old` is what it renews, or has the subject at least. */
+void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
+                   int64_t now, const struct ra_cert *old);
+void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki);
+/* certs-only SignedData: the certificate, the issuing CA, the root; its size. */
+size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
+                     size_t cap);
+
+/* A whole HTTP reply; `more` are further header lines. */
+size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
+                     const char *type, const void *body, size_t size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX]);
+const char *fake_ca_find_text(const char *p, size_t size, const char *word);
+/* What follows `name` up to '&' or a blank, percent-decoded; 0 when it is not there. */
+size_t fake_ca_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap);
+
+size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                       uint8_t reply[FAKE_CA_REPLY_MAX]);
+
+#endif

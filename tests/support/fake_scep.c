@@ -1,0 +1,448 @@
+/* The SCEP server of fake_ca.h [RFC 8894]. Its own crypto is the program's: that the firmware's
+ * messages are right, other programs say (tests/e2e/scep_real.py). */
+#include <stdio.h>
+#include <string.h>
+
+#include "fake_ca_internal.h"
+#include "ra_cms.h"
+#include "ra_csr.h"
+#include "ra_envelope.h"
+#include "ra_pem.h"
+#include "ra_scep_message.h"
+#include "world_vectors.h"
+
+#define MESSAGE_MAX 8192u
+
+struct question {
+    uint8_t type;
+    char transaction[48];
+    uint8_t nonce[RA_SCEP_NONCE_SIZE];
+    struct ra_cert signer;
+    struct ra_span content; /* decrypted */
+};
+
+struct answer {
+    enum ra_scep_status status;
+    uint8_t fail_info;
+    uint32_t hresult;
+    const struct fake_ca_request *issued;
+};
+
+static int noise(void *dev, uint8_t *out, uint32_t size)
+{
+    static uint32_t x = 2463534242u;
+    (void)dev;
+    for (uint32_t i = 0; i < size; i++) {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        out[i] = (uint8_t)(x >> 11);
+    }
+    return (int)size;
+}
+
+static struct ra_random *random_numbers(void)
+{
+    static const struct hal_entropy source = {noise, NULL};
+    static struct ra_random random;
+    if (!ra_random_ready(&random)) {
+        fake_ca_must(ra_random_init(&random, &source) == RA_OK, "a source of noise");
+        ra_err e;
+        do {
+            e = ra_random_seed(&random);
+        } while (e == RA_AGAIN);
+        fake_ca_must(e == RA_OK, "random numbers");
+    }
+    return &random;
+}
+
+static void parse(const char *name, struct ra_cert *cert)
+{
+    const struct world_blob *b = world_blob(name);
+    fake_ca_must(ra_cert_parse(cert, b->p, b->size) == RA_OK, name);
+}
+
+static void load(const char *name, struct ra_key *key)
+{
+    const struct world_blob *b = world_blob(name);
+    fake_ca_must(ra_key_from_der(key, b->p, b->size) == RA_OK, name);
+}
+
+/* --- questions ------------------------------------------------------------------------------- */
+
+/* The contents of a string attribute; a short one. */
+static struct ra_span attribute(const struct ra_cms_signed *s, enum ra_oid oid)
+{
+    struct ra_span value = {NULL, 0};
+    if (ra_cms_signed_attr(s, ra_oid_value(oid), &value) != RA_OK || value.size < 3 ||
+        value.p[1] != value.size - 2) {
+        return (struct ra_span){NULL, 0};
+    }
+    return (struct ra_span){value.p + 2, value.size - 2};
+}
+
+/* NULL, or what is wrong with the pkiMessage in der[0 .. size-1]. */
+static const char *take_apart(uint8_t *der, size_t size, struct question *q)
+{
+    struct ra_cms_signed cms;
+    struct ra_envelope envelope;
+    struct ra_cert own;
+    struct ra_key key;
+    if (ra_cms_signed_parse(&cms, der, size, MESSAGE_MAX) != RA_OK || cms.signers != 1) {
+        return "not a CMS message of one signer";
+    }
+    if (ra_cert_parse(&q->signer, cms.certs.p, cms.certs.size) != RA_OK ||
+        !ra_cms_signed_by(&cms, &q->signer) ||
+        ra_key_from_spki(&key, q->signer.spki.p, q->signer.spki.size) != RA_OK ||
+        ra_cms_signed_verify(&cms, &key) != RA_OK) {
+        return "the signature of the message";
+    }
+    struct ra_span type = attribute(&cms, RA_OID_SCEP_MESSAGE_TYPE);
+    struct ra_span transaction = attribute(&cms, RA_OID_SCEP_TRANSACTION_ID);
+    struct ra_span nonce = attribute(&cms, RA_OID_SCEP_SENDER_NONCE);
+    if (type.size != 2 || transaction.size >= sizeof q->transaction ||
+        nonce.size != sizeof q->nonce) {
+        return "the attributes of the message";
+    }
+    q->type = (uint8_t)(10 * (type.p[0] - '0') + type.p[1] - '0');
+    memcpy(q->transaction, transaction.p, transaction.size);
+    memcpy(q->nonce, nonce.p, nonce.size);
+    parse("scep.cert", &own);
+    load("scep.key", &key);
+    uint8_t *content = der + (cms.content.p - der);
+    if (ra_envelope_parse(&envelope, content, cms.content.size, cms.content.size, &own) != RA_OK ||
+        ra_envelope_open(&envelope, &key, random_numbers(), &q->content) != RA_OK) {
+        return "what is encrypted";
+    }
+    return NULL;
+}
+
+/* A first enrolment's key usage says which role it is for. */
+static enum ra_role role_of(const struct ra_csr *csr)
+{
+    static const uint8_t usage[RA_ROLES][4] = {{3, 2, 7, 0x80}, {3, 2, 5, 0x20}, {3, 2, 5, 0xa0}};
+    for (size_t i = 0; i + 4 <= csr->attributes.size; i++) {
+        for (unsigned role = 0; role < RA_ROLES; role++) {
+            if (memcmp(csr->attributes.p + i, usage[role], 4) == 0) {
+                return (enum ra_role)role;
+            }
+        }
+    }
+    return RA_ROLE_DEVICE;
+}
+
+static const char *judge(const struct fake_ca *ca, const struct question *q, int64_t now,
+                         struct ra_csr *csr, struct ra_cert *old, enum ra_role *role)
+{
+    struct ra_key key;
+    struct ra_span value;
+    char template_name[64];
+    if (ra_csr_parse(csr, q->content) != RA_OK || ra_csr_verify(csr, &key) != RA_OK) {
+        return "the new key's signature";
+    }
+    if (fake_ca_find(ca, q->signer.der.p, q->signer.der.size) == NULL) {
+        memset(old, 0, sizeof *old);
+        old->subject = csr->subject;
+        *role = role_of(csr);
+        if (q->type != RA_SCEP_PKCS_REQ || !ra_span_equal(q->signer.spki, csr->spki)) {
+            return "the message is signed by a stranger";
+        }
+        if (ca->scep.challenge == NULL ||
+            ra_csr_attribute(csr, RA_OID_CHALLENGE_PASSWORD, &value) != RA_OK ||
+            value.size != strlen(ca->scep.challenge) + 2 ||
+            memcmp(value.p + 2, ca->scep.challenge, value.size - 2) != 0) {
+            return "the challenge password";
+        }
+        return NULL;
+    }
+    *old = q->signer;
+    if (now >= old->not_after) {
+        return "the certificate to renew has expired";
+    }
+    if (!ra_span_equal(csr->subject, old->subject)) {
+        return "the subject";
+    }
+    if (ca->scep.no_renewal && q->type == RA_SCEP_RENEWAL_REQ) {
+        return "a RenewalReq that was not offered";
+    }
+    ra_cert_template_name(old, template_name, sizeof template_name);
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (strcmp(template_name, ra_role_template((enum ra_role)i)) == 0) {
+            *role = (enum ra_role)i;
+            return NULL;
+        }
+    }
+    return "the template";
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void end_attribute(struct ra_der_put *w, enum ra_oid oid, size_t mark)
+{
+    ra_der_put_wrap(w, RA_DER_SET, mark);
+    ra_der_put_oid(w, oid);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+}
+
+static void text_attribute(struct ra_der_put *w, enum ra_oid oid, const char *text)
+{
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_text(w, RA_DER_PRINTABLE, text);
+    end_attribute(w, oid, mark);
+}
+
+static void put_attributes(struct ra_der_put *w, const struct fake_ca *ca, const struct question *q,
+                           const struct answer *a)
+{
+    enum fake_scep_fault fault = ca->scep.fault;
+    uint8_t nonce[RA_SCEP_NONCE_SIZE];
+    char number[16];
+    text_attribute(w, RA_OID_SCEP_MESSAGE_TYPE, fault == FAKE_SCEP_TYPE ? "19" : "3");
+    text_attribute(w, RA_OID_SCEP_TRANSACTION_ID,
+                   fault == FAKE_SCEP_TRANSACTION ? "another" : q->transaction);
+    (void)snprintf(number, sizeof number, "%u", (unsigned)a->status);
+    text_attribute(w, RA_OID_SCEP_STATUS, number);
+    if (a->status == RA_SCEP_FAILURE) {
+        (void)snprintf(number, sizeof number, "%u", (unsigned)a->fail_info);
+        text_attribute(w, RA_OID_SCEP_FAIL_INFO, number);
+        if (a->hresult != 0) {
+            (void)snprintf(number, sizeof number, "%d", (int)a->hresult);
+            text_attribute(w, RA_OID_MS_SCEP_ERROR, number);
+        }
+    }
+    memcpy(nonce, q->nonce, sizeof nonce);
+    nonce[3] ^= fault == FAKE_SCEP_NONCE ? 1 : 0;
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_OCTETS, nonce, sizeof nonce);
+    end_attribute(w, RA_OID_SCEP_RECIPIENT_NONCE, mark);
+    mark = ra_der_put_size(w);
+    ra_der_put_value(w, RA_DER_OCTETS, nonce, sizeof nonce);
+    end_attribute(w, RA_OID_SCEP_SENDER_NONCE, mark);
+}
+
+/* The certificates, encrypted to who asks; the content of a CertRep. */
+static struct ra_span seal(struct fake_ca *ca, const struct question *q, const struct answer *a,
+                           uint8_t *buf, size_t cap)
+{
+    static uint8_t chain[MESSAGE_MAX];
+    enum fake_scep_fault fault = ca->scep.fault;
+    struct ra_span out = {NULL, 0};
+    struct ra_cert own, to = q->signer;
+    struct ra_key work;
+    if (a->issued == NULL || fault == FAKE_SCEP_ABSENT) {
+        return out;
+    }
+    if (fault == FAKE_SCEP_NOT_YET) {
+        return (struct ra_span){buf, 0};
+    }
+    parse("scep.cert", &own);
+    struct ra_span content = {chain, fake_ca_chain(ca, a->issued, chain, sizeof chain)};
+    to = fault == FAKE_SCEP_RECIPIENT ? own : to;
+    fake_ca_must(ra_envelope_build(buf, cap, content, &to, &work,
+                                   fault == FAKE_SCEP_DES3 ? RA_CIPHER_DES3 : RA_CIPHER_AES_128,
+                                   random_numbers(), &out) == RA_OK,
+                 "an envelope");
+    if (fault == FAKE_SCEP_CONTENT) {
+        buf[(size_t)(out.p - buf) + out.size - 17] ^= 0x40; /* of the padding */
+    }
+    return out;
+}
+
+static size_t cert_rep(struct fake_ca *ca, int64_t now, const struct question *q,
+                       const struct answer *a, uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t buf[MESSAGE_MAX], text[MESSAGE_MAX];
+    uint8_t attributes[512];
+    enum fake_scep_fault fault = ca->scep.fault;
+    bool stranger = fault == FAKE_SCEP_STRANGER;
+    struct ra_cert signer;
+    struct ra_key key;
+    struct ra_der_put w;
+    struct ra_span out;
+    parse(stranger ? "stranger.cert" : "scep.cert", &signer);
+    load(stranger ? "stranger.key" : "scep.key", &key);
+    ra_der_put_init(&w, attributes, sizeof attributes);
+    put_attributes(&w, ca, q, a);
+    fake_ca_must(w.err == RA_OK, "the attributes of a reply");
+    struct ra_span all = ra_der_put_span(&w);
+    struct ra_span content = seal(ca, q, a, buf, sizeof buf);
+    fake_ca_must(ra_cms_signed_build(buf, sizeof buf, content, &signer, &key, random_numbers(),
+                                     RA_HASH_SHA256, &all, 1, &out) == RA_OK,
+                 "a CertRep");
+    if (fault == FAKE_SCEP_SIGNATURE) {
+        buf[(size_t)(out.p - buf) + out.size - 9] ^= 0x20;
+    }
+    if (fault == FAKE_SCEP_BASE64) {
+        out = (struct ra_span){text, ra_base64_read(out, 64, 0, (char *)text, sizeof text)};
+    }
+    return fake_ca_reply(ca, now, 200, "", "application/x-pki-message", out.p, out.size, reply);
+}
+
+/* --- what is asked ---------------------------------------------------------------------------- */
+
+static struct fake_ca_request *by_transaction(struct fake_ca *ca, const char *transaction)
+{
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        struct fake_ca_request *r = &ca->request[i];
+        if (r->id != 0 && strcmp(r->transaction, transaction) == 0) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* GetCert names it by its serial number, of which the last bytes are the id (fake_ca.c). */
+static const struct fake_ca_request *by_serial(const struct fake_ca *ca, struct ra_span question)
+{
+    uint32_t id = 0;
+    for (size_t i = question.size < 4 ? question.size : 4; i > 0; i--) {
+        id = id << 8 | question.p[question.size - i];
+    }
+    return fake_ca_request(ca, id);
+}
+
+static struct answer state_of(const struct fake_ca_request *r)
+{
+    if (r == NULL) {
+        return (struct answer){RA_SCEP_FAILURE, 4, 0, NULL};
+    }
+    switch (r->state) {
+    case FAKE_CA_ISSUED:
+        return (struct answer){RA_SCEP_SUCCESS, 0, 0, r};
+    case FAKE_CA_WAITS:
+        return (struct answer){RA_SCEP_PENDING, 0, 0, NULL};
+    default:
+        return (struct answer){RA_SCEP_FAILURE, 2, 0, NULL};
+    }
+}
+
+static struct answer enrol(struct fake_ca *ca, const struct question *q, int64_t now)
+{
+    struct ra_csr csr;
+    struct ra_cert old;
+    enum ra_role role = RA_ROLE_DEVICE;
+    if (q->type == RA_SCEP_RENEWAL_REQ && ca->scep.refuse_renewal) {
+        return (struct answer){RA_SCEP_FAILURE, 2, 0, NULL};
+    }
+    const char *why = judge(ca, q, now, &csr, &old, &role);
+    if (why != NULL) {
+        ca->bad++;
+        ca->why = why;
+        return (struct answer){RA_SCEP_FAILURE, 1, 0, NULL};
+    }
+    struct fake_ca_request *r = by_transaction(ca, q->transaction);
+    if (r != NULL && r->spki_size == csr.spki.size &&
+        memcmp(r->spki, csr.spki.p, csr.spki.size) == 0) {
+        ca->polls++;
+        return state_of(r);
+    }
+    fake_ca_count(ca, role, now, csr.spki);
+    if (ca->mode[role] == FAKE_CA_ERROR) {
+        return (struct answer){RA_SCEP_FAILURE, ca->scep.fail_info, ca->hresult, NULL};
+    }
+    r = fake_ca_new_request(ca, role, now, csr.spki);
+    memcpy(r->transaction, q->transaction, sizeof r->transaction);
+    if (ca->mode[role] == FAKE_CA_DENY) {
+        r->state = FAKE_CA_DENIED;
+    } else if (ca->mode[role] != FAKE_CA_PEND) {
+        fake_ca_issue(ca, r, ca->mode[role], now, &old);
+    }
+    return state_of(r);
+}
+
+static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t size,
+                        uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    struct question q;
+    memset(&q, 0, sizeof q);
+    const char *why = take_apart(der, size, &q);
+    if (why != NULL) {
+        ca->bad++;
+        ca->why = why;
+        return fake_ca_reply(ca, now, 400, "", "text/plain", why, strlen(why), reply);
+    }
+    struct answer a = {RA_SCEP_FAILURE, 2, 0, NULL};
+    ca->scep_type[q.type % 32]++;
+    if (q.type == RA_SCEP_RENEWAL_REQ || q.type == RA_SCEP_PKCS_REQ) {
+        a = enrol(ca, &q, now);
+    } else if (q.type == RA_SCEP_CERT_POLL) {
+        ca->polls++;
+        a = state_of(by_transaction(ca, q.transaction));
+    } else if (q.type == RA_SCEP_GET_CERT) {
+        ca->fetches++;
+        a = state_of(by_serial(ca, q.content));
+    }
+    return cert_rep(ca, now, &q, &a, reply);
+}
+
+static size_t certificates(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t body[4096];
+    enum fake_scep_fault fault = ca->scep.fault;
+    static const char *const names[] = {"scep.cert", "issuing.cert", "root.cert"};
+    unsigned first = fault == FAKE_SCEP_EMPTY_SET ? 1 : 0;
+    struct ra_der_put w;
+    if (fault == FAKE_SCEP_NO_SET) {
+        return fake_ca_reply(ca, now, 404, "", "text/plain", "", 0, reply);
+    }
+    unsigned last = fault == FAKE_SCEP_LOOSE_SET ? 1 : 3;
+    ra_der_put_init(&w, body, sizeof body);
+    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
+    size_t mark = ra_der_put_size(&w);
+    for (unsigned i = first; i < last; i++) {
+        const struct world_blob *b = world_blob(names[i]);
+        ra_der_put_bytes(&w, b->p, b->size);
+    }
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
+    mark = ra_der_put_size(&w);
+    ra_der_put_oid(&w, RA_OID_DATA);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
+    ra_der_put_u32(&w, 1);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    fake_ca_must(w.err == RA_OK, "GetCACert");
+    struct ra_span all = ra_der_put_span(&w);
+    return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", all.p, all.size, reply);
+}
+
+size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                       uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t der[MESSAGE_MAX];
+    static const char garbage[] = "not what you asked for";
+    char caps[80];
+    const char *line = fake_ca_find_text(request, size, "?operation=") + strlen("?operation=");
+    if (strncmp(line, "GetCACaps", 9) == 0) {
+        (void)snprintf(caps, sizeof caps, "%s%sSHA-256\nAES\nSCEPStandard\n",
+                       ca->scep.get_only ? "" : "POSTPKIOperation\n",
+                       ca->scep.no_renewal ? "" : "Renewal\n");
+        return fake_ca_reply(ca, now, 200, "", "text/plain", caps, strlen(caps), reply);
+    }
+    if (strncmp(line, "GetCACert", 9) == 0) {
+        return certificates(ca, now, reply);
+    }
+    if (ca->scep.fault == FAKE_SCEP_500) {
+        return fake_ca_reply(ca, now, 500, "", "text/plain", garbage, sizeof garbage - 1, reply);
+    }
+    if (ca->scep.fault == FAKE_SCEP_GARBAGE) {
+        return fake_ca_reply(ca, now, 200, "", "text/plain", garbage, sizeof garbage - 1, reply);
+    }
+    if (strncmp(line, "PKIOperation", 12) == 0 && request[0] == 'P') {
+        const char *body = fake_ca_find_text(request, size, "\r\n\r\n") + 4;
+        size_t n = size - (size_t)(body - request);
+        fake_ca_must(n <= sizeof der, "a message is too large");
+        memcpy(der, body, n);
+        return operation(ca, now, der, n, reply);
+    }
+    if (strncmp(line, "PKIOperation", 12) == 0 && ca->scep.get_only) {
+        size_t n =
+            fake_ca_field(line, size - (size_t)(line - request), "&message=", der, sizeof der);
+        fake_ca_must(ra_base64_decode(der, n, der, sizeof der, &n) == RA_OK, "a message by GET");
+        return operation(ca, now, der, n, reply);
+    }
+    ca->others++;
+    return fake_ca_reply(ca, now, 404, "", "text/plain", garbage, sizeof garbage - 1, reply);
+}

@@ -1,0 +1,286 @@
+/* Renewals by SCEP in a world of one process (fake_scep.c): each way through a conversation, and
+ * what it makes of each reply that is not what it should be. The old keys are kept (key-policy
+ * same): the search for primes is not what is looked at here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ra_scep_message.h"
+#include "world.h"
+#include "world_vectors.h"
+
+#define AGENT RA_ROLE_AGENT
+#define ENCRYPTION RA_ROLE_ENCRYPTION
+#define DEVICE RA_ROLE_DEVICE
+#define DAY ((int64_t)RA_DAY)
+#define HOUR ((int64_t)RA_HOUR)
+
+static struct world w;
+
+static void start(const char *setting, const char *value)
+{
+    const struct world_enrolment e = {.key = {NULL, "encryption.key"},
+                                      .days_left = {0, 30},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"key-policy", "same"},
+                                                   {setting, value}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+}
+
+static void until(enum ra_role role, enum ra_state state, int64_t seconds)
+{
+    bool came = world_until_state(&w, role, state, seconds);
+    if (!came) {
+        print_error("%s is %s, not %s (%s)\n", ra_role_word(role),
+                    ra_state_name(world_state(&w, role)), ra_state_name(state),
+                    ra_error_text(world_status(&w, role).cause));
+    }
+    assert_true(came);
+}
+
+static void renewed(enum ra_role role, uint32_t before)
+{
+    until(role, RA_STATE_PROBATION, HOUR);
+    assert_true(world_serves(&w, role) > before);
+    const char *why = world_check(&w, role);
+    if (why != NULL) {
+        print_error("%s\n", why);
+    }
+    assert_null(why);
+}
+
+static void a_pair_by_renewal_request(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {
+        .key = {"encryption_new1.key", "encryption.key"},
+        .days_left = {30, 30},
+        .settings = {{"ca-url", FAKE_SCEP_URL}, {"protocol", "scep"}, {"key-policy", "same"}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    renewed(AGENT, 2);
+    renewed(ENCRYPTION, 2);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_RENEWAL_REQ], 2);
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    assert_int_equal(w.ca.bad + w.ca.others, 0);
+    world_boot(&w);
+    assert_int_equal(world_serves(&w, AGENT), 3);
+    assert_int_equal(world_serves(&w, ENCRYPTION), 4);
+}
+
+static void by_get_without_renewal(void **state)
+{
+    (void)state;
+    start("scep-cipher", "aes256");
+    w.ca.scep.get_only = true;
+    w.ca.scep.no_renewal = true;
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 1);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_RENEWAL_REQ], 0);
+}
+
+/* Offered, refused: the other kind of request follows, with a transaction of its own. */
+static void a_refused_renewal_becomes_a_request(void **state)
+{
+    (void)state;
+    start("scep-hash", "sha512");
+    w.ca.scep.refuse_renewal = true;
+    until(ENCRYPTION, RA_STATE_PROBATION, DAY);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_RENEWAL_REQ], 1);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 1);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
+static void kinds_by_setting(void **state)
+{
+    (void)state;
+    start("scep-renewal", "pkcsreq");
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 1);
+    start("scep-renewal", "renewalreq");
+    w.ca.scep.refuse_renewal = true;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_BAD_REQUEST);
+    assert_int_equal(world_serves(&w, ENCRYPTION), 1);
+}
+
+static void pending_is_asked_for(void **state)
+{
+    (void)state;
+    for (unsigned resend = 0; resend < 2; resend++) {
+        start("scep-poll", resend ? "resend" : "certpoll");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        assert_true(world_run(&w, 3 * HOUR));
+        assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_PENDING);
+        world_boot(&w);
+        assert_true(world_run(&w, 3 * HOUR));
+        assert_in_range(w.ca.polls, 4, 8);
+        assert_int_equal(w.ca.scep_type[RA_SCEP_CERT_POLL], resend ? 0 : w.ca.polls);
+        assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
+static void the_manager_denies(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    assert_true(fake_ca_refuse(&w.ca, ENCRYPTION));
+    until(ENCRYPTION, RA_STATE_BACKOFF, 2 * HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_BAD_REQUEST);
+    assert_int_equal(world_serves(&w, ENCRYPTION), 1);
+    /* A transaction that was refused is over: the next request has another id. */
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
+    until(ENCRYPTION, RA_STATE_PROBATION, 16 * DAY);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 2);
+}
+
+static void failures_have_names(void **state)
+{
+    (void)state;
+    static const ra_err causes[] = {RA_E_SCEP_BAD_ALG,  RA_E_SCEP_BAD_CHECK, RA_E_SCEP_BAD_REQUEST,
+                                    RA_E_SCEP_BAD_TIME, RA_E_CA_UNKNOWN_ID,  RA_E_CA_ERROR};
+    for (unsigned i = 0; i < 6; i++) {
+        start("scep-renewal", "renewalreq");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_ERROR;
+        w.ca.hresult = 0;
+        w.ca.scep.fail_info = (uint8_t)i;
+        until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(world_status(&w, ENCRYPTION).cause, causes[i]);
+        assert_int_equal(world_serves(&w, ENCRYPTION), 1);
+    }
+    /* NDES's own number says more: CERTSRV_E_UNSUPPORTED_CERT_TYPE [MS-ERREF]. */
+    start("scep-renewal", "renewalreq");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ERROR;
+    w.ca.hresult = 0x80094800u;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).hresult, 0x80094800u);
+}
+
+/* One reply is wrong: it is dropped, the old pair serves, the transaction lives on and the
+ * certificate comes in the end, with one request. */
+static void a_wrong_reply_is_dropped(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fake_scep_fault fault;
+        ra_err cause;
+    } cases[] = {
+        {FAKE_SCEP_NONCE, RA_E_SCEP_REPLAY},     {FAKE_SCEP_TRANSACTION, RA_E_SCEP_FOREIGN},
+        {FAKE_SCEP_TYPE, RA_E_CA_ANSWER},        {FAKE_SCEP_STRANGER, RA_E_SCEP_SIGNER},
+        {FAKE_SCEP_SIGNATURE, RA_E_SCEP_SIGNER}, {FAKE_SCEP_RECIPIENT, RA_E_CMS_RECIPIENT},
+        {FAKE_SCEP_CONTENT, RA_E_DECRYPT},       {FAKE_SCEP_DES3, RA_E_SCEP_WEAK},
+        {FAKE_SCEP_ABSENT, RA_E_SCEP_EMPTY},     {FAKE_SCEP_GARBAGE, RA_E_BASE64},
+        {FAKE_SCEP_NO_SET, RA_E_HTTP_STATUS},    {FAKE_SCEP_LOOSE_SET, RA_E_SCEP_UNTRUSTED},
+        {FAKE_SCEP_EMPTY_SET, RA_E_SCEP_CA_SET}, {FAKE_SCEP_500, RA_E_HTTP_STATUS}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        start("scep-renewal", "renewalreq");
+        w.ca.scep.fault = cases[i].fault;
+        until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+        ra_err cause = world_status(&w, ENCRYPTION).cause;
+        if (cause != cases[i].cause) {
+            print_error("fault %d: %s\n", (int)cases[i].fault, ra_error_text(cause));
+        }
+        assert_int_equal(cause, cases[i].cause);
+        assert_int_equal(world_serves(&w, ENCRYPTION), 1);
+        char first[RA_ENROLL_ID_MAX + 1];
+        memcpy(first, w.ra.renewal[ENCRYPTION].txn.request_id, sizeof first);
+        w.ca.scep.fault = FAKE_SCEP_RIGHT;
+        until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+        assert_string_equal(fake_ca_newest(&w.ca, ENCRYPTION)->transaction, first);
+        assert_in_range(w.ca.submits[ENCRYPTION], 0, 1);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
+static void odd_replies_are_understood(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.scep.fault = FAKE_SCEP_BASE64;
+    renewed(ENCRYPTION, 1);
+    start("host-name", "ra");
+    w.ca.scep.fault = FAKE_SCEP_NOT_YET;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    w.ca.scep.fault = FAKE_SCEP_RIGHT;
+    until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+    start("scep-legacy", "on");
+    w.ca.scep.fault = FAKE_SCEP_DES3;
+    renewed(ENCRYPTION, 1);
+    assert_true(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION) > 0);
+}
+
+/* What the CA issues is looked at as it is with AD CS. */
+static void the_gates_are_the_same(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_WRONG_ROLE;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_serves(&w, ENCRYPTION), 1);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
+    until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
+static void a_first_enrolment(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {NULL},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"subject", "CN=ra7,O=World"},
+                                                   {"scep-challenge", "open-sesame"}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    w.ca.scep.challenge = "another";
+    assert_true(world_run(&w, 10));
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE), RA_OK);
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_serves(&w, DEVICE), 0);
+    w.ca.scep.challenge = "open-sesame";
+    w.ca.bad = 0;
+    until(DEVICE, RA_STATE_PROBATION, 9 * DAY);
+    const struct fake_ca_request *r = fake_ca_newest(&w.ca, DEVICE);
+    assert_non_null(r);
+    assert_int_equal(world_serves(&w, DEVICE), r->id);
+    struct ra_cert cert;
+    char name[RA_EVENT_DETAIL_MAX + 1];
+    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
+    ra_name_text(cert.subject, name, sizeof name);
+    assert_string_equal(name, "CN=ra7,O=World");
+    assert_null(world_clean(&w));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_by_renewal_request),
+        cmocka_unit_test(by_get_without_renewal),
+        cmocka_unit_test(a_refused_renewal_becomes_a_request),
+        cmocka_unit_test(kinds_by_setting),
+        cmocka_unit_test(pending_is_asked_for),
+        cmocka_unit_test(the_manager_denies),
+        cmocka_unit_test(failures_have_names),
+        cmocka_unit_test(a_wrong_reply_is_dropped),
+        cmocka_unit_test(odd_replies_are_understood),
+        cmocka_unit_test(the_gates_are_the_same),
+        cmocka_unit_test(a_first_enrolment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -658,11 +658,17 @@ static void tap(unsigned depth)
 
 static struct world *const golden = &worlds[0];
 
+static bool by_scep;
+
 static void provision(void)
 {
     static const struct world_enrolment pair = {.key = {"agent.key", "encryption.key"},
                                                 .days_left = {30, 30}};
-    world_provision(golden, &pair);
+    static const struct world_enrolment scep = {
+        .key = {"encryption_new1.key", "encryption.key"},
+        .days_left = {30, 30},
+        .settings = {{"protocol", "scep"}, {"ca-url", FAKE_SCEP_URL}}};
+    world_provision(golden, by_scep ? &scep : &pair);
 }
 
 /* Headers of a store like ours, its banks in another order, and copies of them all over. */
@@ -766,7 +772,7 @@ static void story_move(void)
     }
 }
 
-static void story_pending(void)
+static void pend(void)
 {
     prepare(0);
     golden->ca.mode[RA_ROLE_ENCRYPTION] = FAKE_CA_PEND;
@@ -774,6 +780,25 @@ static void story_pending(void)
     (void)world_until_state(golden, RA_ROLE_ENCRYPTION, RA_STATE_PENDING, RA_DAY);
     (void)world_run(golden, 2 * RA_HOUR);
     finish();
+}
+
+static void story_pending(void)
+{
+    pend();
+}
+
+static void story_scep(void)
+{
+    by_scep = true;
+    story_at_once();
+    by_scep = false;
+}
+
+static void story_scep_pending(void)
+{
+    by_scep = true;
+    pend();
+    by_scep = false;
 }
 
 static void story_rollback(void)
@@ -806,8 +831,10 @@ static const struct {
     const char *name;
     void (*run)(void);
 } stories[] = {
-    {"at-once", story_at_once},   {"move", story_move},           {"pending", story_pending},
-    {"rollback", story_rollback}, {"retention", story_retention},
+    {"at-once", story_at_once},           {"move", story_move},
+    {"pending", story_pending},           {"rollback", story_rollback},
+    {"retention", story_retention},       {"scep", story_scep},
+    {"scep-pending", story_scep_pending},
 };
 #define STORIES (sizeof stories / sizeof stories[0])
 

@@ -747,6 +747,58 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role)
     return RA_OK;
 }
 
+/* The number in `id` without colons; false: not one, or too long. */
+static bool clean_number(const char *id, bool hex, char *out, size_t digits_max)
+{
+    size_t n = 0;
+    for (; *id != '\0'; id++) {
+        char c = (char)(*id | 0x20);
+        bool digit = (*id >= '0' && *id <= '9') || (hex && c >= 'a' && c <= 'f');
+        if (hex && *id == ':' && n != 0) {
+            continue;
+        }
+        if (!digit || n == digits_max) {
+            return false;
+        }
+        out[n++] = *id;
+    }
+    out[n] = '\0';
+    return n != 0;
+}
+
+ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    bool scep = ra_protocol_of(ra, role) == RA_PROTOCOL_SCEP;
+    char number[RA_ENROLL_ID_MAX + 1] = "";
+    if (!ra_started(ra) || ra_state_works(r->state) || ra->worker >= 0) {
+        return RA_E_BUSY;
+    }
+    if ((r->state != RA_STATE_PENDING && r->state != RA_STATE_BACKOFF) ||
+        r->txn.phase < RA_PHASE_KEY || r->txn.phase >= RA_PHASE_ISSUED) {
+        return RA_E_NO_REQUEST;
+    }
+    if (!clean_number(id, scep, number, scep ? RA_ENROLL_ID_MAX : 10)) {
+        return RA_E_PARAMETER;
+    }
+    if (ra->config.hold) {
+        return RA_E_HELD;
+    }
+    if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
+        return RA_E_TIME_UNKNOWN;
+    }
+    if (scep) {
+        memcpy(r->serial, number, sizeof r->serial);
+    } else {
+        memcpy(r->txn.request_id, number, sizeof r->txn.request_id);
+        r->issued_at_once = false;
+        r->asked = true;
+    }
+    r->txn.protocol = (uint8_t)ra_protocol_of(ra, role);
+    ra_apply(ra, role, scep ? RA_EVENT_SERIAL_GIVEN : RA_EVENT_ID_GIVEN);
+    return RA_OK;
+}
+
 /* No time before this can be right, whoever says so: the served certificates are older. */
 static int64_t least_time(const struct ra *ra)
 {

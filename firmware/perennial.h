@@ -63,18 +63,19 @@ typedef void (*ra_listener)(void *ctx, enum ra_role role);
 struct ra_renewal {
     enum ra_state state;
     struct ra_txn txn;
-    uint8_t sub;         /* step within the state's work               */
-    bool refused;        /* the CA ended the transaction id that we made */
-    bool asked;          /* the operator asked for it now              */
-    bool asked_alone;    /* and for this role only                     */
-    bool waited;         /* the waiting time is over, whatever flash says: the
+    uint8_t sub;                       /* step within the state's work               */
+    bool refused;                      /* the CA ended the transaction id that we made */
+    bool asked;                        /* the operator asked for it now              */
+    bool asked_alone;                  /* and for this role only                     */
+    bool waited;                       /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */
-    bool confirm_expiry; /* one attempt before a jumped clock is believed */
-    bool issued_at_once; /* no waiting between submit and fetch        */
-    ra_err cause;        /* of the failure being handled               */
-    ra_err reported;     /* cause last put into the event log          */
-    int64_t poll_at;     /* next question about a pending request      */
-    int64_t retry_after; /* the CA's wish, seconds, 0: none            */
+    bool confirm_expiry;               /* one attempt before a jumped clock is believed */
+    bool issued_at_once;               /* no waiting between submit and fetch        */
+    ra_err cause;                      /* of the failure being handled               */
+    ra_err reported;                   /* cause last put into the event log          */
+    int64_t poll_at;                   /* next question about a pending request      */
+    int64_t retry_after;               /* the CA's wish, seconds, 0: none            */
+    char serial[RA_ENROLL_ID_MAX + 1]; /* of the certificate the operator names, "": none */
 };
 
 /* What the CA sent, on its way through the gates. Private to firmware/renewal. */
@@ -246,6 +247,14 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
  * RA_E_UNSUPPORTED, RA_E_CONFIG_VALUE (the subject), RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY,
  * RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be replaced. */
 ra_err ra_enroll_new(struct ra *ra, enum ra_role role);
+
+/* Fetch what the CA made of the open request of a role, as certreq -retrieve does: the CA says
+ * nothing of it, or the wrong thing, and its manager names it. AD CS: `id` is the request id,
+ * decimal; it is stored, and asked for as any pending one. SCEP: the serial number in hex, colons
+ * allowed; it is asked for once, by GetCert. What comes goes through the same gates.
+ * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number.
+ * RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY. */
+ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id);
 
 /* Offer a time (seconds since 1970 UTC). The operator's becomes the floor in flash, and only
  * the operator's can lower it again, never below the notBefore of what is served; SNTP's and

@@ -139,6 +139,9 @@ enum ra_retry {
     X(SCEP_UNTRUSTED, CA, 19, OPERATOR, "the CA's certificates lead to no trust anchor")           \
     X(SCEP_WEAK, CA, 20, OPERATOR, "the CA offers nothing policy allows (see scep-legacy)")        \
     X(SCEP_SIGNER_KEY, CA, 21, OPERATOR, "SCEP needs an RSA key to sign and to open the reply")    \
+    X(SCEP_ENDED, CA, 22, DENIED,                                                                  \
+      "the SCEP server ended a pending request; if it has issued: retrieve ROLE SERIAL")           \
+    X(NO_REQUEST, CA, 23, OPERATOR, "no request is open for this role")                            \
                                                                                                    \
     X(GATE_KEY, GATE, 1, LATER, "the certificate is for another key")                              \
     X(GATE_SAME, GATE, 2, LATER, "the CA returned the certificate we already have")                \

@@ -388,6 +388,27 @@ static bool run_enroll(struct ra_console *c, unsigned piece, struct ra_text *to)
     return false;
 }
 
+static bool run_retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    (void)piece;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (strcmp(word(c, 1), ra_role_word((enum ra_role)i)) == 0) {
+            ra_err e = ra_retrieve(c->ra, (enum ra_role)i, word(c, 2));
+            ra_text_add(to, ra_role_text((enum ra_role)i));
+            ra_text_add(to, ": ");
+            if (e == RA_OK) {
+                ra_text_add(to, "asking the CA");
+            } else {
+                ra_error_print(e, to);
+            }
+            ra_text_add(to, "\n");
+            return false;
+        }
+    }
+    say_error(RA_E_PARAMETER, to);
+    return false;
+}
+
 /* --- time, reboot ------------------------------------------------------------ */
 
 static bool run_time(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -436,6 +457,8 @@ static const struct command commands[] = {
      run_config},
     {"renew", "renew [all|agent|encryption|device|THUMBPRINT]", "renew now", run_renew},
     {"enroll", "enroll agent|encryption|device", "ask for a first certificate (SCEP)", run_enroll},
+    {"retrieve", "retrieve agent|encryption|device NUMBER",
+     "fetch what was issued: AD CS request id, SCEP serial number", run_retrieve},
     {"time", "time [set YYYY-MM-DDThh:mm:ssZ]", "show or set the time", run_time},
     {"reboot", "reboot", "restart the appliance", run_reboot},
 };

@@ -33,6 +33,8 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_TIMER] = TO(POLL),
             [RA_EVENT_DUE] = TO(POLL),
             [RA_EVENT_CHANGED] = TO(RESUME),
+            [RA_EVENT_ID_GIVEN] = TO(SAVE_ID),
+            [RA_EVENT_SERIAL_GIVEN] = TO(FETCH),
         },
     [RA_STATE_POLL] =
         {
@@ -62,6 +64,8 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_DUE] = TO(RESUME),
             [RA_EVENT_EXPIRE] = TO(EXPIRED),
             [RA_EVENT_CHANGED] = TO(RESUME),
+            [RA_EVENT_ID_GIVEN] = TO(SAVE_ID),
+            [RA_EVENT_SERIAL_GIVEN] = TO(FETCH),
         },
     [RA_STATE_EXPIRED] = {[RA_EVENT_VALID] = TO(RESUME),
                           [RA_EVENT_CHANGED] = TO(RESUME),

@@ -63,7 +63,9 @@ enum ra_state {
     X(EXPIRE, "the active certificate has expired")                                                \
     X(VALID, "the active certificate is valid after all: the clock was corrected")                 \
     X(CHANGED, "the credential was put into or taken out of the store")                            \
-    X(RESEND, "a pending request is asked for by sending it again")
+    X(RESEND, "a pending request is asked for by sending it again")                                \
+    X(ID_GIVEN, "the operator names the request's id at the CA")                                   \
+    X(SERIAL_GIVEN, "the operator names the certificate that was issued")
 
 enum ra_event {
 #define RA_EVENT_ENUM_(name, text) RA_EVENT_##name,

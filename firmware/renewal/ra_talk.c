@@ -298,6 +298,9 @@ static int judge(struct ra *ra, enum ra_role role)
                  (result->http_status == 200 || result->variant != 0) &&
                  (result->outcome == RA_ENROLL_FAILED || result->outcome == RA_ENROLL_DENIED);
     r->txn.variant = result->variant != 0 ? result->variant : r->txn.variant;
+    if (r->state == RA_STATE_POLL && r->refused && result->cause == RA_E_SCEP_BAD_REQUEST) {
+        return ra_work_failed(r, RA_E_SCEP_ENDED);
+    }
     switch (result->outcome) {
     case RA_ENROLL_ISSUED:
         return RA_EVENT_ISSUED;
@@ -377,16 +380,22 @@ int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (ra->enroll_result.outcome == RA_ENROLL_ISSUED &&
+    if (r->serial[0] == '\0' && ra->enroll_result.outcome == RA_ENROLL_ISSUED &&
         ra->enroll_result.kind == RA_ENROLL_DATA_CMS) {
         return RA_EVENT_DONE; /* it came with the answer */
     }
-    ra_err e =
-        converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_FETCH, r->txn.request_id, wait_ms);
+    const char *id = r->serial[0] != '\0' ? r->serial : r->txn.request_id;
+    ra_err e = converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_FETCH, id, wait_ms);
+    if (e == RA_AGAIN) {
+        return RA_WORK_GOES_ON;
+    }
+    bool named = r->serial[0] != '\0';
+    memset(r->serial, 0, sizeof r->serial);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
     int event = judge(ra, role);
+    r->refused = r->refused && !named; /* a wrong serial number says nothing of the request */
     if (event == RA_EVENT_WAITING) {
         return ra_work_failed(r, RA_E_CA_NO_CHAIN);
     }

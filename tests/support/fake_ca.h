@@ -82,6 +82,7 @@ enum fake_scep_fault {
     FAKE_SCEP_LOOSE_SET,   /* GetCACert: leads to no anchor        */
     FAKE_SCEP_EMPTY_SET,   /* GetCACert: nobody to encrypt to      */
     FAKE_SCEP_500,
+    FAKE_SCEP_ENDED, /* CertPoll: badRequest, whatever became of it */
     FAKE_SCEP_FAULTS
 };
 

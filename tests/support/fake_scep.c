@@ -367,7 +367,9 @@ static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t si
         a = enrol(ca, &q, now);
     } else if (q.type == RA_SCEP_CERT_POLL) {
         ca->polls++;
-        a = state_of(by_transaction(ca, q.transaction));
+        if (ca->scep.fault != FAKE_SCEP_ENDED) {
+            a = state_of(by_transaction(ca, q.transaction));
+        }
     } else if (q.type == RA_SCEP_GET_CERT) {
         ca->fetches++;
         a = state_of(by_serial(ca, q.content));

@@ -526,6 +526,33 @@ static void the_ca_forgets_the_request(void **state)
     check_role(AGENT);
 }
 
+/* The CA has the request, its answer was lost, its manager has the number. */
+static void the_operator_names_the_request(void **state)
+{
+    (void)state;
+    start_agent(30);
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "2"), RA_E_BUSY); /* not looked yet */
+    w.ca.mode[AGENT] = FAKE_CA_PEND;
+    w.ca.net = FAKE_NET_LOSE_REPLY;
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    w.ca.net = FAKE_NET_UP;
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "2"), RA_E_NO_REQUEST);
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "0x2"), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "12345678901"), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "2"), RA_OK);
+    until(AGENT, RA_STATE_POLL, HOUR);
+    until(AGENT, RA_STATE_PENDING, HOUR);
+    /* The number is in flash. */
+    world_boot(&w);
+    until(AGENT, RA_STATE_PENDING, HOUR);
+    assert_true(fake_ca_approve(&w.ca, AGENT, world_now(&w)));
+    until(AGENT, RA_STATE_PROBATION, 2 * HOUR);
+    assert_int_equal(world_serves(&w, AGENT), 2);
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    check_role(AGENT);
+}
+
 static void the_daily_budget_holds(void **state)
 {
     (void)state;
@@ -1147,6 +1174,7 @@ int main(void)
         cmocka_unit_test(waits_grow),
         cmocka_unit_test(the_manager_denies),
         cmocka_unit_test(the_ca_forgets_the_request),
+        cmocka_unit_test(the_operator_names_the_request),
         cmocka_unit_test(the_daily_budget_holds),
         cmocka_unit_test(reset_in_every_state),
         cmocka_unit_test(unknown_time_begins_nothing),

@@ -141,12 +141,47 @@ static void the_manager_denies(void **state)
     until(ENCRYPTION, RA_STATE_PENDING, HOUR);
     assert_true(fake_ca_refuse(&w.ca, ENCRYPTION));
     until(ENCRYPTION, RA_STATE_BACKOFF, 2 * HOUR);
-    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_BAD_REQUEST);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_ENDED);
     assert_int_equal(world_serves(&w, ENCRYPTION), 1);
     /* A transaction that was refused is over: the next request has another id. */
     w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
     until(ENCRYPTION, RA_STATE_PROBATION, 16 * DAY);
     assert_int_equal(w.ca.submits[ENCRYPTION], 2);
+}
+
+/* The server says "no" to a request that it had accepted, and its manager says that it was issued:
+ * GetCert brings it, with no second request. */
+static void what_was_issued_is_retrieved(void **state)
+{
+    (void)state;
+    char serial[2 * 24];
+    start("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    w.ca.scep.fault = FAKE_SCEP_ENDED;
+    until(ENCRYPTION, RA_STATE_BACKOFF, 2 * HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_ENDED);
+    /* Of another one there is nothing, and that ends nothing. */
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "7f:00:00:01"), RA_OK);
+    until(ENCRYPTION, RA_STATE_FETCH, HOUR);
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_CA_UNKNOWN_ID);
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, ""), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "12g4"), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, DEVICE, "1234"), RA_E_NO_REQUEST);
+    const struct fake_ca_request *r = fake_ca_newest(&w.ca, ENCRYPTION);
+    struct ra_cert cert;
+    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
+    struct ra_text t;
+    ra_text_init(&t, serial, sizeof serial);
+    ra_text_add_hex(&t, cert.serial.p, cert.serial.size, ':');
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, serial), RA_OK);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_int_equal(world_serves(&w, ENCRYPTION), r->id);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    assert_int_equal(w.ca.fetches, 2);
+    assert_null(world_check(&w, ENCRYPTION));
 }
 
 static void failures_have_names(void **state)
@@ -276,6 +311,7 @@ int main(void)
         cmocka_unit_test(kinds_by_setting),
         cmocka_unit_test(pending_is_asked_for),
         cmocka_unit_test(the_manager_denies),
+        cmocka_unit_test(what_was_issued_is_retrieved),
         cmocka_unit_test(failures_have_names),
         cmocka_unit_test(a_wrong_reply_is_dropped),
         cmocka_unit_test(odd_replies_are_understood),

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
@@ -44,6 +45,7 @@ def device(the_lab, server, kind):
         first = scep_peers.wait_served(server, board, None, 60)
         assert server.judge(first, None) == 19, 'not a PKCSReq'
         assert 'a credential is stored' in words.command(board, 'enroll device')
+        time.sleep(1.2)  # a certificate of the same second would not last longer
         words.command(board, words.RENEW['device'])
         second = scep_peers.wait_served(server, board, first, 60)
         assert server.judge(second, first) == 17, 'not a RenewalReq'
@@ -115,6 +117,22 @@ def carried_to_the_stand_in(the_lab):
     assert code == 0 and '-----BEGIN' in out, (code, err[-300:])
 
 
+def largest(the_lab):
+    """RSA-4096 for both roles and every CA, in both directions."""
+    the_lab.provision('host', image='4096.img',
+                      config=dict(the_lab.config(), **{'key-policy': 'same', 'scep-hash': 'sha512',
+                                                       'scep-cipher': 'aes256'}))
+    with the_lab.board('host', image='4096.img', life=100) as board:
+        for role in ('agent', 'encryption'):
+            if not re.search(words.event('switched', role), board.transcript):
+                board.read_until(words.event('switched', role), 60)
+        shown = words.show(board)[1]
+    for role, leaf in (('agent', 'agent'), ('encryption', 'cep')):
+        assert shown[role]['thumbprint'] != the_lab.old(leaf).sha1
+        print('     %s: a request of %d bytes' % (role, len(the_lab.ca.issued(leaf)[-1].data)))
+    assert not the_lab.ca.bad(), the_lab.ca.bad()
+
+
 def scepclient(the_lab):
     """micromdm's client enrols from our stand-in."""
     ca = the_lab.ca
@@ -168,6 +186,9 @@ def main():
         case('scepclient and the stand-in', scepclient, the_lab)
     with lab.Lab(days_left=30, protocol='scep', sub_ca=False) as the_lab:
         case('scep-submit and the stand-in', carried_to_the_stand_in, the_lab)
+    with lab.Lab(days_left=30, protocol='scep', agent_key='rsa4096', cep_key='rsa4096',
+                 ca_key='rsa4096') as the_lab:
+        case('RSA-4096 everywhere', largest, the_lab)
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed else 0
 

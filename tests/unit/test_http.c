@@ -129,6 +129,40 @@ static void post_is_written(void **state)
     }
 }
 
+/* A request target of which a part is produced while it is sent, as SCEP's GET has it. */
+static void a_target_is_produced(void **state)
+{
+    (void)state;
+    size_t most[] = {1, 47, 100000};
+    size_t takes[] = {1, 100, 100000};
+    static char expected[8192];
+    setup_url("http://ca:8080/scep?operation=PKIOperation&message=");
+    for (size_t k = 0; k < 3; k++) {
+        struct ra_http_request r = {.method = RA_HTTP_GET,
+                                    .target_size = 5000,
+                                    .target_read = read_pattern,
+                                    .target_ctx = &most[k]};
+        static const char head[] = "GET /scep?operation=PKIOperation&message=";
+        static const char tail[] = " HTTP/1.1\r\n"
+                                   "Host: ca:8080\r\n"
+                                   "User-Agent: Perennial\r\n"
+                                   "Accept: */*\r\n"
+                                   "Accept-Encoding: identity\r\n"
+                                   "\r\n";
+        assert_int_equal(ra_http_init(&http, buf, CAP), RA_OK);
+        assert_int_equal(ra_http_start(&http, &r, &url, RA_HTTP_NO_TIME), RA_OK);
+        drain(takes[k]);
+        size_t n = sizeof head - 1;
+        memcpy(expected, head, n);
+        for (size_t i = 0; i < 5000; i++) {
+            expected[n++] = (char)('a' + i % 26);
+        }
+        memcpy(expected + n, tail, sizeof tail);
+        assert_string_equal(sent, expected);
+        assert_true(ra_http_sent(&http));
+    }
+}
+
 static void basic_in_all_lengths(void **state)
 {
     (void)state;
@@ -180,6 +214,8 @@ static void requests_refused(void **state)
         {.method = RA_HTTP_POST, .content_type = "a\n"},
         {.method = RA_HTTP_POST, .body_size = 1},
         {.method = RA_HTTP_GET, .body_size = 1, .body_read = lazy},
+        {.method = RA_HTTP_GET, .target_size = 1},
+        {.method = RA_HTTP_POST, .target_size = 1, .target_read = lazy},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(ra_http_start(&http, &bad[i], &url, 0), RA_E_ARGUMENT);
@@ -837,6 +873,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_is_written),
         cmocka_unit_test(post_is_written),
+        cmocka_unit_test(a_target_is_produced),
         cmocka_unit_test(basic_in_all_lengths),
         cmocka_unit_test(requests_refused),
         cmocka_unit_test(bodies),

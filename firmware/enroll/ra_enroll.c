@@ -26,6 +26,11 @@ ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
     return e->ops->request(e, op, in, out);
 }
 
+bool ra_enroll_unanswered(const struct ra_enroll *e)
+{
+    return e->ops->dispensable != NULL && e->ops->dispensable(e);
+}
+
 ra_err ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,
                        struct ra_enroll_result *result)
 {

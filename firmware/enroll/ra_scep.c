@@ -715,10 +715,17 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
     }
 }
 
+/* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2]. */
+static bool dispensable(const struct ra_enroll *e)
+{
+    return e->op != RA_ENROLL_CACERT && (e->part == PART_CAPS || e->part == PART_NEXT);
+}
+
 const struct ra_enroll_ops ra_scep_ops = {
     .name = "scep",
     .message = RA_ENROLL_MESSAGE_PKCS10,
     .request = request,
     .reply = reply,
+    .dispensable = dispensable,
     .own_id = true,
 };

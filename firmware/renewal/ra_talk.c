@@ -222,6 +222,8 @@ static ra_err begin_talk(struct ra *ra, enum ra_role role, uint8_t protocol, enu
     return RA_OK;
 }
 
+static const struct ra_http_reply no_reply;
+
 /* Carry one operation through its exchanges; *sub starts at 0. RA_OK:
  * ra->enroll_result is its end. */
 static ra_err converse(struct ra *ra, enum ra_role role, uint8_t protocol, uint8_t *sub,
@@ -248,13 +250,17 @@ static ra_err converse(struct ra *ra, enum ra_role role, uint8_t protocol, uint8
         if (e == RA_AGAIN) {
             *wait_ms = ra_exchange_wait_ms(&ra->exchange, ra_clock_ms(&ra->clock));
         }
-        if (e != RA_OK) {
+        bool hung_up = e == RA_E_NET_CLOSED || e == RA_E_NET_RESET || e == RA_E_HTTP_SYNTAX;
+        if (e != RA_OK && (!hung_up || !ra_enroll_unanswered(&ra->enroll))) {
             return e;
         }
-        (void)ra_clock_offer(&ra->clock, RA_TIME_HTTP, ra_exchange_reply(&ra->exchange)->date);
-        *sub = 3;
+        if (e == RA_OK) {
+            (void)ra_clock_offer(&ra->clock, RA_TIME_HTTP, ra_exchange_reply(&ra->exchange)->date);
+        }
+        *sub = e == RA_OK ? 3 : 4;
     }
-    e = ra_enroll_reply(&ra->enroll, ra_exchange_reply(&ra->exchange), &ra->enroll_result);
+    e = ra_enroll_reply(&ra->enroll, *sub == 3 ? ra_exchange_reply(&ra->exchange) : &no_reply,
+                        &ra->enroll_result);
     if (e == RA_OK && ra->enroll_result.outcome == RA_ENROLL_MORE) {
         *sub = 1;
         return RA_AGAIN;

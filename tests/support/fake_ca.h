@@ -78,6 +78,7 @@ enum fake_scep_fault {
     FAKE_SCEP_NOT_YET,     /* SUCCESS with zero bytes: it waits    */
     FAKE_SCEP_BASE64,      /* in lines: no defect                  */
     FAKE_SCEP_GARBAGE,     /* no CMS                               */
+    FAKE_SCEP_NO_CAPS,     /* GetCACaps: hangs up: no defect       */
     FAKE_SCEP_NO_SET,      /* GetCACert: 404                       */
     FAKE_SCEP_LOOSE_SET,   /* GetCACert: leads to no anchor        */
     FAKE_SCEP_EMPTY_SET,   /* GetCACert: nobody to encrypt to      */

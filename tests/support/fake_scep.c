@@ -417,6 +417,9 @@ size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, siz
     static const char garbage[] = "not what you asked for";
     char caps[80];
     const char *line = fake_ca_find_text(request, size, "?operation=") + strlen("?operation=");
+    if (strncmp(line, "GetCACaps", 9) == 0 && ca->scep.fault == FAKE_SCEP_NO_CAPS) {
+        return 0;
+    }
     if (strncmp(line, "GetCACaps", 9) == 0) {
         (void)snprintf(caps, sizeof caps, "%s%sSHA-256\nAES\nSCEPStandard\n",
                        ca->scep.get_only ? "" : "POSTPKIOperation\n",

@@ -170,7 +170,8 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
         l->request_size = 0;
         if (w->ca.net == FAKE_NET_LOSE_REPLY) {
             link_fail(w, RA_E_NET_RESET);
-        } else if (w->ca.net == FAKE_NET_GARBAGE) {
+        } else if (w->ca.net == FAKE_NET_GARBAGE ||
+                   (l->reply_size == 0 && w->ca.scep.fault == FAKE_SCEP_NO_CAPS)) {
             l->state = RA_TRANSPORT_PEER_CLOSED;
         }
     }

@@ -259,6 +259,24 @@ static void odd_replies_are_understood(void **state)
     assert_true(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION) > 0);
 }
 
+/* NDES of old hangs up at GetCACaps: then there is GET, and what every server can do. */
+static void a_server_without_capabilities(void **state)
+{
+    (void)state;
+    start("scep-legacy", "on");
+    w.ca.scep.fault = FAKE_SCEP_NO_CAPS;
+    w.ca.scep.get_only = true;
+    w.ca.scep.no_renewal = true;
+    renewed(ENCRYPTION, 1);
+    /* Nothing offered is not a reason to use what policy forbids. */
+    start("scep-legacy", "off");
+    w.ca.scep.fault = FAKE_SCEP_NO_CAPS;
+    w.ca.scep.get_only = true;
+    w.ca.scep.no_renewal = true;
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION), 0);
+}
+
 /* What the CA issues is looked at as it is with AD CS. */
 static void the_gates_are_the_same(void **state)
 {
@@ -315,6 +333,7 @@ int main(void)
         cmocka_unit_test(failures_have_names),
         cmocka_unit_test(a_wrong_reply_is_dropped),
         cmocka_unit_test(odd_replies_are_understood),
+        cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),
     };

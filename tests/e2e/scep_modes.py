@@ -241,7 +241,7 @@ def others(this, role, short):
     this.case('AES-256 and SHA-512', this.policy)
     this.case('CA identifier', this.ca_id)
     this.case('challenge at renewal', this.challenge)
-    this.case('pend, deny', this.pending_then, this.deny, 'SCEP_BAD_REQUEST')
+    this.case('pend, deny', this.pending_then, this.deny, 'SCEP_ENDED')
 
 
 def deny(self, number):

@@ -2,8 +2,8 @@
 """SCEP with programs that others wrote.
 
 scepserver enrols and renews the device role of both boards, and its certificates are refused for
-the RA roles; certmonger's scep-submit carries our messages and verifies the replies; scepclient
-enrols from our stand-in; tshark reads our messages.
+the RA roles; certmonger's scep-submit carries our messages and verifies the replies; scepclient and
+strongSwan's pki enrol from our stand-in; tshark reads our messages.
 """
 # timeout: 300
 import os
@@ -149,6 +149,42 @@ def scepclient(the_lab):
     x509.openssl('verify', '-CAfile', the_lab.pki.path('root.pem'), *chain, path)
 
 
+def strongswan(the_lab):
+    """strongSwan's client takes our CA certificates, enrols from our stand-in, and renews there.
+    Release 5.9.8 compares capabilities wrongly and takes no AES from anybody: DES3, sent by it."""
+    url = 'http://127.0.0.1:%d/scep' % the_lab.ca.port
+    the_lab.ca.mode('issue')
+    where = the_lab.path('strongswan')
+    os.makedirs(where)
+
+    def pki(*arguments, out=None):
+        done = subprocess.run(['pki', *arguments], cwd=where, capture_output=True, timeout=60)
+        assert done.returncode == 0, (arguments, done.stderr.decode()[-600:])
+        if out:
+            with open(os.path.join(where, out), 'wb') as file:
+                file.write(done.stdout)
+
+    pki('--scepca', '--url', url, '--caout', 'ca.der', '--raout', 'ra.der', '--force')
+    assert os.path.exists(os.path.join(where, 'ca.der'))
+    for name, role in (('encrypt.der', 'seal'), ('sign.der', 'sign')):
+        with open(os.path.join(where, name), 'wb') as file:
+            file.write(the_lab.ca.core.ra[role][0].der)
+    common = ('--scep', '--url', url, '--dn', 'C=US, O=Example, CN=somebody', '--cipher', 'des3',
+              '--cacert-enc', 'encrypt.der', '--cacert-sig', 'sign.der', '--cacert',
+              the_lab.pki.path('root.pem'), '--cacert', the_lab.pki.path('issuing.pem'),
+              '--interval', '1', '--maxpolltime', '3')
+    pki('--gen', '--type', 'rsa', '--size', '2048', out='first.key')
+    pki(*common, '--in', 'first.key', out='first.der')
+    pki('--gen', '--type', 'rsa', '--size', '2048', out='second.key')
+    pki(*common, '--in', 'second.key', '--cert', 'first.der', '--key', 'first.key', out='second.der')
+    for name in ('first', 'second'):
+        x509.openssl('x509', '-inform', 'DER', '-in', os.path.join(where, name + '.der'),
+                            '-outform', 'PEM', '-out', os.path.join(where, name + '.pem'))
+        x509.openssl('verify', '-CAfile', the_lab.pki.path('root.pem'), '-untrusted',
+                     the_lab.pki.path('issuing.pem'), os.path.join(where, name + '.pem'))
+    assert [m.type for m in the_lab.ca.core.messages[-2:]] == [19, 17]
+
+
 def dissected(message):
     """tshark finds the message in order, with SCEP's attributes."""
     request = (b'POST /scep?operation=PKIOperation HTTP/1.1\r\nHost: ca\r\nContent-Type: '
@@ -183,6 +219,7 @@ def main():
             case('scep-submit carries our messages', carried, server)
         case('tshark reads a PKCSReq', dissected, messages[0])
         case('tshark reads a RenewalReq', dissected, messages[1])
+        case('strongSwan and the stand-in', strongswan, the_lab)
         case('scepclient and the stand-in', scepclient, the_lab)
     with lab.Lab(days_left=30, protocol='scep', sub_ca=False) as the_lab:
         case('scep-submit and the stand-in', carried_to_the_stand_in, the_lab)

@@ -434,6 +434,7 @@ static const struct row {
 };
 
 enum key_kind { KEY_NOT_GIVEN, KEY_RSA, KEY_P256, KEY_P384 };
+enum key_spec { SPEC_NOT_GIVEN, SPEC_NONE, SPEC_EXCHANGE, SPEC_SIGNATURE };
 enum request_type { TYPE_NOT_GIVEN, TYPE_PKCS7, TYPE_OTHER };
 
 static const char *take_cert(struct ra_inf *inf)
@@ -494,15 +495,15 @@ static const char *take_hash(struct ra_inf *inf)
 
 static const char *take_spec(struct ra_inf *inf)
 {
-    static const struct named names[] = {{"0", 1},
-                                         {"AT_NONE", 1},
-                                         {"1", 2},
-                                         {"AT_KEYEXCHANGE", 2},
-                                         {"2", 3},
-                                         {"AT_SIGNATURE", 3},
-                                         {"XCN_AT_NONE", 1},
-                                         {"XCN_AT_KEYEXCHANGE", 2},
-                                         {"XCN_AT_SIGNATURE", 3}};
+    static const struct named names[] = {{"0", SPEC_NONE},
+                                         {"AT_NONE", SPEC_NONE},
+                                         {"1", SPEC_EXCHANGE},
+                                         {"AT_KEYEXCHANGE", SPEC_EXCHANGE},
+                                         {"2", SPEC_SIGNATURE},
+                                         {"AT_SIGNATURE", SPEC_SIGNATURE},
+                                         {"XCN_AT_NONE", SPEC_NONE},
+                                         {"XCN_AT_KEYEXCHANGE", SPEC_EXCHANGE},
+                                         {"XCN_AT_SIGNATURE", SPEC_SIGNATURE}};
     inf->key_spec = (uint8_t)NAMED(names, inf->value);
     return inf->key_spec != 0 ? NULL : "is AT_NONE, AT_KEYEXCHANGE or AT_SIGNATURE";
 }
@@ -810,10 +811,11 @@ static bool same_subject(const char *text, struct ra_span subject)
            ra_name_equal(reversed(span, turned, sizeof turned), subject);
 }
 
-bool ra_inf_match(struct ra_inf *inf, enum ra_role role, const struct ra_cert *cert,
-                  struct ra_inf_note *note)
+bool ra_inf_match(struct ra_inf *inf, const struct ra_cert *cert, struct ra_inf_note *note)
 {
-    uint8_t spec = role == RA_ROLE_AGENT ? 3 : 2;
+    /* Keys of CryptoAPI either sign or exchange keys; those that may do the latter may sign too. */
+    bool signs_only = cert->key_usage == RA_KU_DIGITAL_SIGNATURE;
+    bool never_signs = (cert->key_usage & RA_KU_DIGITAL_SIGNATURE) == 0;
     note->verdict = RA_INF_REFUSED;
     note->why = "differs from the old certificate's";
     if (inf->subject_line != 0 && !same_subject(inf->subject, cert->subject)) {
@@ -840,11 +842,12 @@ bool ra_inf_match(struct ra_inf *inf, enum ra_role role, const struct ra_cert *c
             return false;
         }
     }
-    if (inf->spec_line != 0 && inf->key_spec != 1 && role != RA_ROLE_DEVICE &&
-        inf->key_spec != spec) {
+    if (inf->spec_line != 0 && cert->has_key_usage &&
+        ((inf->key_spec == SPEC_EXCHANGE && signs_only) ||
+         (inf->key_spec == SPEC_SIGNATURE && never_signs))) {
         note->line = inf->spec_line;
         note->name = "KeySpec";
-        note->why = "does not fit the certificate's role";
+        note->why = "does not fit the certificate's key usage";
         return false;
     }
     return true;

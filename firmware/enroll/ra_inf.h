@@ -28,7 +28,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ra_credentials.h"
 #include "ra_key.h"
 #include "ra_x509.h"
 
@@ -86,9 +85,8 @@ bool ra_inf_next(struct ra_inf *inf, struct ra_inf_note *note);
 /* Whether RenewalCert names this certificate, by thumbprint or by serial number. */
 bool ra_inf_names(const struct ra_inf *inf, const struct ra_cert *cert);
 /* Compare what the file says of subject, key usage, purpose, template and key specification with
- * the certificate to be renewed, that of `role`. False: *note says which differs. */
-bool ra_inf_match(struct ra_inf *inf, enum ra_role role, const struct ra_cert *cert,
-                  struct ra_inf_note *note);
+ * the certificate to be renewed. False: *note says which differs. */
+bool ra_inf_match(struct ra_inf *inf, const struct ra_cert *cert, struct ra_inf_note *note);
 
 /* The hex digits of a certificate's name as people paste it: blanks, colons, byte order mark,
  * U+200E, U+200F, U+200B and U+00A0 are skipped wherever they stand. RA_OK with the bytes in

@@ -12,7 +12,6 @@
 #include "pki_vectors.h"
 #include "ra_inf.h"
 
-#define AGENT RA_ROLE_AGENT
 #define KB                                                                                         \
     "[NewRequest]\nRenewalCert=0123456789abcdef0123456789abcdef01234567\nMachineKeySet=TRUE\n"
 
@@ -80,7 +79,7 @@ static void the_articles_file(void **state)
     assert_int_equal(inf.alg, RA_KEY_NONE);
     assert_int_equal(inf.hash, RA_HASH_SHA256);
     struct ra_inf_note note;
-    assert_true(ra_inf_match(&inf, AGENT, &cert, &note));
+    assert_true(ra_inf_match(&inf, &cert, &note));
     pki_cert_parse(&cert, "encryption");
     assert_false(ra_inf_names(&inf, &cert));
 }
@@ -387,7 +386,7 @@ static void compared_with_the_certificate(void **state)
         struct ra_inf_note note = {0, RA_INF_TAKEN, "", ""};
         (void)snprintf(text, sizeof text, KB "%s\n", rows[i].line);
         taken(text);
-        bool fits = ra_inf_match(&inf, AGENT, &cert, &note);
+        bool fits = ra_inf_match(&inf, &cert, &note);
         assert_int_equal(fits, rows[i].wanted[0] == '\0');
         if (!fits) {
             assert_string_equal(note.name, rows[i].wanted);
@@ -397,8 +396,14 @@ static void compared_with_the_certificate(void **state)
     struct ra_inf_note note;
     taken(KB "[EnhancedKeyUsageExtension]\nOID=1.3.6.1.4.1.311.20.2.1\n");
     cert.eku_count = 2;
-    assert_false(ra_inf_match(&inf, AGENT, &cert, &note));
+    assert_false(ra_inf_match(&inf, &cert, &note));
     assert_string_equal(note.name, "OID");
+    taken(KB "KeySpec=1\n");
+    pki_cert_parse(&cert, "encryption");
+    assert_true(ra_inf_match(&inf, &cert, &note));
+    taken(KB "KeySpec=2\n");
+    assert_false(ra_inf_match(&inf, &cert, &note));
+    assert_string_equal(note.name, "KeySpec");
     taken(KB "[RequestAttributes]\nCertificateTemplate=0123456789012345678901234567890123456789"
              "01234567890123456789012\n");
     noted(KB "[RequestAttributes]\nCertificateTemplate=0123456789012345678901234567890123456789"
@@ -426,12 +431,12 @@ static void subjects_in_either_order(void **state)
     assert_string_not_equal(turned, agent()->subject);
     (void)snprintf(text, sizeof text, KB "Subject=\"%s\"\n", turned);
     taken(text);
-    assert_true(ra_inf_match(&inf, AGENT, &cert, &note));
+    assert_true(ra_inf_match(&inf, &cert, &note));
     /* And with quotes as Windows writes a comma, doubled for the file. */
     taken(KB
           "Subject=\"CN=RA01-MSCEP-RA, OU=Scep, O=\"\"Gr\303\266\303\237e & S\303\266hne, AG\"\", "
           "C=DE\"\n");
-    assert_true(ra_inf_match(&inf, AGENT, &cert, &note));
+    assert_true(ra_inf_match(&inf, &cert, &note));
 }
 
 /* Any bytes: it ends, and nothing is read that is not there (the sanitizers see to that). */

@@ -1091,8 +1091,7 @@ static void canary(void)
     look(w, "the canary");
     /* The old key under the new certificate, and the other way round, must not fit. */
     memset(&w->ra.service_key, 0, sizeof w->ra.service_key);
-    struct ra_key stranger = w->ca.stranger;
-    w->ra.service_key = stranger;
+    w->ra.service_key = *fake_ca_key("stranger.key");
     w->ra.service_generation = w->ra.commit.slot[RA_ROLE_AGENT].active;
     w->ra.service_role = RA_ROLE_AGENT;
     if (world_check(w, RA_ROLE_AGENT) == NULL) {

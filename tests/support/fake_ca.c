@@ -39,7 +39,12 @@ static struct resigned {
     struct world_blob blob;
     uint8_t der[FAKE_CA_CERT_MAX];
 } resigned[] = {{.name = "issuing.cert", .issuer_key = "root.key"},
-                {.name = "scep.cert", .issuer_key = "issuing.key"}};
+                {.name = "scep.cert", .issuer_key = "issuing.key"},
+                {.name = "issuing_ends.cert", .issuer_key = "root.key"},
+                {.name = "issuing2.cert", .issuer_key = "root.key"},
+                {.name = "scep2.cert", .issuer_key = "issuing2.key"},
+                {.name = "issuing3.cert", .issuer_key = "root2.key"},
+                {.name = "scep3.cert", .issuer_key = "issuing3.key"}};
 
 static const struct world_blob *resign(struct resigned *r)
 {
@@ -83,6 +88,72 @@ const struct world_blob *world_blob(const char *name)
         }
     }
     return find_blob(name);
+}
+
+/* --- authorities --------------------------------------------------------------------------- */
+
+const struct fake_authority_files *fake_ca_files(enum fake_authority by)
+{
+    static const struct fake_authority_files files[FAKE_AUTHORITIES] = {
+        {"root.cert", "issuing.cert", "issuing.key", "scep.cert", "scep.key"},
+        {"root.cert", "issuing_ends.cert", "issuing.key", "scep.cert", "scep.key"},
+        {"root.cert", "issuing2.cert", "issuing2.key", "scep2.cert", "scep2.key"},
+        {"root2.cert", "issuing3.cert", "issuing3.key", "scep3.cert", "scep2.key"},
+    };
+    return &files[by];
+}
+
+const char *fake_ca_root(enum fake_authority by)
+{
+    return fake_ca_files(by)->root;
+}
+
+const char *fake_ca_issuing(enum fake_authority by)
+{
+    return fake_ca_files(by)->issuing;
+}
+
+const struct ra_key *fake_ca_key(const char *name)
+{
+    static struct {
+        const char *name;
+        struct ra_key key;
+    } read[8];
+    unsigned i = 0;
+    while (i < sizeof read / sizeof read[0] && read[i].name != NULL &&
+           strcmp(read[i].name, name) != 0) {
+        i++;
+    }
+    fake_ca_must(i < sizeof read / sizeof read[0], "too many keys");
+    if (read[i].name == NULL) {
+        const struct world_blob *b = find_blob(name);
+        fake_ca_must(ra_key_from_der(&read[i].key, b->p, b->size) == RA_OK, name);
+        read[i].name = b->name;
+    }
+    return &read[i].key;
+}
+
+static int noise(void *dev, uint8_t *out, uint32_t size)
+{
+    (void)dev;
+    for (uint32_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)((i * 2654435761u + 0x9e37u) >> 13);
+    }
+    return (int)size;
+}
+
+struct ra_random *fake_ca_random(struct fake_ca *ca)
+{
+    static const struct hal_entropy source = {noise, NULL};
+    if (!ra_random_ready(&ca->random)) {
+        fake_ca_must(ra_random_init(&ca->random, &source) == RA_OK, "a source of noise");
+        ra_err e;
+        do {
+            e = ra_random_seed(&ca->random);
+        } while (e == RA_AGAIN);
+        fake_ca_must(e == RA_OK, "random numbers");
+    }
+    return &ca->random;
 }
 
 /* --- certificates -------------------------------------------------------------------------- */
@@ -200,7 +271,7 @@ struct wanted {
 };
 
 /* Writes the certificate to r->cert. */
-static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wanted *v)
+static void issue(const struct fake_ca *ca, struct fake_ca_request *r, const struct wanted *v)
 {
     uint8_t buf[FAKE_CA_CERT_MAX];
     uint8_t digest[RA_HASH_SIZE_MAX], sig[RA_SIGNATURE_MAX + 1];
@@ -218,7 +289,8 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
                               (uint8_t)(r->id >> 8),
                               (uint8_t)r->id};
 
-    parse_blob(v->by_stranger ? "stranger.cert" : "issuing.cert", &issuer);
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    parse_blob(v->by_stranger ? "stranger.cert" : files->issuing, &issuer);
     ra_der_put_init(&w, buf, sizeof buf);
     put_extensions(&w, v->role, bits_of(v->spki), issuer.skid, v->is_ca);
     ra_der_put_raw(&w, v->spki);
@@ -242,8 +314,9 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
 
     struct ra_span tbs = ra_der_put_span(&w);
     fake_ca_must(ra_hash(RA_HASH_SHA256, tbs.p, tbs.size, digest) == RA_OK, "SHA-256");
-    fake_ca_must(ra_key_sign(v->by_stranger ? &ca->stranger : &ca->key, NULL, RA_HASH_SHA256,
-                             digest, sig + 1, sizeof sig - 1, &sig_size) == RA_OK,
+    fake_ca_must(ra_key_sign(fake_ca_key(v->by_stranger ? "stranger.key" : files->issuing_key),
+                             NULL, RA_HASH_SHA256, digest, sig + 1, sizeof sig - 1,
+                             &sig_size) == RA_OK,
                  "the CA's signature");
     sig[0] = 0;
     sig[sig_size] ^= v->bad_signature ? 1 : 0;
@@ -259,15 +332,35 @@ static void issue(struct fake_ca *ca, struct fake_ca_request *r, const struct wa
     memcpy(r->cert, der.p, der.size);
     r->cert_size = (uint16_t)der.size;
     r->state = FAKE_CA_ISSUED;
+    r->by = ca->authority;
 }
 
 /* --- requests ------------------------------------------------------------------------------ */
+
+/* A free place, or the oldest one that is not a certificate, or of many certificates the oldest. */
+static struct fake_ca_request *place(struct fake_ca *ca)
+{
+    struct fake_ca_request *oldest[2] = {NULL, NULL};
+    unsigned others = 0;
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        struct fake_ca_request *r = &ca->request[i];
+        unsigned issued = r->state == FAKE_CA_ISSUED ? 1 : 0;
+        if (r->id == 0) {
+            return r;
+        }
+        others += 1u - issued;
+        if (oldest[issued] == NULL || r->id < oldest[issued]->id) {
+            oldest[issued] = r;
+        }
+    }
+    return others > FAKE_CA_REQUESTS / 4u ? oldest[0] : oldest[1];
+}
 
 struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
                                             struct ra_span spki)
 {
     uint32_t id = ++ca->last_id;
-    struct fake_ca_request *r = &ca->request[id % FAKE_CA_REQUESTS];
+    struct fake_ca_request *r = place(ca);
     memset(r, 0, sizeof *r);
     r->id = id;
     r->role = role;
@@ -280,8 +373,21 @@ struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role rol
 
 const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id)
 {
-    const struct fake_ca_request *r = &ca->request[id % FAKE_CA_REQUESTS];
-    return id != 0 && r->id == id ? r : NULL;
+    for (unsigned i = 0; id != 0 && i < FAKE_CA_REQUESTS; i++) {
+        if (ca->request[i].id == id) {
+            return &ca->request[i];
+        }
+    }
+    return NULL;
+}
+
+void fake_ca_forget(struct fake_ca *ca, uint32_t id)
+{
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        if (ca->request[i].id == id) {
+            memset(&ca->request[i], 0, sizeof ca->request[i]);
+        }
+    }
 }
 
 const struct fake_ca_request *fake_ca_newest(const struct fake_ca *ca, enum ra_role role)
@@ -302,8 +408,8 @@ const struct fake_ca_request *fake_ca_find(const struct fake_ca *ca, const uint8
 {
     for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
         const struct fake_ca_request *r = &ca->request[i];
-        if (r->id != 0 && r->state == FAKE_CA_ISSUED && r->cert_size == size &&
-            memcmp(r->cert, cert, size) == 0) {
+        if (r->id != 0 && r->state == FAKE_CA_ISSUED && r->as != FAKE_CA_SAME &&
+            r->cert_size == size && memcmp(r->cert, cert, size) == 0) {
             return r;
         }
     }
@@ -329,6 +435,7 @@ void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_m
     struct wanted v = {.role = r->role, .spki = {r->spki, r->spki_size}, .subject = old->subject};
     uint8_t other[320];
     uint8_t name_buf[64];
+    r->as = mode;
     v.not_before = now - now % (ca->round_to != 0 ? ca->round_to : 1u) - 600;
     v.not_after = v.not_before + (int64_t)ca->life_days * RA_DAY;
     switch (mode) {
@@ -660,20 +767,16 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
     return reply_page(ca, now, issued_page(&page, r->id), reply);
 }
 
-/* certs-only SignedData [RFC 5652]: the certificate, the issuing CA, the root. */
-size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
-                     size_t cap)
+/* certs-only SignedData [RFC 5652]. */
+size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_t cap)
 {
     struct ra_der_put w;
-    bool stranger = ca->mode[r->role] == FAKE_CA_UNTRUSTED;
-    const struct world_blob *top = world_blob("root.cert");
-    const struct world_blob *issuing = world_blob(stranger ? "stranger.cert" : "issuing.cert");
     ra_der_put_init(&w, out, cap);
     ra_der_put_value(&w, RA_DER_SET, NULL, 0);
     size_t mark = ra_der_put_size(&w);
-    ra_der_put_bytes(&w, top->p, top->size);
-    ra_der_put_bytes(&w, issuing->p, issuing->size);
-    ra_der_put_bytes(&w, r->cert, r->cert_size);
+    for (size_t i = n; i-- > 0;) {
+        ra_der_put_raw(&w, certs[i]);
+    }
     ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
     mark = ra_der_put_size(&w);
     ra_der_put_oid(&w, RA_OID_DATA);
@@ -684,10 +787,22 @@ size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, 
     ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
     ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    fake_ca_must(w.err == RA_OK, "a chain is too large");
+    fake_ca_must(w.err == RA_OK, "a list of certificates is too large");
     struct ra_span all = ra_der_put_span(&w);
     memmove(out, all.p, all.size);
     return all.size;
+}
+
+size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
+                     size_t cap)
+{
+    bool stranger = ca->mode[r->role] == FAKE_CA_UNTRUSTED;
+    const struct world_blob *top = world_blob(fake_ca_root(r->by));
+    const struct world_blob *issuing =
+        world_blob(stranger ? "stranger.cert" : fake_ca_issuing(r->by));
+    const struct ra_span certs[] = {
+        {r->cert, r->cert_size}, {issuing->p, issuing->size}, {top->p, top->size}};
+    return fake_ca_certs(certs, 3, out, cap);
 }
 
 static size_t give(struct fake_ca *ca, int64_t now, uint32_t id, bool chain,
@@ -793,15 +908,10 @@ size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_
 
 void fake_ca_init(struct fake_ca *ca)
 {
-    const struct world_blob *key = world_blob("issuing.key");
-    const struct world_blob *stranger = world_blob("stranger.key");
     memset(ca, 0, sizeof *ca);
     ca->life_days = 730;
     ca->hresult = 0x80094800u;
     ca->retry_after = 3600;
     ca->why = "";
     ca->scep.fail_info = 1;
-    fake_ca_must(ra_key_from_der(&ca->key, key->p, key->size) == RA_OK, key->name);
-    fake_ca_must(ra_key_from_der(&ca->stranger, stranger->p, stranger->size) == RA_OK,
-                 stranger->name);
 }

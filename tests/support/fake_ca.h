@@ -24,7 +24,7 @@
 #define FAKE_CA_URL "http://ca.example.test/certsrv/"
 #define FAKE_SCEP_URL "http://ca.example.test/scep"
 #define FAKE_CA_CERT_MAX 1024u
-#define FAKE_CA_REQUESTS 48u /* the newest ones are remembered */
+#define FAKE_CA_REQUESTS 48u /* are remembered: the newest, and of the issued ones more */
 #define FAKE_CA_TIMES 96u
 #define FAKE_CA_REPLY_MAX 8192u
 
@@ -47,6 +47,15 @@ enum fake_ca_mode {
     FAKE_CA_UNTRUSTED,     /* by a stranger of the issuing CA's name                  */
     FAKE_CA_BAD_SIGNATURE, /* one bit of the signature is wrong                       */
     FAKE_CA_MODES
+};
+
+/* Whose key signs, and what is sent as its issuers: an AD CS keeps its name when it is renewed. */
+enum fake_authority {
+    FAKE_AUTHORITY_FIRST,    /* root.cert, issuing.cert, to 2060                      */
+    FAKE_AUTHORITY_ENDS,     /* the same keys, the issuing CA's certificate ends 2034 */
+    FAKE_AUTHORITY_NEW_KEY,  /* another issuing CA under the same root                */
+    FAKE_AUTHORITY_NEW_ROOT, /* another root, another issuing CA                      */
+    FAKE_AUTHORITIES
 };
 
 /* What is wrong between the appliance and the CA, for all requests alike. */
@@ -92,6 +101,8 @@ struct fake_ca_request {
     char transaction[48]; /* of SCEP */
     enum ra_role role;
     enum { FAKE_CA_WAITS, FAKE_CA_ISSUED, FAKE_CA_DENIED } state;
+    enum fake_ca_mode as; /* it was issued: what it has of a defect */
+    enum fake_authority by;
     int64_t at;
     uint8_t csr_sha256[32];
     uint8_t spki[320]; /* to be certified */
@@ -103,6 +114,7 @@ struct fake_ca {
     /* Set by the test. */
     enum fake_ca_mode mode[RA_ROLES];
     enum fake_ca_net net;
+    enum fake_authority authority;
     uint32_t hresult;
     uint32_t retry_after;
     bool no_date;        /* replies have no Date */
@@ -111,6 +123,7 @@ struct fake_ca {
         bool get_only;       /* POSTPKIOperation is not offered                */
         bool no_renewal;     /* nor Renewal                                    */
         bool refuse_renewal; /* offered, and then answered with badRequest     */
+        bool next_root;      /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
         enum fake_scep_fault fault;
         uint8_t fail_info; /* of FAKE_CA_ERROR, with `hresult`; of FAKE_CA_DENY it is 2 */
         const char *challenge;
@@ -125,15 +138,16 @@ struct fake_ca {
     uint8_t new_spki[RA_ROLES][320]; /* of the last request */
     unsigned keys[RA_ROLES];         /* different ones in a row */
     unsigned scep_type[32];          /* PKIOperations by messageType, 17 .. 21                 */
+    unsigned scep_next;              /* GetNextCACert answered */
     unsigned bad;
     const char *why;
-    struct fake_ca_request request[FAKE_CA_REQUESTS]; /* at id % FAKE_CA_REQUESTS */
+    unsigned today[RA_ROLES]; /* submits since `day` began */
+    int64_t day;
+    struct fake_ca_request request[FAKE_CA_REQUESTS];
     uint32_t last_id;
 
     /* Private. */
-    int64_t day;
-    unsigned today[RA_ROLES];
-    struct ra_key key, stranger;
+    struct ra_random random;
 };
 
 void fake_ca_init(struct fake_ca *ca);
@@ -148,6 +162,13 @@ bool fake_ca_approve(struct fake_ca *ca, enum ra_role role, int64_t now);
 bool fake_ca_refuse(struct fake_ca *ca, enum ra_role role);
 /* NULL: forgotten, or never there. */
 const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id);
+/* As a restore of the CA's database would. */
+void fake_ca_forget(struct fake_ca *ca, uint32_t id);
+/* The name of an authority's certificate, for world_blob: "root.cert". */
+const char *fake_ca_root(enum fake_authority by);
+const char *fake_ca_issuing(enum fake_authority by);
+/* A key of world_vectors.h, read once. */
+const struct ra_key *fake_ca_key(const char *name);
 /* The newest issued one of a role; NULL: none. */
 const struct fake_ca_request *fake_ca_newest(const struct fake_ca *ca, enum ra_role role);
 /* The one whose certificate this is; NULL: not of this CA. */

@@ -7,13 +7,23 @@
 /* Ends the program with `what` when it is not the truth. */
 void fake_ca_must(bool truth, const char *what);
 
+/* Of the authority at work. */
+struct fake_authority_files {
+    const char *root, *issuing, *issuing_key, *scep, *scep_key;
+};
+const struct fake_authority_files *fake_ca_files(enum fake_authority by);
+/* The CA's own random numbers: they follow from what it has served. */
+struct ra_random *fake_ca_random(struct fake_ca *ca);
+
 struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
                                             struct ra_span spki);
 /* Certify the request as the mode says; `old` is what it renews, or has the subject at least. */
 void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
                    int64_t now, const struct ra_cert *old);
 void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki);
-/* certs-only SignedData: the certificate, the issuing CA, the root; its size. */
+/* certs-only SignedData of these certificates in this order. */
+size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_t cap);
+/* The same of the certificate, the issuing CA, the root. */
 size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
                      size_t cap);
 

@@ -28,44 +28,10 @@ struct answer {
     const struct fake_ca_request *issued;
 };
 
-static int noise(void *dev, uint8_t *out, uint32_t size)
-{
-    static uint32_t x = 2463534242u;
-    (void)dev;
-    for (uint32_t i = 0; i < size; i++) {
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        out[i] = (uint8_t)(x >> 11);
-    }
-    return (int)size;
-}
-
-static struct ra_random *random_numbers(void)
-{
-    static const struct hal_entropy source = {noise, NULL};
-    static struct ra_random random;
-    if (!ra_random_ready(&random)) {
-        fake_ca_must(ra_random_init(&random, &source) == RA_OK, "a source of noise");
-        ra_err e;
-        do {
-            e = ra_random_seed(&random);
-        } while (e == RA_AGAIN);
-        fake_ca_must(e == RA_OK, "random numbers");
-    }
-    return &random;
-}
-
 static void parse(const char *name, struct ra_cert *cert)
 {
     const struct world_blob *b = world_blob(name);
     fake_ca_must(ra_cert_parse(cert, b->p, b->size) == RA_OK, name);
-}
-
-static void load(const char *name, struct ra_key *key)
-{
-    const struct world_blob *b = world_blob(name);
-    fake_ca_must(ra_key_from_der(key, b->p, b->size) == RA_OK, name);
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -82,7 +48,7 @@ static struct ra_span attribute(const struct ra_cms_signed *s, enum ra_oid oid)
 }
 
 /* NULL, or what is wrong with the pkiMessage in der[0 .. size-1]. */
-static const char *take_apart(uint8_t *der, size_t size, struct question *q)
+static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, struct question *q)
 {
     struct ra_cms_signed cms;
     struct ra_envelope envelope;
@@ -107,11 +73,12 @@ static const char *take_apart(uint8_t *der, size_t size, struct question *q)
     q->type = (uint8_t)(10 * (type.p[0] - '0') + type.p[1] - '0');
     memcpy(q->transaction, transaction.p, transaction.size);
     memcpy(q->nonce, nonce.p, nonce.size);
-    parse("scep.cert", &own);
-    load("scep.key", &key);
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    parse(files->scep, &own);
     uint8_t *content = der + (cms.content.p - der);
     if (ra_envelope_parse(&envelope, content, cms.content.size, cms.content.size, &own) != RA_OK ||
-        ra_envelope_open(&envelope, &key, random_numbers(), &q->content) != RA_OK) {
+        ra_envelope_open(&envelope, fake_ca_key(files->scep_key), fake_ca_random(ca),
+                         &q->content) != RA_OK) {
         return "what is encrypted";
     }
     return NULL;
@@ -235,12 +202,12 @@ static struct ra_span seal(struct fake_ca *ca, const struct question *q, const s
     if (fault == FAKE_SCEP_NOT_YET) {
         return (struct ra_span){buf, 0};
     }
-    parse("scep.cert", &own);
+    parse(fake_ca_files(ca->authority)->scep, &own);
     struct ra_span content = {chain, fake_ca_chain(ca, a->issued, chain, sizeof chain)};
     to = fault == FAKE_SCEP_RECIPIENT ? own : to;
     fake_ca_must(ra_envelope_build(buf, cap, content, &to, &work,
                                    fault == FAKE_SCEP_DES3 ? RA_CIPHER_DES3 : RA_CIPHER_AES_128,
-                                   random_numbers(), &out) == RA_OK,
+                                   fake_ca_random(ca), &out) == RA_OK,
                  "an envelope");
     if (fault == FAKE_SCEP_CONTENT) {
         buf[(size_t)(out.p - buf) + out.size - 17] ^= 0x40; /* of the padding */
@@ -255,18 +222,18 @@ static size_t cert_rep(struct fake_ca *ca, int64_t now, const struct question *q
     uint8_t attributes[512];
     enum fake_scep_fault fault = ca->scep.fault;
     bool stranger = fault == FAKE_SCEP_STRANGER;
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    const struct ra_key *key = fake_ca_key(stranger ? "stranger.key" : files->scep_key);
     struct ra_cert signer;
-    struct ra_key key;
     struct ra_der_put w;
     struct ra_span out;
-    parse(stranger ? "stranger.cert" : "scep.cert", &signer);
-    load(stranger ? "stranger.key" : "scep.key", &key);
+    parse(stranger ? "stranger.cert" : files->scep, &signer);
     ra_der_put_init(&w, attributes, sizeof attributes);
     put_attributes(&w, ca, q, a);
     fake_ca_must(w.err == RA_OK, "the attributes of a reply");
     struct ra_span all = ra_der_put_span(&w);
     struct ra_span content = seal(ca, q, a, buf, sizeof buf);
-    fake_ca_must(ra_cms_signed_build(buf, sizeof buf, content, &signer, &key, random_numbers(),
+    fake_ca_must(ra_cms_signed_build(buf, sizeof buf, content, &signer, key, fake_ca_random(ca),
                                      RA_HASH_SHA256, &all, 1, &out) == RA_OK,
                  "a CertRep");
     if (fault == FAKE_SCEP_SIGNATURE) {
@@ -355,7 +322,7 @@ static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t si
 {
     struct question q;
     memset(&q, 0, sizeof q);
-    const char *why = take_apart(der, size, &q);
+    const char *why = take_apart(ca, der, size, &q);
     if (why != NULL) {
         ca->bad++;
         ca->why = why;
@@ -377,37 +344,46 @@ static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t si
     return cert_rep(ca, now, &q, &a, reply);
 }
 
+static struct ra_span blob_span(const char *name)
+{
+    const struct world_blob *b = world_blob(name);
+    return (struct ra_span){b->p, b->size};
+}
+
 static size_t certificates(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     static uint8_t body[4096];
     enum fake_scep_fault fault = ca->scep.fault;
-    static const char *const names[] = {"scep.cert", "issuing.cert", "root.cert"};
-    unsigned first = fault == FAKE_SCEP_EMPTY_SET ? 1 : 0;
-    struct ra_der_put w;
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    const struct ra_span certs[] = {blob_span(files->root), blob_span(files->issuing),
+                                    blob_span(files->scep)};
     if (fault == FAKE_SCEP_NO_SET) {
         return fake_ca_reply(ca, now, 404, "", "text/plain", "", 0, reply);
     }
-    unsigned last = fault == FAKE_SCEP_LOOSE_SET ? 1 : 3;
-    ra_der_put_init(&w, body, sizeof body);
-    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
-    size_t mark = ra_der_put_size(&w);
-    for (unsigned i = first; i < last; i++) {
-        const struct world_blob *b = world_blob(names[i]);
-        ra_der_put_bytes(&w, b->p, b->size);
-    }
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
-    mark = ra_der_put_size(&w);
-    ra_der_put_oid(&w, RA_OID_DATA);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
-    ra_der_put_value(&w, RA_DER_SET, NULL, 0);
-    ra_der_put_u32(&w, 1);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_oid(&w, RA_OID_SIGNED_DATA);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    fake_ca_must(w.err == RA_OK, "GetCACert");
-    struct ra_span all = ra_der_put_span(&w);
-    return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", all.p, all.size, reply);
+    unsigned first = fault == FAKE_SCEP_LOOSE_SET ? 2 : 0;
+    unsigned last = fault == FAKE_SCEP_EMPTY_SET ? 2 : 3;
+    size_t size = fake_ca_certs(certs + first, last - first, body, sizeof body);
+    return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", body, size, reply);
+}
+
+/* The next root and issuing CA, signed by the present one [RFC 8894 4.7.1]. */
+static size_t next_certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t inner[4096], body[6144];
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    const struct fake_authority_files *next = fake_ca_files(FAKE_AUTHORITY_NEW_ROOT);
+    const struct ra_span certs[] = {blob_span(next->root), blob_span(next->issuing)};
+    struct ra_cert signer;
+    struct ra_span out;
+    struct ra_span content = {inner, fake_ca_certs(certs, 2, inner, sizeof inner)};
+    parse(files->issuing, &signer);
+    fake_ca_must(ra_cms_signed_build(body, sizeof body, content, &signer,
+                                     fake_ca_key(files->issuing_key), fake_ca_random(ca),
+                                     RA_HASH_SHA256, NULL, 0, &out) == RA_OK,
+                 "GetNextCACert");
+    ca->scep_next++;
+    return fake_ca_reply(ca, now, 200, "", "application/x-x509-next-ca-cert", out.p, out.size,
+                         reply);
 }
 
 size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
@@ -421,13 +397,17 @@ size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, siz
         return 0;
     }
     if (strncmp(line, "GetCACaps", 9) == 0) {
-        (void)snprintf(caps, sizeof caps, "%s%sSHA-256\nAES\nSCEPStandard\n",
+        (void)snprintf(caps, sizeof caps, "%s%s%sSHA-256\nAES\nSCEPStandard\n",
                        ca->scep.get_only ? "" : "POSTPKIOperation\n",
-                       ca->scep.no_renewal ? "" : "Renewal\n");
+                       ca->scep.no_renewal ? "" : "Renewal\n",
+                       ca->scep.next_root ? "GetNextCACert\n" : "");
         return fake_ca_reply(ca, now, 200, "", "text/plain", caps, strlen(caps), reply);
     }
     if (strncmp(line, "GetCACert", 9) == 0) {
         return certificates(ca, now, reply);
+    }
+    if (strncmp(line, "GetNextCACert", 13) == 0 && ca->scep.next_root) {
+        return next_certificates(ca, now, reply);
     }
     if (ca->scep.fault == FAKE_SCEP_500) {
         return fake_ca_reply(ca, now, 500, "", "text/plain", garbage, sizeof garbage - 1, reply);

@@ -167,9 +167,12 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
         l->reply_size =
             fake_ca_serve(&w->ca, world_now(w), (const char *)l->request, whole, l->reply);
         l->reply_at = 0;
+        l->reply_ms = 0;
         l->request_size = 0;
         if (w->ca.net == FAKE_NET_LOSE_REPLY) {
             link_fail(w, RA_E_NET_RESET);
+        } else if (w->on_reply != NULL && w->on_reply(w)) {
+            l->state = RA_TRANSPORT_PEER_CLOSED;
         } else if (w->ca.net == FAKE_NET_GARBAGE ||
                    (l->reply_size == 0 && w->ca.scep.fault == FAKE_SCEP_NO_CAPS)) {
             l->state = RA_TRANSPORT_PEER_CLOSED;
@@ -180,8 +183,9 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
 
 static size_t link_receive(void *ctx, uint8_t *to, size_t size)
 {
-    struct world_link *l = &((struct world *)ctx)->link;
-    size_t n = l->reply_size - l->reply_at;
+    struct world *w = ctx;
+    struct world_link *l = &w->link;
+    size_t n = w->true_ms < l->reply_ms ? 0 : l->reply_size - l->reply_at;
     n = n < size ? n : size;
     n = n < l->piece ? n : l->piece;
     memcpy(to, l->reply + l->reply_at, n);
@@ -298,22 +302,22 @@ void world_set(struct world *w, const char *name, const char *value)
     ra_config_save(&w->ra);
 }
 
-static void store_anchor(struct world *w)
+void world_anchor(struct world *w, unsigned place, const char *name)
 {
-    const struct world_blob *root = world_blob("root.cert");
+    const struct world_blob *root = world_blob(name);
     ra_err e;
     do {
         (void)ra_step(&w->ra);
-        e = ra_provision_anchor(&w->ra, 0, root->p, root->size);
+        e = ra_provision_anchor(&w->ra, place, root->p, root->size);
     } while (e == RA_AGAIN);
     must(e == RA_OK, "the anchor is refused");
 }
 
-static void store_pair(struct world *w, enum ra_role role, const char *name, int days_left)
+void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left)
 {
     const struct world_blob *blob = world_blob(name);
-    const struct world_blob *issuing = world_blob("issuing.cert");
-    const struct world_blob *root = world_blob("root.cert");
+    const struct world_blob *issuing = world_blob(fake_ca_issuing(w->ca.authority));
+    const struct world_blob *root = world_blob(fake_ca_root(w->ca.authority));
     uint8_t der[RA_KEY_DER_MAX], spki[RA_SPKI_MAX], issuers[2048];
     size_t der_size = 0, spki_size = 0;
     struct ra_key key;
@@ -322,7 +326,8 @@ static void store_pair(struct world *w, enum ra_role role, const char *name, int
     must(ra_key_to_der(&key, der, sizeof der, &der_size) == RA_OK, name);
     must(ra_key_spki(&key, spki, sizeof spki, &spki_size) == RA_OK, name);
     int64_t end = world_now(w) + (int64_t)days_left * RA_DAY;
-    uint32_t id = fake_ca_enrol(&w->ca, role, spki, spki_size, end - 730 * (int64_t)RA_DAY, end);
+    int64_t life = (int64_t)w->ca.life_days * RA_DAY;
+    uint32_t id = fake_ca_enrol(&w->ca, role, spki, spki_size, end - life, end);
     const struct fake_ca_request *r = fake_ca_request(&w->ca, id);
     memcpy(issuers, issuing->p, issuing->size);
     memcpy(issuers + issuing->size, root->p, root->size);
@@ -337,10 +342,10 @@ static void store_pair(struct world *w, enum ra_role role, const char *name, int
 void world_provision(struct world *w, const struct world_enrolment *e)
 {
     world_boot_offline(w);
-    store_anchor(w);
+    world_anchor(w, 0, fake_ca_root(w->ca.authority));
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (e->key[i] != NULL) {
-            store_pair(w, (enum ra_role)i, e->key[i], e->days_left[i]);
+            world_store_pair(w, (enum ra_role)i, e->key[i], e->days_left[i]);
         }
     }
     world_set(w, "ca-url", FAKE_CA_URL);
@@ -467,7 +472,6 @@ unsigned world_logged(struct world *w, enum ra_event_kind kind, enum ra_role rol
 
 uint32_t world_serves(struct world *w, enum ra_role role)
 {
-    const struct world_blob *issuing = world_blob("issuing.cert");
     uint8_t cert[RA_CERT_MAX], issuers[2048];
     size_t size = 0;
     ra_err e = ra_certificate(&w->ra, role, cert, sizeof cert, &size);
@@ -479,6 +483,7 @@ uint32_t world_serves(struct world *w, enum ra_role role)
     must(r != NULL && r->role == role, "served, but never issued for the role");
     e = ra_issuers(&w->ra, role, issuers, sizeof issuers, &size);
     must(e == RA_OK, ra_error_text(e));
+    const struct world_blob *issuing = world_blob(fake_ca_issuing(r->by));
     must(size >= issuing->size && memcmp(issuers, issuing->p, issuing->size) == 0,
          "other issuers are served");
     return r->id;

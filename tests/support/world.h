@@ -44,6 +44,7 @@ struct world_link {
     size_t request_size;
     uint8_t reply[FAKE_CA_REPLY_MAX];
     size_t reply_size, reply_at;
+    int64_t reply_ms;  /* not before this time (true_ms) */
     unsigned requests; /* begun */
 };
 
@@ -57,11 +58,13 @@ struct world {
     struct world_link link;
 
     /* Set by the test, any time. */
-    int64_t true_ms;                  /* what time it really is, since 1970             */
-    int64_t board_error_s;            /* the board's clock goes wrong by so much        */
-    void (*on_send)(struct world *w); /* before the first byte of each request leaves   */
-    void (*on_step)(struct world *w); /* after each ra_step                             */
-    uint32_t pace_ms;                 /* see above; 60 000                              */
+    int64_t true_ms;                   /* what time it really is, since 1970             */
+    int64_t board_error_s;             /* the board's clock goes wrong by so much        */
+    void (*on_send)(struct world *w);  /* before the first byte of each request leaves   */
+    bool (*on_reply)(struct world *w); /* before the first byte of each reply comes: may change
+                                         link.reply; true: the peer closes behind it */
+    void (*on_step)(struct world *w);  /* after each ra_step                             */
+    uint32_t pace_ms;                  /* see above; 60 000                              */
     enum world_noise noise;
     bool board_clock; /* the board has a clock */
     bool no_device_key;
@@ -107,6 +110,10 @@ struct world_enrolment {
     const char *settings[8][2];
 };
 void world_provision(struct world *w, const struct world_enrolment *e);
+/* One step of it each, on an appliance that has started: a trust anchor by its name in
+ * world_vectors.h, a pair that lasts as the CA's do (life_days). */
+void world_anchor(struct world *w, unsigned place, const char *name);
+void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left);
 /* "agent.key" and "encryption.key", with key-policy same: no search for primes. */
 void world_provision_pair(struct world *w, int agent_days, int encryption_days);
 void world_set(struct world *w, const char *name, const char *value);

@@ -516,7 +516,7 @@ static void the_ca_forgets_the_request(void **state)
     start_agent(30);
     w.ca.mode[AGENT] = FAKE_CA_PEND;
     until(AGENT, RA_STATE_PENDING, HOUR);
-    memset(&w.ca.request[w.ca.last_id % FAKE_CA_REQUESTS], 0, sizeof w.ca.request[0]);
+    fake_ca_forget(&w.ca, w.ca.last_id);
     w.ca.mode[AGENT] = FAKE_CA_ISSUE;
     until(AGENT, RA_STATE_BACKOFF, 2 * HOUR);
     assert_int_equal(world_status(&w, AGENT).cause, RA_E_CA_UNKNOWN_ID);

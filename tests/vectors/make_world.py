@@ -4,9 +4,11 @@
     python3 tests/vectors/make_world.py [OUTPUT]
 
 Needs the openssl command. A root and an issuing CA (P-256, valid 2020 to 2060), a stranger of the
-same name that nobody trusts, a SCEP server's certificate, and keys for the two roles: the old ones, and new ones for tests that
-would wait too long for a search. The keys protect nothing; running it again gives new ones and the
-same tests.
+same name that nobody trusts, a SCEP server's certificate, and keys for the two roles: the old ones,
+and new ones for tests that would wait too long for a search. Beside them the authorities that come
+later, under the same names as an AD CS keeps them: an issuing CA with a new key, one under a new
+root, and the first one with a life that ends in 2034. The keys protect nothing; running it again
+gives new ones and the same tests.
 """
 import os
 import pathlib
@@ -19,17 +21,29 @@ P256 = ('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
 RSA = ('-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048')
 KEYS = {'root': P256, 'issuing': P256, 'stranger': P256, 'agent': P256, 'agent_new1': P256,
         'agent_new2': P256, 'encryption': RSA, 'encryption_new1': RSA, 'encryption_new2': RSA,
-        'scep': RSA}
+        'scep': RSA, 'issuing2': P256, 'scep2': RSA, 'root2': P256, 'issuing3': P256}
 CA = ('basicConstraints=critical,CA:TRUE{}\nkeyUsage=critical,keyCertSign,cRLSign\n'
       'subjectKeyIdentifier=hash\n')
+SCEP = ('keyUsage=critical,digitalSignature,keyEncipherment\n'
+        'subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n')
 CERTS = {  # subject, issuer (None: itself), extensions
     'root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
     'issuing': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
                 'authorityKeyIdentifier=keyid\n'),
-    'scep': ('/O=World/CN=World SCEP', 'issuing', 'keyUsage=critical,digitalSignature,keyEncipherment\n'
-             'subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'),
+    'scep': ('/O=World/CN=World SCEP', 'issuing', SCEP),
     'stranger': ('/O=World/CN=World Issuing CA', None, CA.format('')),
+    'issuing2': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
+                 'authorityKeyIdentifier=keyid\n'),
+    'scep2': ('/O=World/CN=World SCEP', 'issuing2', SCEP),
+    'root2': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
+    'issuing3': ('/O=World/CN=World Issuing CA', 'root2', CA.format(',pathlen:0') +
+                 'authorityKeyIdentifier=keyid\n'),
+    'scep3': ('/O=World/CN=World SCEP', 'issuing3', SCEP),
+    'issuing_ends': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
+                     'authorityKeyIdentifier=keyid\n'),
 }
+KEY_OF = {'scep3': 'scep2', 'issuing_ends': 'issuing'}  # others have one of their own name
+ENDS = {'issuing_ends': '20340101000000Z'}
 
 
 def openssl(*arguments):
@@ -48,17 +62,18 @@ def c_array(name, data):
 
 def certificate(name):
     subject, issuer, extensions = CERTS[name]
+    key = f'{KEY_OF.get(name, name)}.key'
     open('req.cfg', 'w').write('[req]\ndistinguished_name=dn\n[dn]\n')
     open('ext.cfg', 'w').write('[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=serial\npolicy=p\n'
                                'unique_subject=no\n[ca]\ndefault_ca=d\n[p]\n[e]\n' + extensions)
     open('index.txt', 'w').close()
     open('serial', 'w').write(f'{0x10 + list(CERTS).index(name):02x}\n')
-    openssl('req', '-new', '-config', 'req.cfg', '-subj', subject, '-key', f'{name}.key', '-out', 'csr')
-    signer = (('-selfsign', '-keyfile', f'{name}.key') if issuer is None else
+    openssl('req', '-new', '-config', 'req.cfg', '-subj', subject, '-key', key, '-out', 'csr')
+    signer = (('-selfsign', '-keyfile', key) if issuer is None else
               ('-cert', f'{issuer}.pem', '-keyfile', f'{issuer}.key'))
     openssl('ca', '-config', 'ext.cfg', '-batch', '-notext', '-preserveDN', '-in', 'csr', '-out',
             f'{name}.pem', '-md', 'sha256', '-startdate', '20200101000000Z', '-enddate',
-            '20600101000000Z', '-extensions', 'e', *signer)
+            ENDS.get(name, '20600101000000Z'), '-extensions', 'e', *signer)
     return openssl('x509', '-in', f'{name}.pem', '-outform', 'DER')
 
 

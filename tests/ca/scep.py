@@ -17,6 +17,7 @@ SCEP's own is said in these words:
   replies     wrong-nonce  wrong-txid  replay  stranger  wrong-recipient  zero-success
               no-content  ber  base64  wrapped  no-type  oaep  oaep256  des3  des  reply-sha1  sha512
               bad-signature-reply  request-type  huge-reply  cut-reply
+              large-reply (LARGE bytes, with revocation lists nobody asked for)
   demands     challenge:TEXT (of each PKCSReq; with `challenge-17` of renewals too)
 """
 import argparse
@@ -38,8 +39,9 @@ SCEP_WORDS = ('ndes', 'failtext', 'no-renewal', 'refuse-17', 'no-poll', 'no-post
               'html-caps', 'weak-caps', 'long-caps', 'one-ca', 'two-gens', 'next-ca', 'foreign-ca',
               'wrong-nonce', 'wrong-txid', 'replay', 'stranger', 'wrong-recipient', 'zero-success',
               'no-content', 'base64', 'wrapped', 'oaep', 'oaep256', 'des3', 'des', 'reply-sha1', 'sha512',
-              'bad-signature-reply', 'request-type', 'huge-reply', 'cut-reply', 'challenge',
-              'challenge-17')
+              'bad-signature-reply', 'request-type', 'huge-reply', 'large-reply', 'cut-reply',
+              'challenge', 'challenge-17')
+LARGE = 12 * 1024  # the least that an appliance has to take
 adcs.WORDS += SCEP_WORDS
 adcs.WHERES += ('caps', 'next', 'pki')
 
@@ -353,6 +355,8 @@ class Ca(adcs.Ca):
                               algorithm, der.tlv(0xa0, whole),
                               der.seq(der.oid(x509.OID_RSA), der.null()), der.octets(signature))
         certs = b'' if 'ndes' in words else der.context(0, cert.der)
+        if 'large-reply' in words:
+            certs += der.context(1, der.seq(der.octets(os.urandom(LARGE - len(content or b'')))))
         if 'ber' in words and content:
             # Constructed and of indefinite length, in two pieces, as BER allows.
             half = len(content) // 2

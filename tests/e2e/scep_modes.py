@@ -22,6 +22,7 @@ CASES = {
     'oaep': RENEWED, 'oaep256': RENEWED, 'sha512': RENEWED, 'no-post': RENEWED,
     'no-caps': RENEWED, 'html-caps': RENEWED, 'long-caps': RENEWED, 'lf': RENEWED,
     'one-ca': RENEWED, 'reversed': RENEWED, 'two-gens': RENEWED, 'two-gens reversed': RENEWED,
+    'large-reply': RENEWED, 'large-reply ber': RENEWED,
     'chunked': RENEWED, 'close': RENEWED, 'interim': RENEWED, 'slow:40000': RENEWED,
     'fail:0': 'SCEP_BAD_ALG', 'fail:1': 'SCEP_BAD_CHECK', 'fail:2': 'SCEP_BAD_REQUEST',
     'fail:3': 'SCEP_BAD_TIME', 'fail:4': 'CA_UNKNOWN_ID', 'fail:2 failtext': 'SCEP_BAD_REQUEST',
@@ -47,7 +48,7 @@ CASES = {
 # The other role, and what the emulated board is shown of them all.
 ENCRYPTION = {w: CASES[w] for w in ('issue', 'ber', 'no-post', 'wrong-usage', 'fail:2 ndes')}
 SAMPLE = {w: CASES[w] for w in (
-    'issue', 'ber', 'no-post', 'oaep256', 'two-gens reversed', 'fail:2 ndes', 'wrong-nonce',
+    'issue', 'ber', 'large-reply', 'no-post', 'oaep256', 'two-gens reversed', 'fail:2 ndes', 'wrong-nonce',
     'wrong-txid', 'stranger', 'wrong-recipient', 'des', 'cut-reply', 'wrong-key')}
 
 

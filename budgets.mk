@@ -6,7 +6,7 @@ emcraft-sf2.code = 212992
 emcraft-sf2.ram = 65536
 emcraft-sf2.stack = 12800
 emcraft-sf2.measured = 12800
-emcraft-sf2.ddr = 86016
+emcraft-sf2.ddr = 102400
 
 # The parts, with some room to move in.
 emcraft-sf2.code.wolfSSL = 67584
@@ -16,7 +16,7 @@ emcraft-sf2.code.crypto = 14336
 emcraft-sf2.code.firmware = 13312
 emcraft-sf2.code.firmware/appliance = 2048
 emcraft-sf2.code.firmware/config = 5120
-emcraft-sf2.code.firmware/console = 6144
+emcraft-sf2.code.firmware/console = 14336
 emcraft-sf2.code.firmware/enroll = 13312
 emcraft-sf2.code.firmware/http = 8192
 emcraft-sf2.code.firmware/net = 4608

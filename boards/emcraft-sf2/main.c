@@ -13,8 +13,9 @@ int main(void);
 
 static struct hal hal;
 static struct ra_appliance appliance; /* keys and secrets: in the eSRAM */
-/* What the CA sent is public: in the DDR, like the rest of the network's buffers. */
+/* What the CA sent and what the console pastes is public: in the DDR, like the rest of the network's buffers. */
 static uint8_t reply[RA_REPLY_BUFFER] __attribute__((section(".bss.ddr.reply")));
+static uint8_t bulk[RA_CONSOLE_BULK] __attribute__((section(".bss.ddr.bulk")));
 
 int main(void)
 {
@@ -27,7 +28,7 @@ int main(void)
         board_print_hex(id);
         board_print("\n");
     }
-    ra_appliance_init(&appliance, &hal, reply, BOARD);
+    ra_appliance_init(&appliance, &hal, reply, bulk, BOARD);
     for (;;) {
         board_idle(ra_appliance_step(&appliance));
     }

@@ -12,6 +12,7 @@
 static struct ra_appliance appliance;
 static struct hal hal;
 static uint8_t reply[RA_REPLY_BUFFER];
+static uint8_t bulk[RA_CONSOLE_BULK];
 
 int main(int argc, char *argv[])
 {
@@ -35,7 +36,7 @@ int main(int argc, char *argv[])
     if (host_hal_open(&options, &hal) != 0) {
         return 1;
     }
-    ra_appliance_init(&appliance, &hal, reply,
+    ra_appliance_init(&appliance, &hal, reply, bulk,
                       "host board (a Linux program; no hardware protects its keys)");
     for (;;) {
         host_hal_wait(ra_appliance_step(&appliance));

@@ -10,12 +10,13 @@ int main(void);
 static struct hal hal;
 static struct ra_appliance appliance;
 static uint8_t reply[RA_REPLY_BUFFER];
+static uint8_t bulk[RA_CONSOLE_BULK];
 
 int main(void)
 {
     board_init();
     board_hal(&hal);
-    ra_appliance_init(&appliance, &hal, reply, "template board");
+    ra_appliance_init(&appliance, &hal, reply, bulk, "template board");
     for (;;) {
         board_idle(ra_appliance_step(&appliance));
     }

@@ -13,7 +13,7 @@ static bool random_for_network(void *ctx, uint8_t *out, size_t size)
     return ra_random_bytes(ctx, out, size) == RA_OK;
 }
 
-void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply,
+void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply, uint8_t *bulk,
                        const char *board)
 {
     memset(a, 0, sizeof *a);
@@ -21,7 +21,7 @@ void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *r
     ra_net_init(&a->net, &a->transport);
     a->start_error = ra_init(&a->ra, hal, &a->transport, reply);
     ra_network(&a->ra, false);
-    ra_console_init(&a->console, &a->ra, board);
+    ra_console_init(&a->console, &a->ra, board, bulk);
     ra_console_say(&a->console, "Perennial " RA_VERSION);
     ra_console_say(&a->console, board);
     if (a->start_error != RA_OK) {

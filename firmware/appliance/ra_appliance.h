@@ -7,7 +7,8 @@
  *
  *     static struct ra_appliance appliance;
  *     static uint8_t reply[RA_REPLY_BUFFER];
- *     ra_appliance_init(&appliance, &hal, reply, "board name");
+ *     static uint8_t bulk[RA_CONSOLE_BULK];
+ *     ra_appliance_init(&appliance, &hal, reply, bulk, "board name");
  *     for (;;) {
  *         uint32_t ms = ra_appliance_step(&appliance);
  *         ... sleep until an interrupt or ms milliseconds, whichever is first ...
@@ -44,9 +45,9 @@ struct ra_appliance {
 };
 
 /* Start everything. `board` is one line of static text for the banner and
- * `show version`; `reply` as for ra_init. Never fails: what does not work is said
- * on the console. */
-void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply,
+ * `show version`; `reply` as for ra_init, `bulk` as for ra_console_init: neither holds
+ * a secret. Never fails: what does not work is said on the console. */
+void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *reply, uint8_t *bulk,
                        const char *board);
 
 /* One turn of the main loop; feeds the watchdog. Returns the milliseconds until

@@ -8,18 +8,20 @@
 
 #include <cmocka.h>
 
+#include "ra_command.h"
 #include "ra_console.h"
 #include "world.h"
 
 static struct world w;
 static struct ra_console console;
+static uint8_t bulk[RA_CONSOLE_BULK];
 
 #define SECRET "s3cret-Passw0rd"
 
 static void boot(void)
 {
     world_boot(&w);
-    ra_console_init(&console, &w.ra, "test board");
+    ra_console_init(&console, &w.ra, "test board", bulk);
 }
 
 static void turn(void)
@@ -36,7 +38,7 @@ static void listen(void)
         size_t before = w.shown_size;
         bool more = w.typed != NULL && *w.typed != '\0';
         turn();
-        quiet = !more && console.command == 0 && console.out_count == 0 && w.shown_size == before
+        quiet = !more && console.command == NULL && console.out_count == 0 && w.shown_size == before
                     ? quiet + 1
                     : 0;
     }
@@ -271,14 +273,14 @@ static void the_password_is_never_printed(void **state)
 static void bad_input_gets_one_line(void **state)
 {
     (void)state;
-    static char line[2 * RA_CONSOLE_LINE + 10];
+    static char line[2 * RA_LINE_MAX + 10];
     assert_shows("frobnicate\r", "% E9-01 unknown command; try help\r\n");
     assert_shows("help me with five words\r", "% E9-02");
     assert_string_equal(say("\r"), "\r\n" RA_CONSOLE_PROMPT);
     assert_string_equal(say("   \r\n"), "   \r\n" RA_CONSOLE_PROMPT);
     /* As long as allowed, one more, and much more: one message. */
     for (unsigned over = 0; over < 3; over++) {
-        size_t n = over == 2 ? sizeof line - 3 : RA_CONSOLE_LINE + over;
+        size_t n = over == 2 ? sizeof line - 3 : RA_LINE_MAX + over;
         memset(line, 'a', n);
         line[n] = '\r';
         line[n + 1] = '\0';
@@ -408,6 +410,126 @@ static void reboot_waits_for_the_flash(void **state)
     }
 }
 
+/* --- a command that asks, of this test's own ------------------------------------------ */
+
+static char asked[80];
+static unsigned pieces;
+static uint8_t room[24];
+static bool room_is_secret;
+
+static enum ra_run ask_all(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    pieces = piece + 1;
+    switch (piece) {
+    case 0:
+        return ra_console_confirm(c, "sure? (yes/no) ");
+    case 1:
+        return ra_console_ask_secret(c, "passphrase: ");
+    case 2:
+        (void)snprintf(asked, sizeof asked, "%s", c->answer);
+        return ra_console_paste(c, "paste it, end with a line of END\n", room, sizeof room,
+                                room_is_secret);
+    default:
+        assert_int_equal(strlen(c->paste), c->paste_size);
+        (void)snprintf(asked + strlen(asked), 40, "/%s", c->paste);
+        ra_text_add(to, "asked\n");
+        return RA_RUN_DONE;
+    }
+}
+
+static const char *ask(const char *typed, bool force)
+{
+    static const struct ra_command command = {.words = "ask", .run = ask_all};
+    console.command = &command;
+    console.line.drawn = false;
+    console.piece = 0;
+    console.force = force;
+    memset(asked, 0, sizeof asked);
+    (void)say(typed);
+    /* Whatever came of it, the console is at its prompt and holds no answer. */
+    size_t n = strlen(RA_CONSOLE_PROMPT);
+    assert_string_equal(w.shown + w.shown_size - n, RA_CONSOLE_PROMPT);
+    assert_null(console.command);
+    assert_false(holds(&console, sizeof console, SECRET));
+    return w.shown;
+}
+
+static void a_command_asks(void **state)
+{
+    (void)state;
+    room_is_secret = false;
+    const char *shown = ask("yes\r\n" SECRET "\r\none\r\ntwo\r\nEND\r\n", false);
+    assert_string_equal(asked, SECRET "/one\ntwo\n");
+    assert_string_equal(shown,
+                        "sure? (yes/no) yes\r\npassphrase: \r\npaste it, end with a line of END"
+                        "\r\none\r\ntwo\r\nEND\r\nasked\r\n" RA_CONSOLE_PROMPT);
+    /* Corrections; `force` is a yes; ^D ends too, and ends the last line. */
+    (void)ask("xx\x15sez\x08\x7f\x08yes\rxx\x15xy\x7f\x7f\x7fz\r\b1\x7fone\n\ntwo\x04", false);
+    assert_string_equal(asked, "z/one\n\ntwo");
+    (void)ask("z\r.\r", true);
+    assert_string_equal(asked, "z/");
+    (void)ask("z\r..\rEN\rEND.\r.\r", true);
+    assert_string_equal(asked, "z/..\nEN\nEND.\n");
+}
+
+static void a_refusal_ends_the_command(void **state)
+{
+    (void)state;
+    static const char *const refusals[] = {"no\r", "\r", "yesyes\r", "\x03", "\x04"};
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        assert_non_null(strstr(ask(refusals[i], false), "\r\ncancelled\r\n"));
+        assert_int_equal(pieces, 1);
+    }
+    assert_non_null(strstr(ask("yes\rsec\x03", false), "\r\ncancelled\r\n"));
+    assert_int_equal(pieces, 2);
+    assert_non_null(strstr(ask("y\rsec\rpaste\x03", false), "\r\ncancelled\r\n"));
+    assert_int_equal(pieces, 3);
+}
+
+static void too_much_is_refused_whole(void **state)
+{
+    (void)state;
+    char text[400] = "y\r";
+    memset(text + 2, 'a', RA_CONSOLE_ANSWER + 1);
+    (void)snprintf(text + 2 + RA_CONSOLE_ANSWER + 1, 10, "\rhelp\r");
+    assert_non_null(strstr(ask(text, false), "% E9-05"));
+    assert_non_null(strstr(w.shown, "this list")); /* what follows is the next command */
+    assert_int_equal(pieces, 2);
+    /* 20 characters fit, with their line ends. The end is where its mark is. */
+    (void)ask("z\r1234567890\r12345678\rEND\r", true);
+    assert_string_equal(asked, "z/1234567890\n12345678\n");
+    for (unsigned extra = 1; extra < 8; extra++) {
+        (void)snprintf(text, sizeof text, "z\r1234567890\r12345678%.*s\rEND\rtime\r", (int)extra,
+                       "abcdefgh");
+        assert_non_null(strstr(ask(text, true), "% E9-08"));
+        assert_non_null(strstr(w.shown, "source:"));
+    }
+    (void)ask("z\r1234567890123456789012345678\r1\r2\rmoreEND\rEND\rtime\r", true);
+    assert_non_null(strstr(w.shown, "% E9-08"));
+    assert_non_null(strstr(w.shown, "source:"));
+    assert_null(strstr(w.shown, "% E9-01"));
+    (void)ask("z\r1234567890123456789\rENDx\r.\rtime\r", true);
+    assert_null(strstr(w.shown, "% E9-01"));
+    assert_non_null(strstr(w.shown, "source:"));
+    assert_int_equal(pieces, 3);
+}
+
+static void a_pasted_secret_is_not_kept(void **state)
+{
+    (void)state;
+    room_is_secret = true;
+    (void)ask("z\r" SECRET "\rEND\r", true);
+    assert_string_equal(asked, "z/" SECRET "\n");
+    assert_null(strstr(w.shown, SECRET));
+    assert_false(holds(room, sizeof room, SECRET));
+    (void)ask("z\r" SECRET "\r\x03", true);
+    assert_false(holds(room, sizeof room, SECRET));
+    (void)ask("z\r" SECRET "\rmuch too much for it\rEND\r", true);
+    assert_non_null(strstr(w.shown, "% E9-08"));
+    assert_false(holds(room, sizeof room, SECRET));
+    room_is_secret = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +548,10 @@ int main(void)
         cmocka_unit_test_setup(answers_while_the_machine_works, setup),
         cmocka_unit_test_setup(events_come_above_the_line_being_typed, setup),
         cmocka_unit_test_setup(reboot_waits_for_the_flash, setup),
+        cmocka_unit_test_setup(a_command_asks, setup),
+        cmocka_unit_test_setup(a_refusal_ends_the_command, setup),
+        cmocka_unit_test_setup(too_much_is_refused_whole, setup),
+        cmocka_unit_test_setup(a_pasted_secret_is_not_kept, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

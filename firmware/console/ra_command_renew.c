@@ -1,0 +1,117 @@
+#include <string.h>
+
+#include "ra_command.h"
+#include "ra_x509.h"
+
+static int hex_digit(char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+    ch = (char)(ch | 0x20);
+    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
+}
+
+/* Exactly 40 hex digits, colons between them allowed. */
+static ra_err parse_thumbprint(const char *s, uint8_t out[20])
+{
+    unsigned digits = 0;
+    for (; *s != '\0'; s++) {
+        int v = hex_digit(*s);
+        if (*s == ':' && digits % 2 == 0) {
+            continue;
+        }
+        if (v < 0 || digits == 40) {
+            return RA_E_THUMBPRINT;
+        }
+        out[digits / 2] = (uint8_t)(digits % 2 == 0 ? v << 4 : out[digits / 2] | v);
+        digits++;
+    }
+    return digits == 40 ? RA_OK : RA_E_THUMBPRINT;
+}
+
+static ra_err role_by_thumbprint(struct ra_console *c, const uint8_t wanted[20], enum ra_role *role)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        struct ra_cert cert;
+        uint8_t thumbprint[20];
+        if (ra_command_certificate(c, (enum ra_role)i, &cert) == RA_OK) {
+            (void)ra_cert_sha1(cert.der, thumbprint);
+            if (memcmp(thumbprint, wanted, sizeof thumbprint) == 0) {
+                *role = (enum ra_role)i;
+                return RA_OK;
+            }
+        }
+    }
+    return RA_E_NO_SUCH_CERT;
+}
+
+static enum ra_run renew_one(struct ra_console *c, enum ra_role role, bool alone,
+                             struct ra_text *to)
+{
+    return ra_command_role_said(role, ra_renew(c->ra, role, alone), "renewal begins", to);
+}
+
+static enum ra_run renew(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    uint8_t thumbprint[20];
+    enum ra_role role;
+    if (c->arg_count == 0 || strcmp(c->args[0], "all") == 0) {
+        struct ra_status s;
+        ra_status(c->ra, (enum ra_role)piece, &s);
+        if (s.stored || piece < RA_PAIR) {
+            (void)renew_one(c, (enum ra_role)piece, false, to);
+        }
+        return piece + 1 < RA_ROLES ? RA_RUN_MORE : RA_RUN_DONE;
+    }
+    if (ra_command_role(c->args[0], &role)) {
+        return renew_one(c, role, true, to);
+    }
+    ra_err e = parse_thumbprint(c->args[0], thumbprint);
+    if (e == RA_OK) {
+        e = role_by_thumbprint(c, thumbprint, &role);
+    }
+    if (e == RA_OK) {
+        return renew_one(c, role, true, to);
+    }
+    ra_command_error(e, to);
+    return RA_RUN_DONE;
+}
+
+static enum ra_run enroll(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    enum ra_role role;
+    (void)piece;
+    if (!ra_command_role(c->args[0], &role)) {
+        ra_command_error(RA_E_PARAMETER, to);
+        return RA_RUN_DONE;
+    }
+    return ra_command_role_said(role, ra_enroll_new(c->ra, role), "first enrolment begins", to);
+}
+
+static enum ra_run retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    enum ra_role role;
+    (void)piece;
+    if (!ra_command_role(c->args[0], &role)) {
+        ra_command_error(RA_E_PARAMETER, to);
+        return RA_RUN_DONE;
+    }
+    return ra_command_role_said(role, ra_retrieve(c->ra, role, c->args[1]), "asking the CA", to);
+}
+
+static const char *all_or_role(unsigned arg, unsigned i)
+{
+    return arg == 0 && i == RA_ROLES ? "all" : ra_command_role_word(arg, i);
+}
+
+static const struct ra_command commands[] = {
+    {"renew", "[all|agent|encryption|device|THUMBPRINT]", "renew now", "renew agent", renew,
+     all_or_role, 0, 1, 0},
+    {"enroll", "agent|encryption|device", "ask for a first certificate (SCEP)", "enroll device",
+     enroll, ra_command_role_word, 1, 1, 0},
+    {"retrieve", "agent|encryption|device NUMBER",
+     "fetch what was issued: AD CS request id, SCEP serial number", "retrieve agent 17", retrieve,
+     ra_command_role_word, 2, 2, 0},
+};
+const struct ra_command_table ra_commands_renew = {commands, sizeof commands / sizeof commands[0]};

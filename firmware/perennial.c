@@ -483,7 +483,8 @@ bool ra_may_be_due(const struct ra *ra)
         struct ra_status s;
         ra_status(ra, (enum ra_role)i, &s);
         bool waits = s.state == RA_STATE_BACKOFF || s.state == RA_STATE_PENDING;
-        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED || s.state == RA_STATE_PROBATION) {
+        if (!s.stored || s.held || s.state == RA_STATE_EXPIRED || s.state == RA_STATE_PROBATION ||
+            s.state == RA_STATE_OFFLINE) {
             continue;
         }
         if (!s.time_known || (waits ? s.next : s.due) <= ra_clock_now(&ra->clock)) {
@@ -679,7 +680,7 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
     out->progress = r->state == RA_STATE_KEYGEN ? ra_keygen_progress(&ra->keygen) : 0;
 }
 
-ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
+ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish)
 {
     struct ra_renewal *r = &ra->renewal[role];
     int64_t now = ra_clock_now(&ra->clock);
@@ -689,7 +690,7 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     if (ra->commit.slot[role].active == 0) {
         return RA_E_NO_CREDENTIAL;
     }
-    if (ra->config.hold) {
+    if (ra->config.hold && !wish->by_hand) {
         return RA_E_HELD;
     }
     if (now == RA_TIME_UNKNOWN) {
@@ -698,7 +699,7 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     if (r->state == RA_STATE_EXPIRED) {
         return RA_E_EXPIRED;
     }
-    if (ra_state_works(r->state)) {
+    if (ra_state_works(r->state) || r->state == RA_STATE_OFFLINE) {
         return RA_E_BUSY;
     }
     if (r->state == RA_STATE_PROBATION) {
@@ -708,40 +709,51 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
     if (r->state == RA_STATE_READY && !alone) {
         return RA_OK; /* it has what was asked for, and waits for its partner */
     }
+    if ((wish->by_hand || wish->key != RA_WISH_ANY_KEY || wish->alg != RA_KEY_NONE) &&
+        r->state != RA_STATE_IDLE) {
+        return RA_E_BUSY; /* another key, or none of its requests, is under way */
+    }
+    r->wish = *wish;
     r->asked = true;
     r->asked_alone = alone;
     return RA_OK;
 }
 
-ra_err ra_enroll_new(struct ra *ra, enum ra_role role)
+ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone)
 {
+    static const struct ra_wish none;
+    return ra_renew_as(ra, role, alone, &none);
+}
+
+ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wish)
+{
+    static const struct ra_wish none;
     struct ra_renewal *r = &ra->renewal[role];
     uint8_t name[RA_NAME_MAX];
     struct ra_span subject;
     if (!ra_started(ra)) {
         return RA_E_BUSY;
     }
-    if (ra->commit.slot[role].active != 0) {
+    wish = wish != NULL ? wish : &none;
+    if (ra->commit.slot[role].active != 0 && r->state != RA_STATE_EXPIRED) {
         return RA_E_STORED;
     }
     if (ra->commit_error != RA_OK) {
         return ra->commit_error;
     }
-    if (ra_protocol_of(ra, role) != RA_PROTOCOL_SCEP) {
-        return RA_E_UNSUPPORTED;
-    }
     if (ra_name_from_text(ra->config.subject, name, sizeof name, &subject) != RA_OK) {
         return RA_E_CONFIG_VALUE;
     }
-    if (ra->config.hold) {
+    if (ra->config.hold && !wish->by_hand) {
         return RA_E_HELD;
     }
     if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
         return RA_E_TIME_UNKNOWN;
     }
-    if (ra_state_works(r->state)) {
+    if (r->state != RA_STATE_EMPTY && r->state != RA_STATE_EXPIRED) {
         return RA_E_BUSY;
     }
+    r->wish = *wish;
     r->asked = true;
     r->asked_alone = true;
     return RA_OK;
@@ -774,8 +786,7 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
     if (!ra_started(ra) || ra_state_works(r->state) || ra->worker >= 0) {
         return RA_E_BUSY;
     }
-    if ((r->state != RA_STATE_PENDING && r->state != RA_STATE_BACKOFF) ||
-        r->txn.phase < RA_PHASE_KEY || r->txn.phase >= RA_PHASE_ISSUED) {
+    if (!ra_has_request(r)) {
         return RA_E_NO_REQUEST;
     }
     if (!clean_number(id, scep, number, scep ? RA_ENROLL_ID_MAX : 10)) {
@@ -793,6 +804,7 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
         memcpy(r->txn.request_id, number, sizeof r->txn.request_id);
         r->issued_at_once = false;
         r->asked = true;
+        r->txn.by_hand = false; /* the CA has it: from here on it is asked over the network */
     }
     r->txn.protocol = (uint8_t)ra_protocol_of(ra, role);
     ra_apply(ra, role, scep ? RA_EVENT_SERIAL_GIVEN : RA_EVENT_ID_GIVEN);

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "hal.h"
+#include "ra_certs.h"
 #include "ra_chain.h"
 #include "ra_clock.h"
 #include "ra_cms.h"
@@ -59,6 +60,15 @@
  * ra_issuers and ra_status. */
 typedef void (*ra_listener)(void *ctx, enum ra_role role);
 
+/* What the operator asks for beyond the settings. All zero: nothing. */
+enum ra_key_wish { RA_WISH_ANY_KEY, RA_WISH_SAME_KEY, RA_WISH_NEW_KEY };
+struct ra_wish {
+    enum ra_key_wish key;
+    enum ra_key_alg alg;   /* of a new key; RA_KEY_NONE: as the settings or the old key say */
+    enum ra_hash_alg hash; /* of the request's signatures; RA_HASH_NONE: SHA-256            */
+    bool by_hand;          /* make the request, and leave it to the operator to carry it    */
+};
+
 /* One role's renewal. Private to firmware/renewal; visible so that you can size it. */
 struct ra_renewal {
     enum ra_state state;
@@ -67,6 +77,8 @@ struct ra_renewal {
     bool refused;                      /* the CA ended the transaction id that we made */
     bool asked;                        /* the operator asked for it now              */
     bool asked_alone;                  /* and for this role only                     */
+    struct ra_wish wish;               /* and in this way                            */
+    bool given;                        /* the operator gave the certificates to be checked */
     bool waited;                       /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */
     bool confirm_expiry;               /* one attempt before a jumped clock is believed */
@@ -242,11 +254,49 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out);
  * RA_E_NO_CREDENTIAL, RA_E_HELD, RA_E_EXPIRED, RA_E_BUSY when it is under way. */
 ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
 
-/* Ask the CA for a first certificate of a role that has none: a new key, the setting
- * `subject`, the challenge password. SCEP only. RA_E_STORED: the role has one;
- * RA_E_UNSUPPORTED, RA_E_CONFIG_VALUE (the subject), RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY,
- * RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be replaced. */
-ra_err ra_enroll_new(struct ra *ra, enum ra_role role);
+/* The same in the way of `wish`. A wish of a key, and by_hand, need a renewal that has not begun:
+ * RA_E_BUSY; see ra_cancel. It is kept in RAM until the key is stored: after a reset before that the
+ * operator asks again.
+ * By hand nothing is sent, and hold does not hold it: the state becomes OFFLINE, which survives resets
+ * and keeps the role from renewing by itself. ra_request_text shows the request, ra_accept takes the
+ * answer, ra_submit and ra_retrieve hand over to the network. */
+ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish);
+
+/* Ask the CA for a first certificate of a role that has none, or whose certificate has expired: a
+ * new key, the setting `subject`, with SCEP the challenge password, with AD CS the role's template.
+ * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,
+ * RA_E_TIME_UNKNOWN, RA_E_BUSY, RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be
+ * replaced. */
+ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wish);
+
+/* The request of a role in state OFFLINE, as PEM text: what certreq -new would write (PKCS #7 around
+ * PKCS #10 [MS-WCCE 3.1.1.4.3.2.1], for a first enrolment PKCS #10), or the PKCS #10 alone. Writes
+ * the characters from `offset` on to `to`; *size is less than cap only at the end. The request is made
+ * again from what is stored whenever its buffer served something else meanwhile: RA_AGAIN, call again.
+ * RA_E_NO_REQUEST: there is none. A private-key operation or two in the steps between. */
+ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t offset, char *to,
+                       size_t cap, size_t *size);
+
+/* Take the CA's answer from the operator: certificates in any order and form ra_certs_from_text
+ * reads, the new one among them. They pass the same gates as those that came over the network; one
+ * that does not pass changes nothing. For a request that is OFFLINE, PENDING or waiting in BACKOFF.
+ * `text` is not needed afterwards. RA_E_NO_REQUEST, RA_E_BUSY (try again), RA_E_LIMIT, what
+ * ra_certs_from_text fails with; what the gates say comes later, as a failure of the role. */
+ra_err ra_accept(struct ra *ra, enum ra_role role, const uint8_t *text, size_t size);
+
+/* Send the request of state OFFLINE to the CA after all, as one made automatically.
+ * RA_E_NO_REQUEST, RA_E_HELD, RA_E_TIME_UNKNOWN. */
+ra_err ra_submit(struct ra *ra, enum ra_role role);
+
+/* Give the open request, and its key, up. When the window is open the role begins anew by itself
+ * (see `hold`). A power cut before the next settled state may bring the request back.
+ * RA_E_NO_REQUEST, RA_E_BUSY while a step is under way that is not given up half done. */
+ra_err ra_cancel(struct ra *ra, enum ra_role role);
+/* End the waiting time of an open request. RA_E_NO_REQUEST, RA_E_BUSY, RA_E_HELD, RA_E_TIME_UNKNOWN. */
+ra_err ra_retry(struct ra *ra, enum ra_role role);
+/* Go back to the previous pair, and with it those that switched together. RA_E_NO_PREVIOUS,
+ * RA_E_BUSY while a renewal is under way. */
+ra_err ra_roll_back(struct ra *ra, enum ra_role role);
 
 /* Fetch what the CA made of the open request of a role, as certreq -retrieve does: the CA says
  * nothing of it, or the wrong thing, and its manager names it. AD CS: `id` is the request id,

@@ -63,6 +63,7 @@ enum ra_retry {
     X(FLASH_WORN, STORE, 9, OPERATOR, "a flash sector fails after erase")                          \
     X(NO_CREDENTIAL, STORE, 10, OPERATOR, "no credential is stored for this role")                 \
     X(STORED, STORE, 11, NEVER, "a credential is stored for this role: renew it")                  \
+    X(NO_PREVIOUS, STORE, 12, NEVER, "no previous credential is kept that is still valid")         \
                                                                                                    \
     X(ENTROPY, CRYPTO, 1, OPERATOR, "no entropy: no key can be made on this board")                \
     X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR, "the entropy source fails its health test")             \

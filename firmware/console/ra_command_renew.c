@@ -86,7 +86,8 @@ static enum ra_run enroll(struct ra_console *c, unsigned piece, struct ra_text *
         ra_command_error(RA_E_PARAMETER, to);
         return RA_RUN_DONE;
     }
-    return ra_command_role_said(role, ra_enroll_new(c->ra, role), "first enrolment begins", to);
+    return ra_command_role_said(role, ra_enroll_new(c->ra, role, NULL), "first enrolment begins",
+                                to);
 }
 
 static enum ra_run retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)

@@ -146,7 +146,11 @@ size_t ra_txn_encode(const struct ra_txn *t, uint8_t out[RA_TXN_SIZE_MAX])
 {
     struct cursor to = {.out = out};
     put(&to, VERSION, 1);
-    put(&to, (uint64_t)t->phase | (t->alone ? 0x80u : 0u) | (t->first ? 0x40u : 0u), 1);
+    unsigned hash = t->hash > RA_HASH_SHA256 ? t->hash - RA_HASH_SHA256 : 0;
+    put(&to,
+        (uint64_t)t->phase | hash << 3 | (t->by_hand ? 0x20u : 0u) | (t->first ? 0x40u : 0u) |
+            (t->alone ? 0x80u : 0u),
+        1);
     put(&to, (uint64_t)t->protocol | (uint64_t)t->variant << 4, 1);
     put(&to, t->generation, 4);
     put_text(&to, t->request_id);
@@ -171,7 +175,9 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     bool known = get(&from, 1) == VERSION;
     uint8_t phase = (uint8_t)get(&from, 1);
     memset(t, 0, sizeof *t);
-    t->phase = (enum ra_phase)(phase & 0x3fu);
+    t->phase = (enum ra_phase)(phase & 0x07u);
+    t->hash = (uint8_t)(RA_HASH_SHA256 + (phase >> 3 & 3u));
+    t->by_hand = (phase & 0x20u) != 0;
     t->alone = (phase & 0x80u) != 0;
     t->first = (phase & 0x40u) != 0;
     t->protocol = (uint8_t)get(&from, 1);
@@ -192,7 +198,8 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     t->cause = -(ra_err)get(&from, 2);
     t->hresult = (uint32_t)get(&from, 4);
     get_text(&from, t->peer, RA_PEER_TEXT_MAX);
-    if (!known || from.over || from.at != size || t->phase >= RA_PHASE_COUNT) {
+    if (!known || from.over || from.at != size || t->phase >= RA_PHASE_COUNT ||
+        t->hash > RA_HASH_SHA512) {
         memset(t, 0, sizeof *t);
         return RA_E_RECORD_DAMAGED;
     }

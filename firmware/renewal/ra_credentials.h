@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "ra_error.h"
+#include "ra_hash.h"
 #include "ra_limits.h"
 #include "ra_schedule.h"
 #include "ra_states.h"
@@ -94,6 +95,8 @@ struct ra_txn {
     uint32_t generation;                    /* of the new key and certificate                    */
     bool alone;                             /* the operator asked for this role only             */
     bool first;                             /* a first enrolment: nothing is stored yet          */
+    bool by_hand;                           /* the operator carries the request and the answer   */
+    uint8_t hash;                           /* of the request's signatures: enum ra_hash_alg      */
     uint8_t protocol;                       /* of the request: enum ra_protocol                  */
     uint8_t variant;                        /* of the message, 0 .. 15: as the protocol asked    */
     char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's; SCEP: ours, stored before sending */

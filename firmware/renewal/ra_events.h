@@ -40,7 +40,10 @@
     X(LOST, 18, 1, "the record of what serves cannot be read")                                     \
     X(NOT_SAVED, 19, 1, "a change could not be stored")                                            \
     X(ANCHOR, 20, 0, "a trust anchor was added")                                                   \
-    X(LEGACY, 21, 1, "the CA's weak algorithms were used (scep-legacy)")
+    X(LEGACY, 21, 1, "the CA's weak algorithms were used (scep-legacy)")                           \
+    X(OFFLINE, 22, 0, "a request is ready for the operator to carry to the CA")                    \
+    X(CANCELLED, 23, 0, "the operator gave the request up")                                        \
+    X(REFUSED, 24, 1, "what the operator gave is not the certificate")
 
 enum ra_event_kind {
 #define RA_EVENT_KIND_(name, no, alert, text) RA_LOG_##name = no,

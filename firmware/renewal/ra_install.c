@@ -75,7 +75,7 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         ra->check.anchor = 0;
         ra->check.anchors_tried = 0;
         ra->check.cause = RA_OK;
-        return read_certificates(ra);
+        return r->given ? RA_OK : read_certificates(ra); /* what is given was read already */
     case 1:
         return ra_load_key(ra, role, r->txn.generation, &ra->key);
     case 2:
@@ -108,6 +108,7 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         r->sub++;
         return RA_WORK_GOES_ON;
     }
+    r->given = r->given && e != RA_OK;
     return ra_work_outcome(r, e, RA_EVENT_DONE);
 }
 

@@ -96,6 +96,9 @@ void ra_wipe_scratch(struct ra *ra);
 /* A slice of asking the CA's web server for the time. RA_OK: over, whatever came of it. */
 ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms);
 
+/* Whether the role has an open request that waits, and no certificate for it yet. */
+bool ra_has_request(const struct ra_renewal *r);
+
 /* Whether anything that leads to the CA may begin. */
 bool ra_may_ask(const struct ra *ra);
 

@@ -37,10 +37,16 @@ void ra_txn_clear(struct ra_txn *txn)
 static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if ((r->state == RA_STATE_IDLE || r->state == RA_STATE_EMPTY) && event == RA_EVENT_DUE) {
+    if ((r->state == RA_STATE_IDLE || r->state == RA_STATE_EMPTY || r->state == RA_STATE_EXPIRED) &&
+        event == RA_EVENT_DUE) {
+        if (!r->asked) {
+            memset(&r->wish, 0, sizeof r->wish);
+        }
         ra_txn_clear(&r->txn);
         r->txn.generation = ra_new_generation(ra, role);
-        r->txn.first = r->state == RA_STATE_EMPTY;
+        r->txn.first = r->state != RA_STATE_IDLE;
+        r->txn.by_hand = r->wish.by_hand;
+        r->txn.hash = (uint8_t)r->wish.hash;
         r->txn.started = now_of(ra);
         r->txn.alone = r->asked && r->asked_alone;
         r->reported = RA_OK;
@@ -99,12 +105,14 @@ static bool expired(const struct ra *ra, enum ra_role role, int64_t now)
 int64_t ra_expiry(const struct ra *ra, enum ra_role role, int64_t now)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
-    return slot->active != 0 ? slot->active_not_after : now + 60 * RA_DAY;
+    bool first = slot->active == 0 || ra->renewal[role].txn.first;
+    return first ? now + 60 * RA_DAY : slot->active_not_after;
 }
 
 static uint32_t step_empty(struct ra *ra, enum ra_role role, int64_t now)
 {
-    if (now != RA_TIME_UNKNOWN && ra->renewal[role].asked && ra_may_ask(ra)) {
+    const struct ra_renewal *r = &ra->renewal[role];
+    if (now != RA_TIME_UNKNOWN && r->asked && (r->wish.by_hand || ra_may_ask(ra))) {
         ra_apply(ra, role, RA_EVENT_DUE);
         return 0;
     }
@@ -134,7 +142,8 @@ static uint32_t step_idle(struct ra *ra, enum ra_role role, int64_t now)
         ra_apply(ra, role, RA_EVENT_EXPIRE);
         return 0;
     }
-    if (ra_may_ask(ra) && (r->asked || due(ra, role, now))) {
+    bool by_hand = r->asked && r->wish.by_hand;
+    if (by_hand || (ra_may_ask(ra) && (r->asked || due(ra, role, now)))) {
         r->confirm_expiry = expired(ra, role, now);
         ra_apply(ra, role, RA_EVENT_DUE);
         return 0;
@@ -167,7 +176,8 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
         return LOOK_MS;
     }
     /* What the CA has accepted, or issued, may still come. */
-    bool over = expired(ra, role, now) && r->txn.phase < RA_PHASE_PENDING;
+    bool over = expired(ra, role, now) && r->txn.phase < RA_PHASE_PENDING && !r->txn.by_hand &&
+                !r->txn.first;
     if (over && believed(ra, role)) {
         ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
         ra_apply(ra, role, RA_EVENT_EXPIRE);
@@ -180,7 +190,7 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     }
     /* The CA's own wish may be a day in every class. */
     r->txn.next = ra_schedule_clamp(r->txn.next, now, longest > RA_DAY ? longest : RA_DAY);
-    if (ra_may_ask(ra) && (r->asked || now >= r->txn.next)) {
+    if ((ra_may_ask(ra) || r->txn.by_hand) && (r->asked || now >= r->txn.next)) {
         r->confirm_expiry = over;
         ra_apply(ra, role, r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER);
         return 0;
@@ -279,7 +289,7 @@ static uint32_t step_expired(struct ra *ra, enum ra_role role, int64_t now)
         ra_apply(ra, role, RA_EVENT_VALID);
         return 0;
     }
-    return LOOK_MS;
+    return step_empty(ra, role, now); /* a new enrolment, if the operator asks for one */
 }
 
 static uint32_t step_working(struct ra *ra, enum ra_role role)

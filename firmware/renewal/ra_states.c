@@ -12,9 +12,22 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_BROKEN] = TO(ROLLBACK),
             [RA_EVENT_CHANGED] = TO(RESUME),
         },
-    [RA_STATE_KEYGEN] = {[RA_EVENT_DONE] = TO(SAVE_KEY), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
+    [RA_STATE_KEYGEN] = {[RA_EVENT_DONE] = TO(SAVE_KEY),
+                         [RA_EVENT_FAILED] = TO(SAVE_FAILURE),
+                         [RA_EVENT_CANCELLED] = TO(CANCEL)},
     [RA_STATE_SAVE_KEY] = {[RA_EVENT_DONE] = TO(BUILD), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
-    [RA_STATE_BUILD] = {[RA_EVENT_DONE] = TO(SAVE_ATTEMPT), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
+    [RA_STATE_BUILD] = {[RA_EVENT_DONE] = TO(SAVE_ATTEMPT),
+                        [RA_EVENT_FAILED] = TO(SAVE_FAILURE),
+                        [RA_EVENT_BY_HAND] = TO(OFFLINE)},
+    [RA_STATE_OFFLINE] =
+        {
+            [RA_EVENT_SHOW] = TO(BUILD),
+            [RA_EVENT_ID_GIVEN] = TO(SAVE_ID),
+            [RA_EVENT_SERIAL_GIVEN] = TO(FETCH),
+            [RA_EVENT_GIVEN] = TO(CHECK),
+            [RA_EVENT_CANCELLED] = TO(CANCEL),
+            [RA_EVENT_CHANGED] = TO(RESUME),
+        },
     [RA_STATE_SAVE_ATTEMPT] = {[RA_EVENT_DONE] = TO(SUBMIT), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
     [RA_STATE_SUBMIT] =
         {
@@ -35,6 +48,8 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_CHANGED] = TO(RESUME),
             [RA_EVENT_ID_GIVEN] = TO(SAVE_ID),
             [RA_EVENT_SERIAL_GIVEN] = TO(FETCH),
+            [RA_EVENT_GIVEN] = TO(CHECK),
+            [RA_EVENT_CANCELLED] = TO(CANCEL),
         },
     [RA_STATE_POLL] =
         {
@@ -47,7 +62,9 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
     [RA_STATE_CHECK] = {[RA_EVENT_DONE] = TO(STAGE), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
     [RA_STATE_STAGE] = {[RA_EVENT_DONE] = TO(SELF_TEST), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
     [RA_STATE_SELF_TEST] = {[RA_EVENT_DONE] = TO(READY), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
-    [RA_STATE_READY] = {[RA_EVENT_GO] = TO(COMMIT), [RA_EVENT_CHANGED] = TO(RESUME)},
+    [RA_STATE_READY] = {[RA_EVENT_GO] = TO(COMMIT),
+                        [RA_EVENT_CHANGED] = TO(RESUME),
+                        [RA_EVENT_CANCELLED] = TO(CANCEL)},
     [RA_STATE_COMMIT] = {[RA_EVENT_DONE] = TO(PROBATION), [RA_EVENT_FAILED] = TO(SAVE_FAILURE)},
     [RA_STATE_PROBATION] =
         {
@@ -66,10 +83,14 @@ static const uint8_t transitions[RA_STATE_COUNT][RA_EVENT_COUNT] = {
             [RA_EVENT_CHANGED] = TO(RESUME),
             [RA_EVENT_ID_GIVEN] = TO(SAVE_ID),
             [RA_EVENT_SERIAL_GIVEN] = TO(FETCH),
+            [RA_EVENT_GIVEN] = TO(CHECK),
+            [RA_EVENT_CANCELLED] = TO(CANCEL),
         },
     [RA_STATE_EXPIRED] = {[RA_EVENT_VALID] = TO(RESUME),
                           [RA_EVENT_CHANGED] = TO(RESUME),
-                          [RA_EVENT_TIMER] = TO(RESUME)},
+                          [RA_EVENT_TIMER] = TO(RESUME),
+                          [RA_EVENT_DUE] = TO(KEYGEN)},
+    [RA_STATE_CANCEL] = {[RA_EVENT_DONE] = TO(RESUME), [RA_EVENT_FAILED] = TO(RESUME)},
 };
 
 /* clang-format off */

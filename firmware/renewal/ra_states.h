@@ -25,6 +25,7 @@
     X(KEYGEN, 1, "making a key")                                                                   \
     X(SAVE_KEY, 1, "storing the key")                                                              \
     X(BUILD, 1, "building the request")                                                            \
+    X(OFFLINE, 0, "the request waits for the operator")                                            \
     X(SAVE_ATTEMPT, 1, "storing the attempt")                                                      \
     X(SUBMIT, 1, "submitting the request")                                                         \
     X(SAVE_ID, 1, "storing the request id")                                                        \
@@ -40,7 +41,8 @@
     X(ROLLBACK, 1, "going back to the old pair")                                                   \
     X(SAVE_FAILURE, 1, "storing the failure")                                                      \
     X(BACKOFF, 0, "waiting to try again")                                                          \
-    X(EXPIRED, 0, "expired: needs new enrolment")
+    X(EXPIRED, 0, "expired: needs new enrolment")                                                  \
+    X(CANCEL, 1, "giving the request up")
 
 enum ra_state {
 #define RA_STATE_ENUM_(name, works, text) RA_STATE_##name,
@@ -65,7 +67,11 @@ enum ra_state {
     X(CHANGED, "the credential was put into or taken out of the store")                            \
     X(RESEND, "a pending request is asked for by sending it again")                                \
     X(ID_GIVEN, "the operator names the request's id at the CA")                                   \
-    X(SERIAL_GIVEN, "the operator names the certificate that was issued")
+    X(SERIAL_GIVEN, "the operator names the certificate that was issued")                          \
+    X(BY_HAND, "the request is built, and the operator carries it")                                \
+    X(SHOW, "the operator wants to see the request, or the network to carry it after all")         \
+    X(GIVEN, "the operator gives the certificate")                                                 \
+    X(CANCELLED, "the operator gives the request up")
 
 enum ra_event {
 #define RA_EVENT_ENUM_(name, text) RA_EVENT_##name,

@@ -143,7 +143,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     enum ra_state to = ra_states_recover(&found);
     /* Without the time, without a network or on hold nothing that leads to the CA is
      * begun: the waiting states look again, and the others have the worker. */
-    if (ra_state_works(to) && to != RA_STATE_SELF_TEST &&
+    if (ra_state_works(to) && to != RA_STATE_SELF_TEST && !r->txn.by_hand &&
         (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN || !ra_may_ask(ra))) {
         r->poll_at = 0;
         ra_enter(ra, role, to == RA_STATE_POLL ? RA_STATE_PENDING : RA_STATE_BACKOFF);
@@ -180,7 +180,8 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     struct ra_cert old;
     const uint8_t wanted[RA_ROLES] = {ra->config.agent_key, ra->config.encryption_key,
                                       ra->config.device_key};
-    enum ra_key_alg alg = (enum ra_key_alg)wanted[role];
+    const struct ra_wish *wish = &ra->renewal[role].wish;
+    enum ra_key_alg alg = wish->alg != RA_KEY_NONE ? wish->alg : (enum ra_key_alg)wanted[role];
     ra_err e = RA_OK;
     if (ra->renewal[role].txn.first) {
         alg = alg == RA_KEY_NONE ? RA_KEY_RSA_2048 : alg;
@@ -197,12 +198,20 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     return e == RA_OK ? ra_keygen_start(&ra->keygen, alg) : e;
 }
 
+static bool keeps_key(const struct ra *ra, enum ra_role role)
+{
+    const struct ra_renewal *r = &ra->renewal[role];
+    bool settings = ra->config.key_policy == RA_KEY_POLICY_SAME;
+    return !r->txn.first &&
+           (r->wish.key == RA_WISH_SAME_KEY || (r->wish.key == RA_WISH_ANY_KEY && settings));
+}
+
 /* The new key's DER goes to the request buffer, from there to the store. */
 static int work_keygen(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
     ra_err e;
-    if (ra->config.key_policy == RA_KEY_POLICY_SAME && !r->txn.first) {
+    if (keeps_key(ra, role)) {
         uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
         e = ra_read(ra, RA_RECORD_KEY, id, ra->request, RA_KEY_DER_MAX, &ra->scratch_size);
         *wait_ms = RA_WAIT_FLASH_MS;
@@ -246,7 +255,11 @@ static int work_save_key(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         }
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
-    return ra_work_outcome(r, ra_write_txn(ra, role), RA_EVENT_DONE);
+    ra_err e = ra_write_txn(ra, role);
+    if (e == RA_OK && r->txn.by_hand) {
+        ra_log(ra, RA_LOG_OFFLINE, role, RA_OK, 0, NULL);
+    }
+    return ra_work_outcome(r, e, RA_EVENT_DONE);
 }
 
 /* --- BUILD -------------------------------------------------------------------- */
@@ -259,6 +272,18 @@ static void note_template(struct ra *ra, const struct ra_cert *old)
     if (ra->template_name[0] >= '0' && ra->template_name[0] <= '9') {
         ra->template_name[0] = '\0';
     }
+}
+
+/* The operator's CA manager gets what certreq would write; a first request has no old
+ * certificate to sign with. */
+static bool wants_cms(const struct ra_txn *txn)
+{
+    return !txn->first && (txn->by_hand || ra_protocol_wants_cms(txn->protocol));
+}
+
+static enum ra_hash_alg hash_of(const struct ra_txn *txn)
+{
+    return txn->hash == RA_HASH_NONE ? RA_HASH_SHA256 : (enum ra_hash_alg)txn->hash;
 }
 
 /* What the PKCS#10 says when there is no old certificate to say it. */
@@ -279,7 +304,7 @@ static ra_err begin_request(struct ra *ra, enum ra_role role)
     struct ra_csr_input in;
     uint8_t spki[RA_SPKI_MAX];
     size_t spki_size = 0;
-    bool cms = ra_protocol_wants_cms(r->txn.protocol);
+    bool cms = wants_cms(&r->txn);
     memset(&in, 0, sizeof in);
     ra_err e = r->txn.first ? describe_first(ra, role, &in) : ra_load_active_cert(ra, role, &old);
     if (e == RA_OK) {
@@ -295,12 +320,17 @@ static ra_err begin_request(struct ra *ra, enum ra_role role)
         in.old = &old;
         in.subject = old.subject;
         note_template(ra, &old);
+    } else {
+        struct ra_text name;
+        ra_text_init(&name, ra->template_name, sizeof ra->template_name);
+        ra_text_add(&name, ra_role_template(role));
     }
     if (cms) {
         in.machine = ra->config.host_name;
         in.user = "";
         in.process = "perennial";
-    } else if ((r->txn.first || ra->config.challenge_at_renewal) &&
+    } else if (ra_protocol_own_id(r->txn.protocol) && !r->txn.by_hand &&
+               (r->txn.first || ra->config.challenge_at_renewal) &&
                ra->config.scep_challenge[0] != '\0') {
         in.challenge = ra->config.scep_challenge;
     }
@@ -352,19 +382,19 @@ static ra_err build_step(struct ra *ra, enum ra_role role)
         return begin_request(ra, role);
     case 3:
         e = ra_csr_sign(ra->request, sizeof ra->request, ra->request_span, &ra->key, &ra->random,
-                        RA_HASH_SHA256, &ra->request_span);
-        if (e == RA_OK && !ra_protocol_wants_cms(r->txn.protocol)) {
-            r->sub = 5; /* the protocol wraps it */
+                        hash_of(&r->txn), &ra->request_span);
+        if (e == RA_OK && !wants_cms(&r->txn)) {
+            r->sub = 5; /* the protocol wraps it, or it is a first one */
         }
         return e;
     case 4:
         return ra_load_key(ra, role, ra->commit.slot[role].active, &ra->key);
     case 5: /* the old certificate is still where step 2 put it */
         e = ra_cert_parse(&old, ra->old_cert, ra->old_cert_size);
-        return e != RA_OK
-                   ? e
-                   : ra_cms_renewal_build(ra->request, sizeof ra->request, ra->request_span, &old,
-                                          &ra->key, &ra->random, RA_HASH_SHA256, &ra->request_span);
+        return e != RA_OK ? e
+                          : ra_cms_renewal_build(ra->request, sizeof ra->request, ra->request_span,
+                                                 &old, &ra->key, &ra->random, hash_of(&r->txn),
+                                                 &ra->request_span);
     default:
         return note_request(ra, role);
     }
@@ -383,7 +413,7 @@ static int work_build(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         return RA_WORK_GOES_ON;
     }
     ra_key_wipe(&ra->key);
-    return ra_work_outcome(r, e, RA_EVENT_DONE);
+    return ra_work_outcome(r, e, r->txn.by_hand ? RA_EVENT_BY_HAND : RA_EVENT_DONE);
 }
 
 /* A transaction id of our own: random, 32 hex digits. */
@@ -471,6 +501,12 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     int64_t now = ra_clock_now(&ra->clock);
     enum ra_retry retry = ra_error_retry(r->cause);
     uint8_t random[4] = {0};
+    if (r->given) {
+        /* What the operator pasted says nothing of the request: all stands as before. */
+        r->given = false;
+        r->txn.cause = r->cause;
+        return;
+    }
     if (now == RA_TIME_UNKNOWN) {
         now = ra->clock.floor; /* a rollback needs no time: it is at least this late */
     }
@@ -518,10 +554,13 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     struct ra_renewal *r = &ra->renewal[role];
     *wait_ms = RA_WAIT_FLASH_MS;
     if (r->sub == 0) {
+        bool given = r->given;
         ra_stop_work(ra);
         schedule_failure(ra, role);
         /* The same failure again and again is one entry of the log. */
-        if (r->reported != r->cause) {
+        if (given) {
+            ra_log(ra, RA_LOG_REFUSED, role, r->cause, 0, NULL);
+        } else if (r->reported != r->cause) {
             ra_log(ra, RA_LOG_FAILED, role, r->cause, r->txn.hresult, r->txn.peer);
             r->reported = r->cause;
         }
@@ -533,6 +572,27 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     }
     r->retry_after = 0;
     return e == RA_OK ? RA_EVENT_DONE : RA_EVENT_FAILED;
+}
+
+/* --- CANCEL ----------------------------------------------------------------------------------- */
+
+/* The record says that nothing is under way; the key goes when the store is cleaned up. */
+static int work_cancel(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
+{
+    struct ra_renewal *r = &ra->renewal[role];
+    *wait_ms = RA_WAIT_FLASH_MS;
+    if (r->sub == 0) {
+        ra_stop_work(ra);
+        ra_txn_clear(&r->txn);
+        r->sub = 1;
+    }
+    ra_err e = ra_write_txn(ra, role);
+    if (e == RA_AGAIN) {
+        return RA_WORK_GOES_ON;
+    }
+    ra_log(ra, e == RA_OK ? RA_LOG_CANCELLED : RA_LOG_NOT_SAVED, role, e, 0, NULL);
+    ra->cleanup_wanted = true;
+    return ra_work_outcome(r, e, RA_EVENT_DONE);
 }
 
 /* --- the table of works -------------------------------------------------------------------------- */
@@ -555,6 +615,7 @@ static const work works[RA_STATE_COUNT] = {
     [RA_STATE_COMMIT] = ra_work_commit,
     [RA_STATE_ROLLBACK] = ra_work_rollback,
     [RA_STATE_SAVE_FAILURE] = work_save_failure,
+    [RA_STATE_CANCEL] = work_cancel,
 };
 
 int ra_work(struct ra *ra, enum ra_role role, uint32_t *wait_ms)

@@ -541,6 +541,13 @@ static const char *judge(const struct fake_ca *ca, uint8_t *der, size_t size, si
     struct ra_key key;
     struct ra_span value;
     char template_name[64];
+    if (ra_csr_parse(&out->csr, (struct ra_span){der, size}) == RA_OK) {
+        /* A first enrolment: nothing to compare with. */
+        memset(&out->old, 0, sizeof out->old);
+        out->old.subject = out->csr.subject;
+        out->role = fake_ca_role_of(&out->csr);
+        return ra_csr_verify(&out->csr, &key) == RA_OK ? NULL : "the key's signature";
+    }
     if (ra_cms_signed_parse(&cms, der, size, cap) != RA_OK || cms.signers != 1) {
         return "not a CMS message of one signer";
     }
@@ -724,6 +731,38 @@ static size_t refuse(struct fake_ca *ca, int64_t now, const char *why,
     return reply_page(ca, now, error_page(&page, 0x8009200eu), reply);
 }
 
+static struct fake_ca_request *take(struct fake_ca *ca, int64_t now, const struct renewal *renewal)
+{
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    fake_ca_count(ca, renewal->role, now, renewal->csr.spki);
+    struct fake_ca_request *r = fake_ca_new_request(ca, renewal->role, now, renewal->csr.spki);
+    fake_ca_must(ra_hash(RA_HASH_SHA256, renewal->csr.tbs.p, renewal->csr.tbs.size, digest) ==
+                     RA_OK,
+                 "hash");
+    memcpy(r->csr_sha256, digest, sizeof r->csr_sha256);
+    return r;
+}
+
+uint32_t fake_ca_take(struct fake_ca *ca, int64_t now, const char *pem, size_t size)
+{
+    static uint8_t der[12288];
+    struct renewal renewal;
+    const char *why = "not PEM";
+    if (ra_pem_to_der((const uint8_t *)pem, size, der, sizeof der, &size) == RA_OK) {
+        why = judge(ca, der, size, sizeof der, now, &renewal);
+    }
+    if (why != NULL) {
+        ca->bad++;
+        ca->why = why;
+        return 0;
+    }
+    struct fake_ca_request *r = take(ca, now, &renewal);
+    if (ca->mode[renewal.role] != FAKE_CA_PEND) {
+        fake_ca_issue(ca, r, ca->mode[renewal.role], now, &renewal.old);
+    }
+    return r->id;
+}
+
 static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t form_size,
                      uint8_t reply[FAKE_CA_REPLY_MAX])
 {
@@ -747,15 +786,11 @@ static size_t submit(struct fake_ca *ca, int64_t now, const char *form, size_t f
         return refuse(ca, now, "the request attributes", reply);
     }
     enum ra_role role = renewal.role;
-    fake_ca_count(ca, role, now, renewal.csr.spki);
     if (ca->mode[role] == FAKE_CA_ERROR) {
+        fake_ca_count(ca, role, now, renewal.csr.spki);
         return reply_page(ca, now, error_page(&page, ca->hresult), reply);
     }
-    struct fake_ca_request *r = fake_ca_new_request(ca, role, now, renewal.csr.spki);
-    uint8_t digest[RA_HASH_SIZE_MAX];
-    fake_ca_must(ra_hash(RA_HASH_SHA256, renewal.csr.tbs.p, renewal.csr.tbs.size, digest) == RA_OK,
-                 "hash");
-    memcpy(r->csr_sha256, digest, sizeof r->csr_sha256);
+    struct fake_ca_request *r = take(ca, now, &renewal);
     if (ca->mode[role] == FAKE_CA_DENY) {
         r->state = FAKE_CA_DENIED;
         return reply_page(ca, now, denied_page(&page, r->id), reply);

@@ -157,9 +157,15 @@ uint32_t fake_ca_enrol(struct fake_ca *ca, enum ra_role role, const uint8_t *spk
 /* Answer one whole HTTP request at time `now`; the size of the reply, 0: none. */
 size_t fake_ca_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
                      uint8_t reply[FAKE_CA_REPLY_MAX]);
+/* The CA manager gets a request in PEM, renewal or first one, and submits it himself: decided as the
+ * mode says. Its id; 0: refused, and counted. */
+uint32_t fake_ca_take(struct fake_ca *ca, int64_t now, const char *pem, size_t size);
 /* The CA manager's decision on the newest waiting request of a role; false: there is none. */
 bool fake_ca_approve(struct fake_ca *ca, enum ra_role role, int64_t now);
 bool fake_ca_refuse(struct fake_ca *ca, enum ra_role role);
+/* certs-only SignedData [RFC 5652] of a request: the certificate, the issuing CA, the root. */
+size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
+                     size_t cap);
 /* NULL: forgotten, or never there. */
 const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id);
 /* As a restore of the CA's database would. */

@@ -3,6 +3,7 @@
 #define FAKE_CA_INTERNAL_H
 
 #include "fake_ca.h"
+#include "ra_csr.h"
 
 /* Ends the program with `what` when it is not the truth. */
 void fake_ca_must(bool truth, const char *what);
@@ -23,9 +24,6 @@ void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_m
 void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki);
 /* certs-only SignedData of these certificates in this order. */
 size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_t cap);
-/* The same of the certificate, the issuing CA, the root. */
-size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
-                     size_t cap);
 
 /* A whole HTTP reply; `more` are further header lines. */
 size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
@@ -34,6 +32,9 @@ size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, con
 const char *fake_ca_find_text(const char *p, size_t size, const char *word);
 /* What follows `name` up to '&' or a blank, percent-decoded; 0 when it is not there. */
 size_t fake_ca_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap);
+
+/* A first enrolment's key usage says which role it is for. */
+enum ra_role fake_ca_role_of(const struct ra_csr *csr);
 
 size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
                        uint8_t reply[FAKE_CA_REPLY_MAX]);

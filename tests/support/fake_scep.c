@@ -84,8 +84,7 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
     return NULL;
 }
 
-/* A first enrolment's key usage says which role it is for. */
-static enum ra_role role_of(const struct ra_csr *csr)
+enum ra_role fake_ca_role_of(const struct ra_csr *csr)
 {
     static const uint8_t usage[RA_ROLES][4] = {{3, 2, 7, 0x80}, {3, 2, 5, 0x20}, {3, 2, 5, 0xa0}};
     for (size_t i = 0; i + 4 <= csr->attributes.size; i++) {
@@ -110,7 +109,7 @@ static const char *judge(const struct fake_ca *ca, const struct question *q, int
     if (fake_ca_find(ca, q->signer.der.p, q->signer.der.size) == NULL) {
         memset(old, 0, sizeof *old);
         old->subject = csr->subject;
-        *role = role_of(csr);
+        *role = fake_ca_role_of(csr);
         if (q->type != RA_SCEP_PKCS_REQ || !ra_span_equal(q->signer.spki, csr->spki)) {
             return "the message is signed by a stranger";
         }

@@ -303,7 +303,7 @@ static void a_first_enrolment(void **state)
     world_boot(&w);
     w.ca.scep.challenge = "another";
     assert_true(world_run(&w, 10));
-    assert_int_equal(ra_enroll_new(&w.ra, DEVICE), RA_OK);
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
     until(DEVICE, RA_STATE_BACKOFF, HOUR);
     assert_int_equal(world_serves(&w, DEVICE), 0);
     w.ca.scep.challenge = "open-sesame";

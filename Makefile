@@ -6,12 +6,12 @@ export $(DIRS)
 
 TREES := host host-asan gcov emcraft-sf2 mps2-an386 big-endian
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
-OPTIONS_host := -DRA_BOARD=host
-OPTIONS_host-asan := -DRA_BOARD=host -DRA_SANITIZE=ON
-OPTIONS_gcov := -DRA_BOARD=host -DRA_COVERAGE=ON
+OPTIONS_host := -DRA_BOARD=host -DRA_WITH_TLS=ON
+OPTIONS_host-asan := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_SANITIZE=ON
+OPTIONS_gcov := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_COVERAGE=ON
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
-OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 $(CROSS)
-OPTIONS_big-endian := -DRA_BOARD=big-endian $(CROSS)
+OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
+OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
 .PHONY: help setup build $(TREES) demo test powercut powercut-long size bench coverage lint format docs clean distclean

@@ -110,6 +110,54 @@
     "user_settings.h because only health-tested entropy may seed the generator"
 #endif
 
+#if RA_WITH_TLS
+#if defined(WOLFCRYPT_ONLY) || defined(NO_TLS) || defined(NO_CERTS)
+#error "Perennial needs WOLFCRYPT_ONLY, NO_TLS and NO_CERTS off in user_settings.h for TLS"
+#endif
+#ifndef WOLFSSL_TLS13
+#error "Perennial needs WOLFSSL_TLS13 in user_settings.h for TLS because servers may take 1.3 only"
+#endif
+#ifndef HAVE_PK_CALLBACKS
+#error                                                                                             \
+    "Perennial needs HAVE_PK_CALLBACKS in user_settings.h for TLS because the client's key stays in struct ra_key"
+#endif
+#ifndef WOLFSSL_ALWAYS_VERIFY_CB
+#error                                                                                             \
+    "Perennial needs WOLFSSL_ALWAYS_VERIFY_CB in user_settings.h for TLS because it hands out the server's certificates"
+#endif
+#ifndef WOLFSSL_USER_IO
+#error                                                                                             \
+    "Perennial needs WOLFSSL_USER_IO in user_settings.h for TLS because bytes come and go through buffers"
+#endif
+#ifndef WOLFSSL_AEAD_ONLY
+#error                                                                                             \
+    "Perennial needs WOLFSSL_AEAD_ONLY in user_settings.h for TLS because no other cipher suite is offered"
+#endif
+#ifndef HAVE_SNI
+#error                                                                                             \
+    "Perennial needs HAVE_SNI in user_settings.h for TLS because servers choose their certificate by it"
+#endif
+#ifndef HAVE_MAX_FRAGMENT
+#error                                                                                             \
+    "Perennial needs HAVE_MAX_FRAGMENT in user_settings.h for TLS because records of 16 KiB are to be the exception"
+#endif
+#ifndef HAVE_KEYING_MATERIAL
+#error                                                                                             \
+    "Perennial needs HAVE_KEYING_MATERIAL in user_settings.h for TLS because channel bindings need the exporter"
+#endif
+#ifndef WOLFSSL_HAVE_TLS_UNIQUE
+#error                                                                                             \
+    "Perennial needs WOLFSSL_HAVE_TLS_UNIQUE in user_settings.h for TLS because channel bindings need the Finished message"
+#endif
+#ifdef NO_WOLFSSL_CLIENT
+#error "Perennial needs NO_WOLFSSL_CLIENT off in user_settings.h for TLS"
+#endif
+#ifdef HAVE_SECURE_RENEGOTIATION
+#error "Perennial needs HAVE_SECURE_RENEGOTIATION off in user_settings.h because it does not" \
+    "renegotiate"
+#endif
+#endif
+
 /* Unit tests only (RA_TEST_ALLOC_TRAP): how often wolfSSL asked for memory. */
 #ifdef RA_TEST_ALLOC_TRAP
 #include <stddef.h>

@@ -7,7 +7,8 @@
  * is missing.
  *
  * Choices the integrator makes: RA_RSA_BITS_MAX (ra_limits.h) sets the largest
- * RSA size compiled in. A Cortex-M3/M4/M7/M33 target gets wolfSSL's Cortex-M
+ * RSA size compiled in; RA_WITH_TLS=1 adds the TLS client that ra_tls.c drives and the
+ * files of wolfSSL's src/ (see CMakeLists.txt). A Cortex-M3/M4/M7/M33 target gets wolfSSL's Cortex-M
  * assembly by itself; everything else gets portable C (build that with -fwrapv:
  * its carries overflow signed integers on purpose).
  */
@@ -17,7 +18,9 @@
 #include "ra_limits.h"
 
 /* ---- the crypto library alone, no operating system -------------------------- */
+#if !RA_WITH_TLS
 #define WOLFCRYPT_ONLY
+#endif
 #define SINGLE_THREADED
 #define NO_FILESYSTEM
 #define NO_WRITEV
@@ -37,7 +40,17 @@
 #define WOLFSSL_SP_NO_MALLOC
 #define WOLFSSL_SP_NO_DYN_STACK /* arrays of fixed size: the stack has a bound to compute */
 #define XMALLOC_OVERRIDE
-#ifdef RA_TEST_ALLOC_TRAP
+#if RA_WITH_TLS
+/* ... but for TLS, which has an arena of its own while one of ra_tls.c's calls runs (ra_arena.h).
+ * Whatever asks at another moment gets NULL here too. */
+#include <stddef.h>
+void *ra_arena_wolfssl_alloc(size_t size);
+void *ra_arena_wolfssl_realloc(void *p, size_t size);
+void ra_arena_wolfssl_free(void *p);
+#define XMALLOC(s, h, t) ((void)(h), (void)(t), ra_arena_wolfssl_alloc((size_t)(s)))
+#define XREALLOC(p, s, h, t) ((void)(h), (void)(t), ra_arena_wolfssl_realloc(p, (size_t)(s)))
+#define XFREE(p, h, t) ((void)(h), (void)(t), ra_arena_wolfssl_free(p))
+#elif defined(RA_TEST_ALLOC_TRAP)
 /* Unit-test builds count the requests: a test checks that there were none. */
 #include <stddef.h>
 void *ra_wolfssl_alloc_trap(size_t size);
@@ -47,7 +60,9 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define XMALLOC(s, h, t) ((void)(s), (void)(h), (void)(t), NULL)
 #define XREALLOC(p, s, h, t) ((void)(p), (void)(s), (void)(h), (void)(t), NULL)
 #endif
+#if !RA_WITH_TLS
 #define XFREE(p, h, t) ((void)(p), (void)(h), (void)(t))
+#endif
 
 /* ---- big numbers: single precision code for the sizes we use, nothing general -- */
 #define WOLFSSL_SP_MATH
@@ -96,8 +111,10 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define HAVE_AES_DECRYPT
 #define HAVE_AESGCM_DECRYPT
 
+#if !RA_WITH_TLS
 #define NO_ASN
 #define NO_CERTS
+#endif
 #define NO_CODING
 #define NO_DH
 #define NO_DSA
@@ -110,6 +127,37 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define NO_HC128
 #define NO_SIG_WRAPPER
 #define NO_PSK
+
+/* ---- TLS 1.3 and 1.2, client only: ECDHE with AES-GCM, nothing else ------------ */
+#if RA_WITH_TLS
+#define WOLFSSL_TLS13
+#define HAVE_TLS_EXTENSIONS
+#define HAVE_SUPPORTED_CURVES
+#define HAVE_SNI
+#define HAVE_MAX_FRAGMENT
+#define HAVE_EXTENDED_MASTER
+#define HAVE_SERVER_RENEGOTIATION_INFO
+#define HAVE_HKDF
+#define HAVE_PK_CALLBACKS        /* the client's key stays in struct ra_key */
+#define HAVE_KEYING_MATERIAL     /* tls-exporter [RFC 9266] */
+#define WOLFSSL_HAVE_TLS_UNIQUE  /* tls-unique [RFC 5929] */
+#define WOLFSSL_ALWAYS_VERIFY_CB /* hands out the server's certificates: ra_tls.c judges none */
+#define WOLFSSL_AEAD_ONLY
+#define WC_RSA_PSS
+#define WOLFSSL_ASN_TEMPLATE
+#define NO_ASN_TIME
+#define IGNORE_NAME_CONSTRAINTS
+#define IGNORE_KEY_EXTENSIONS /* ra_server.c looks at them */
+#define WOLFSSL_DYN_CERT
+#define WOLFSSL_USER_IO
+#define NO_WOLFSSL_SERVER
+#define NO_SESSION_CACHE
+#define NO_DES3_TLS_SUITES
+#define MAX_CHAIN_DEPTH (RA_CHAIN_CERTS_MAX + 1)
+#define MAX_CERTIFICATE_SZ RA_TLS_CHAIN_MAX
+#define WOLFSSL_MIN_RSA_BITS 2048
+#define WOLFSSL_MIN_ECC_BITS 256
+#endif
 
 /* ---- random numbers: SP 800-90A Hash_DRBG, seeded by ra_random.c only ---------- */
 #define HAVE_HASHDRBG

@@ -23,16 +23,18 @@ typedef int32_t ra_err;
 #define RA_AGAIN ((ra_err)1)
 
 enum ra_layer {
-    RA_LAYER_API = 0,    /* called wrongly, or a limit of this build       */
-    RA_LAYER_STORE = 1,  /* flash and the records in it                    */
-    RA_LAYER_CRYPTO = 2, /* keys, random numbers, sealing                  */
-    RA_LAYER_PARSE = 3,  /* bytes from outside that are not what they claim*/
-    RA_LAYER_NET = 4,    /* link, address, name, connection                */
-    RA_LAYER_HTTP = 5,   /* HTTP                                           */
-    RA_LAYER_CA = 6,     /* the certification authority's answer           */
-    RA_LAYER_GATE = 7,   /* a certificate refused before it was installed  */
-    RA_LAYER_TIME = 8,   /* the clock                                      */
-    RA_LAYER_CONSOLE = 9 /* operator input and configuration               */
+    RA_LAYER_API = 0,     /* called wrongly, or a limit of this build       */
+    RA_LAYER_STORE = 1,   /* flash and the records in it                    */
+    RA_LAYER_CRYPTO = 2,  /* keys, random numbers, sealing                  */
+    RA_LAYER_PARSE = 3,   /* bytes from outside that are not what they claim*/
+    RA_LAYER_NET = 4,     /* link, address, name, connection                */
+    RA_LAYER_HTTP = 5,    /* HTTP                                           */
+    RA_LAYER_CA = 6,      /* the certification authority's answer           */
+    RA_LAYER_GATE = 7,    /* a certificate refused before it was installed  */
+    RA_LAYER_TIME = 8,    /* the clock                                      */
+    RA_LAYER_CONSOLE = 9, /* operator input and configuration              */
+    RA_LAYER_TLS = 10,    /* TLS, as we see it                             */
+    RA_LAYER_ALERT = 11   /* TLS, as the server sees it: its alert         */
 };
 
 enum ra_retry {
@@ -117,6 +119,53 @@ enum ra_retry {
       "a password is not sent over plain HTTP (see allow-plaintext-password)")                     \
     X(HTTP_SCHEME, HTTP, 11, OPERATOR, "the URL's scheme is not supported by this build")          \
     X(HTTP_BUSY, HTTP, 12, SOON, "the CA's web server asks to come back later")                    \
+                                                                                                   \
+    X(TLS_MEMORY, TLS, 1, LATER, "TLS needs more memory than its arena has")                       \
+    X(TLS_PROTOCOL, TLS, 2, LATER, "the server does not speak TLS as it should")                   \
+    X(TLS_VERSION, TLS, 3, LATER, "the server has neither TLS 1.2 nor 1.3")                        \
+    X(TLS_SUITE, TLS, 4, LATER, "the server has no cipher, curve or signature of ours")            \
+    X(TLS_SIGNATURE, TLS, 5, LATER, "the server's signature in the handshake is wrong")            \
+    X(TLS_MAC, TLS, 6, SOON, "what the server sent was altered on the way")                        \
+    X(TLS_TRUNCATED, TLS, 7, SOON, "the TLS connection was cut without a close_notify")            \
+    X(TLS_NO_CERT, TLS, 8, LATER, "the server sent no certificate")                                \
+    X(TLS_CHAIN_SIZE, TLS, 9, LATER, "the server sent more certificates than we accept")           \
+    X(TLS_CERT, TLS, 10, LATER, "the server's certificate cannot be read")                         \
+    X(TLS_NAME, TLS, 11, LATER, "the server's certificate is for another host")                    \
+    X(TLS_EXPIRED, TLS, 12, LATER, "the server's certificate has expired")                         \
+    X(TLS_NOT_YET, TLS, 13, LATER, "the server's certificate is not valid yet")                    \
+    X(TLS_USAGE, TLS, 14, LATER, "the server's certificate is not for TLS servers")                \
+    X(TLS_UNTRUSTED, TLS, 15, LATER, "the server's certificate leads to no trust anchor")          \
+    X(TLS_WEAK, TLS, 16, LATER, "the server's key, or a signature in its chain, is too weak")      \
+                                                                                                   \
+    X(ALERT_UNEXPECTED, ALERT, 1, LATER, "TLS alert: an unexpected message")                       \
+    X(ALERT_MAC, ALERT, 2, SOON, "TLS alert: a bad record")                                        \
+    X(ALERT_OVERFLOW, ALERT, 3, LATER, "TLS alert: a record too large")                            \
+    X(ALERT_HANDSHAKE, ALERT, 4, LATER, "TLS alert: no common parameters")                         \
+    X(ALERT_BAD_CERT, ALERT, 5, LATER, "TLS alert: our certificate is bad")                        \
+    X(ALERT_CERT_TYPE, ALERT, 6, LATER, "TLS alert: our certificate is of a wrong kind")           \
+    X(ALERT_REVOKED, ALERT, 7, LATER, "TLS alert: our certificate is revoked")                     \
+    X(ALERT_EXPIRED, ALERT, 8, LATER, "TLS alert: our certificate has expired")                    \
+    X(ALERT_CERT_UNKNOWN, ALERT, 9, LATER, "TLS alert: our certificate is not accepted")           \
+    X(ALERT_PARAMETER, ALERT, 10, LATER, "TLS alert: an illegal parameter")                        \
+    X(ALERT_UNKNOWN_CA, ALERT, 11, LATER, "TLS alert: the issuer of our certificate is unknown")   \
+    X(ALERT_ACCESS, ALERT, 12, LATER, "TLS alert: access denied")                                  \
+    X(ALERT_DECODE, ALERT, 13, LATER, "TLS alert: a message it cannot decode")                     \
+    X(ALERT_DECRYPT, ALERT, 14, LATER, "TLS alert: a signature or key that does not verify")       \
+    X(ALERT_VERSION, ALERT, 15, LATER, "TLS alert: a TLS version it does not accept")              \
+    X(ALERT_SECURITY, ALERT, 16, LATER, "TLS alert: not secure enough for it")                     \
+    X(ALERT_INTERNAL, ALERT, 17, SOON, "TLS alert: an internal error of its own")                  \
+    X(ALERT_FALLBACK, ALERT, 18, LATER, "TLS alert: an inappropriate fallback")                    \
+    X(ALERT_CANCELED, ALERT, 19, SOON, "TLS alert: cancelled")                                     \
+    X(ALERT_RENEGOTIATION, ALERT, 20, LATER, "TLS alert: renegotiation is refused")                \
+    X(ALERT_MISSING, ALERT, 21, LATER, "TLS alert: a missing extension")                           \
+    X(ALERT_EXTENSION, ALERT, 22, LATER, "TLS alert: an unsupported extension")                    \
+    X(ALERT_NAME, ALERT, 23, LATER, "TLS alert: it does not know the host name")                   \
+    X(ALERT_STATUS, ALERT, 24, LATER, "TLS alert: a bad certificate status")                       \
+    X(ALERT_PSK, ALERT, 25, LATER, "TLS alert: an unknown pre-shared key")                         \
+    X(ALERT_CERT_REQUIRED, ALERT, 26, LATER,                                                       \
+      "TLS alert: it wants a certificate of ours (see tls-client-certificate)")                    \
+    X(ALERT_APPLICATION, ALERT, 27, LATER, "TLS alert: no common application protocol")            \
+    X(ALERT_OTHER, ALERT, 28, LATER, "TLS alert: an alert without a name")                         \
                                                                                                    \
     X(CA_DENIED, CA, 1, DENIED, "the CA denied the request")                                       \
     X(CA_ERROR, CA, 2, LATER, "the CA reports an error")                                           \

@@ -8,6 +8,8 @@
 #ifndef RA_LIMITS_H
 #define RA_LIMITS_H
 
+#include "ra_options.h"
+
 #ifndef RA_RSA_BITS_MAX
 #define RA_RSA_BITS_MAX 4096 /* 2048, 3072 or 4096: the largest RSA key, ours or a CA's */
 #endif
@@ -45,6 +47,15 @@
 #endif
 /* The buffer the caller gives for both. */
 #define RA_REPLY_BUFFER (RA_REPLY_MAX + RA_CA_SET_MAX)
+
+/* TLS: the certificates a server sends, and the arena wolfSSL's TLS lives in. Measured in
+ * docs/measurements.md: a peer that sends records of 16 KiB needs most of it. */
+#ifndef RA_TLS_CHAIN_MAX
+#define RA_TLS_CHAIN_MAX 12288
+#endif
+#ifndef RA_TLS_ARENA
+#define RA_TLS_ARENA 65536
+#endif
 
 #define RA_URL_MAX 200      /* characters of a configured URL */
 #define RA_HOST_MAX 128     /* characters of a host name */

@@ -32,7 +32,7 @@ def main():
     folders = [f"-D{name}={cached(name)}" for name in ("WOLFSSL_DIR", "LWIP_DIR",
                                                         "PICOHTTPPARSER_DIR")]
     run("cmake", "-S", ROOT / "tests/integrate", "-B", BUILD, "-G", "Ninja",
-        f"-DPERENNIAL_DIR={ROOT}", *folders)
+        f"-DPERENNIAL_DIR={ROOT}", f"-DRA_WITH_TLS={cached('RA_WITH_TLS')}", *folders)
     run("cmake", "--build", BUILD)
     own = sorted(p.name for p in BUILD.rglob("lib*.a"))
     if "libwolfssl.a" in own or "liblwip.a" in own or "libperennial.a" not in own:

@@ -26,9 +26,17 @@ CASES += [('#define NO_SHA', 'SHA-1'), ('#define NO_SHA256', 'SHA-256'),
           ('#undef NO_WOLFSSL_MEMORY\n#undef XMALLOC_OVERRIDE', 'NO_WOLFSSL_MEMORY'),
           ('#define NO_AES_256', 'HAVE_AESGCM'),
           ('#undef WOLFSSL_SP_MATH\n#define USE_FAST_MATH', 'WOLFSSL_SP_MATH')]
+# The same with RA_WITH_TLS=1.
+TLS_CASES = [('#undef ' + name, name) for name in (
+    'WOLFSSL_NO_MALLOC', 'WOLFSSL_TLS13', 'HAVE_PK_CALLBACKS', 'WOLFSSL_ALWAYS_VERIFY_CB',
+    'WOLFSSL_USER_IO', 'WOLFSSL_AEAD_ONLY', 'HAVE_SNI', 'HAVE_MAX_FRAGMENT', 'HAVE_KEYING_MATERIAL',
+    'WOLFSSL_HAVE_TLS_UNIQUE')]
+TLS_CASES += [('#define ' + name, name) for name in (
+    'WOLFCRYPT_ONLY', 'NO_TLS', 'NO_CERTS', 'NO_WOLFSSL_CLIENT',
+    'HAVE_SECURE_RENEGOTIATION')]
 
 
-def compile_with(addition, directory, user_settings=True):
+def compile_with(addition, directory, user_settings=True, tls=False):
     settings = (ROOT / 'crypto/user_settings.h').read_text()
     (directory / 'user_settings.h').write_text(settings + '\n' + addition + '\n')
     (directory / 'c.c').write_text('#include "ra_wolfssl_check.h"\nextern int x;\n')
@@ -36,6 +44,8 @@ def compile_with(addition, directory, user_settings=True):
                ROOT / 'firmware', '-isystem', WOLFSSL, directory / 'c.c']
     if user_settings:
         command.append('-DWOLFSSL_USER_SETTINGS')
+    if tls:
+        command.append('-DRA_WITH_TLS=1')
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     messages = [line for line in done.stderr.splitlines() if '#error "Perennial needs' in line
                 or line.lstrip().startswith(('|', '"')) or '"' in line]
@@ -46,9 +56,11 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        for addition, want, options in [('', None, True)] + [(a, w, True) for a, w in CASES] + \
-                [('', 'WOLFSSL_USER_SETTINGS', False)]:
-            code, text = compile_with(addition, directory, options)
+        for addition, want, options, tls in [('', None, True, False), ('', None, True, True)] + \
+                [(a, w, True, False) for a, w in CASES] + \
+                [(a, w, True, True) for a, w in TLS_CASES] + \
+                [('', 'WOLFSSL_USER_SETTINGS', False, False)]:
+            code, text = compile_with(addition, directory, options, tls)
             good = code == 0 if want is None else (code != 0 and 'Perennial needs' in text
                                                    and want in text)
             passed += good

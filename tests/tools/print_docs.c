@@ -55,8 +55,8 @@ static void print_states(void)
 
 static void print_errors(void)
 {
-    static const char *const layers[] = {"API",  "STORE", "CRYPTO", "PARSE", "NET",
-                                         "HTTP", "CA",    "GATE",   "TIME",  "CONSOLE"};
+    static const char *const layers[] = {"API", "STORE", "CRYPTO", "PARSE",   "NET", "HTTP",
+                                         "CA",  "GATE",  "TIME",   "CONSOLE", "TLS", "ALERT"};
     static const char *const retries[] = {"no", "soon, then ever later", "next day, then weekly",
                                           "14, 7, 3, 1 days before expiry",
                                           "daily; a person must act"};

@@ -2,7 +2,7 @@
 #   BOARD.FIGURE[.PART] = BYTES     figure: code data bss ddr stack (computed) measured (stack) ram
 
 # emcraft-sf2: 256 KiB of code memory, 64 KiB of eSRAM with the stack in it.
-emcraft-sf2.code = 212992
+emcraft-sf2.code = 229376
 emcraft-sf2.ram = 65536
 emcraft-sf2.stack = 12800
 emcraft-sf2.measured = 12800
@@ -17,7 +17,7 @@ emcraft-sf2.code.firmware = 16384
 emcraft-sf2.code.firmware/appliance = 2048
 emcraft-sf2.code.firmware/config = 5120
 emcraft-sf2.code.firmware/console = 14336
-emcraft-sf2.code.firmware/enroll = 13312
+emcraft-sf2.code.firmware/enroll = 20480
 emcraft-sf2.code.firmware/http = 8192
 emcraft-sf2.code.firmware/net = 4608
 emcraft-sf2.code.firmware/pki = 18432

@@ -229,7 +229,8 @@ enum ra_retry {
     X(LINE_TOO_LONG, CONSOLE, 5, NEVER, "the line is too long")                                    \
     X(THUMBPRINT, CONSOLE, 6, NEVER, "a thumbprint has exactly 40 hex digits")                     \
     X(NO_SUCH_CERT, CONSOLE, 7, NEVER, "no stored certificate has this thumbprint")                \
-    X(PASTE_TOO_LONG, CONSOLE, 8, NEVER, "more was pasted than there is room for")
+    X(PASTE_TOO_LONG, CONSOLE, 8, NEVER, "more was pasted than there is room for")                 \
+    X(WHICH_ROLE, CONSOLE, 16, NEVER, "several requests are open: name the role")
 
 #define RA_ERROR_ENUM_(name, layer, no, retry, text) RA_E_##name = -(RA_LAYER_##layer * 32 + (no)),
 enum ra_error_code { RA_ERRORS(RA_ERROR_ENUM_) RA_ERROR_END_ = -32768 };

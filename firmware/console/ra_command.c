@@ -60,9 +60,42 @@ bool ra_command_role(const char *word, enum ra_role *role)
     return false;
 }
 
+bool ra_command_key(const char *word, enum ra_key_wish *key)
+{
+    *key = strcmp(word, "same-key") == 0 ? RA_WISH_SAME_KEY : RA_WISH_NEW_KEY;
+    return *key == RA_WISH_SAME_KEY || strcmp(word, "new-key") == 0;
+}
+
 ra_err ra_command_certificate(struct ra_console *c, enum ra_role role, struct ra_cert *cert)
 {
     size_t size = 0;
     ra_err e = ra_certificate(c->ra, role, c->bulk, RA_CERT_MAX, &size);
     return e == RA_OK ? ra_cert_parse(cert, c->bulk, size) : e;
+}
+
+void ra_command_certificate_print(const struct ra_cert *cert, struct ra_text *to)
+{
+    char name[160];
+    uint8_t thumbprint[20];
+    ra_command_field("subject", to);
+    ra_name_text(cert->subject, name, sizeof name);
+    ra_text_add(to, name);
+    ra_text_add(to, "\n");
+    ra_command_field("issuer", to);
+    ra_name_text(cert->issuer, name, sizeof name);
+    ra_text_add(to, name);
+    ra_text_add(to, "\n");
+    ra_command_field("serial", to);
+    ra_cert_serial_text(cert, name, sizeof name);
+    ra_text_add(to, name);
+    ra_text_add(to, "\n");
+    ra_command_field("thumbprint", to);
+    (void)ra_cert_sha1(cert->der, thumbprint);
+    ra_text_add_hex(to, thumbprint, sizeof thumbprint, '\0');
+    ra_text_add(to, "\n");
+    ra_command_field("valid", to);
+    ra_command_time(cert->not_before, to);
+    ra_text_add(to, " to ");
+    ra_command_time(cert->not_after, to);
+    ra_text_add(to, "\n");
 }

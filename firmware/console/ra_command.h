@@ -58,6 +58,7 @@ struct ra_command_table {
 extern const struct ra_command_table ra_commands_show;
 extern const struct ra_command_table ra_commands_config;
 extern const struct ra_command_table ra_commands_renew;
+extern const struct ra_command_table ra_commands_certreq;
 extern const struct ra_command_table ra_commands_system;
 
 /* --- asking the operator ------------------------------------------------ */
@@ -86,10 +87,14 @@ void ra_command_field(const char *name, struct ra_text *to);
 enum ra_run ra_command_role_said(enum ra_role role, ra_err e, const char *done, struct ra_text *to);
 /* The role of a word or the beginning of one. False when it is none. */
 bool ra_command_role(const char *word, enum ra_role *role);
+/* "same-key" or "new-key". False when it is neither. */
+bool ra_command_key(const char *word, enum ra_key_wish *key);
 /* For `complete`: the roles. */
 const char *ra_command_role_word(unsigned arg, unsigned i);
 /* The served certificate into c->bulk, parsed. */
 ra_err ra_command_certificate(struct ra_console *c, enum ra_role role, struct ra_cert *cert);
+/* Its subject, issuer, serial number, thumbprint and validity, a line each: within one piece. */
+void ra_command_certificate_print(const struct ra_cert *cert, struct ra_text *to);
 
 /* The i-th of all commands, NULL past the last. */
 const struct ra_command *ra_command_at(unsigned i);

@@ -49,7 +49,12 @@ static ra_err role_by_thumbprint(struct ra_console *c, const uint8_t wanted[20],
 static enum ra_run renew_one(struct ra_console *c, enum ra_role role, bool alone,
                              struct ra_text *to)
 {
-    return ra_command_role_said(role, ra_renew(c->ra, role, alone), "renewal begins", to);
+    struct ra_wish wish = {.key = RA_WISH_ANY_KEY};
+    if (c->arg_count > 1 && !ra_command_key(c->args[1], &wish.key)) {
+        ra_command_error(RA_E_PARAMETER, to);
+        return RA_RUN_DONE;
+    }
+    return ra_command_role_said(role, ra_renew_as(c->ra, role, alone, &wish), "renewal begins", to);
 }
 
 static enum ra_run renew(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -107,9 +112,9 @@ static const char *all_or_role(unsigned arg, unsigned i)
 }
 
 static const struct ra_command commands[] = {
-    {"renew", "[all|agent|encryption|device|THUMBPRINT]", "renew now", "renew agent", renew,
-     all_or_role, 0, 1, 0},
-    {"enroll", "agent|encryption|device", "ask for a first certificate (SCEP)", "enroll device",
+    {"renew", "[all|agent|encryption|device|THUMBPRINT] [same-key|new-key]", "renew now",
+     "renew agent new-key", renew, all_or_role, 0, 2, 0},
+    {"enroll", "agent|encryption|device", "ask the CA for a first certificate", "enroll device",
      enroll, ra_command_role_word, 1, 1, 0},
     {"retrieve", "agent|encryption|device NUMBER",
      "fetch what was issued: AD CS request id, SCEP serial number", "retrieve agent 17", retrieve,

@@ -31,12 +31,9 @@ static void show_state(enum ra_role role, const struct ra_status *s, struct ra_t
     ra_text_add(to, "\n");
 }
 
-static void show_certificate(struct ra_console *c, enum ra_role role, const struct ra_status *s,
-                             struct ra_text *to)
+static void show_certificate(struct ra_console *c, enum ra_role role, struct ra_text *to)
 {
     struct ra_cert cert;
-    char name[160];
-    uint8_t thumbprint[20];
     ra_err e = ra_command_certificate(c, role, &cert);
     if (e != RA_OK) {
         ra_command_field("certificate", to);
@@ -44,27 +41,7 @@ static void show_certificate(struct ra_console *c, enum ra_role role, const stru
         ra_text_add(to, "\n");
         return;
     }
-    ra_command_field("subject", to);
-    ra_name_text(cert.subject, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("issuer", to);
-    ra_name_text(cert.issuer, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("serial", to);
-    ra_cert_serial_text(&cert, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("thumbprint", to);
-    (void)ra_cert_sha1(cert.der, thumbprint);
-    ra_text_add_hex(to, thumbprint, sizeof thumbprint, '\0');
-    ra_text_add(to, "\n");
-    ra_command_field("valid", to);
-    ra_command_time(s->not_before, to);
-    ra_text_add(to, " to ");
-    ra_command_time(s->not_after, to);
-    ra_text_add(to, "\n");
+    ra_command_certificate_print(&cert, to);
 }
 
 static void show_outlook(const struct ra_console *c, const struct ra_status *s, struct ra_text *to)
@@ -117,7 +94,7 @@ static enum ra_run show_credentials(struct ra_console *c, unsigned piece, struct
         break;
     case 1:
         if (s.stored) {
-            show_certificate(c, role, &s, to);
+            show_certificate(c, role, to);
         } else if (s.cause != RA_OK) {
             ra_command_field("last failure", to);
             ra_error_print(s.cause, to);

@@ -11,10 +11,8 @@
 #define DELETE 0x7f
 
 static const struct ra_command_table *const tables[] = {
-    &ra_commands_show,
-    &ra_commands_config,
-    &ra_commands_renew,
-    &ra_commands_system,
+    &ra_commands_show,    &ra_commands_config, &ra_commands_renew,
+    &ra_commands_certreq, &ra_commands_system,
 };
 
 const struct ra_command *ra_command_at(unsigned i)

@@ -51,6 +51,15 @@ static uint8_t byte_at(struct ra_span s, size_t i)
     return i < s.size ? s.p[i] : 0;
 }
 
+static bool same_nocase(const char *a, const char *b, size_t size)
+{
+    bool same = strlen(a) == size;
+    for (size_t i = 0; same && i < size; i++) {
+        same = (a[i] | 0x20) == (b[i] | 0x20);
+    }
+    return same;
+}
+
 static bool at_line_end(struct ra_span text, size_t i)
 {
     return i >= text.size || text.p[i] == '\n' || text.p[i] == '\r';
@@ -81,41 +90,19 @@ static size_t past_blanks(struct ra_span text, size_t i)
     return i;
 }
 
-static bool find_string(struct ra_span text, const char *name, struct part *to);
-
-/* %name%, %% or a per cent sign alone at text.p[i]; returns what follows it. */
-static size_t substitute(struct ra_span text, size_t i, struct line *l, struct part *to,
-                         unsigned *strings)
+/* Whether a per cent sign follows in the line. */
+static bool closes_token(struct ra_span text, size_t i)
 {
-    char name[RA_INF_NAME_MAX + 1];
-    size_t n = 0;
-    size_t j = i + 1;
-    if (byte_at(text, j) == '%') {
-        add(to, '%', true);
-        return j + 1;
+    while (!at_line_end(text, i) && text.p[i] != '%') {
+        i++;
     }
-    while (!at_line_end(text, j) && text.p[j] != '%' && n < RA_INF_NAME_MAX) {
-        name[n++] = (char)text.p[j++];
-    }
-    if (byte_at(text, j) != '%') {
-        add(to, '%', true);
-        return i + 1;
-    }
-    name[n] = '\0';
-    if (++*strings > RA_INF_STRINGS_MAX) {
-        l->wrong = "too many %strings% in one line";
-    } else if (!find_string(text, name, to)) {
-        l->wrong = "a %string% is not in [Strings]";
-    }
-    return j + 1;
+    return !at_line_end(text, i);
 }
 
 /* One logical line from *at on. False: there is none. */
-static bool read_line(struct ra_span text, size_t *at, unsigned *number, struct line *l,
-                      bool substituting)
+static bool read_line(struct ra_span text, size_t *at, unsigned *number, struct line *l)
 {
-    bool quoted = false, closed = false;
-    unsigned strings = 0;
+    bool quoted = false, closed = false, token = false;
     struct part *part = &l->key;
     size_t i = past_blanks(text, *at);
     if (i >= text.size) {
@@ -128,6 +115,7 @@ static bool read_line(struct ra_span text, size_t *at, unsigned *number, struct 
     i += l->section;
     while (!at_line_end(text, i)) {
         char c = (char)text.p[i++];
+        token = c != '"' && token != (c == '%'); /* between two per cent signs no comment begins */
         if (c == '"' && !l->section) {
             if (quoted && byte_at(text, i) == '"') {
                 add(part, '"', true);
@@ -135,9 +123,7 @@ static bool read_line(struct ra_span text, size_t *at, unsigned *number, struct 
             } else {
                 quoted = !quoted;
             }
-        } else if (c == '%' && substituting && part == &l->value) {
-            i = substitute(text, i - 1, l, part, &strings);
-        } else if (!quoted && c == ';') {
+        } else if (!quoted && c == ';' && !(token && closes_token(text, i))) {
             i = to_line_end(text, i);
         } else if (!quoted && c == '\\' && at_line_end(text, past_blanks(text, i)) &&
                    past_blanks(text, i) < text.size) {
@@ -169,7 +155,7 @@ static bool read_line(struct ra_span text, size_t *at, unsigned *number, struct 
 }
 
 /* The text of a name in [Strings], wherever that stands, added to `to`. */
-static bool find_string(struct ra_span text, const char *name, struct part *to)
+static bool find_string(struct ra_span text, const char *name, size_t size, struct part *to)
 {
     char key[RA_INF_NAME_MAX + 1], value[RA_INF_VALUE_MAX + 1];
     bool strings = false;
@@ -179,12 +165,12 @@ static bool find_string(struct ra_span text, const char *name, struct part *to)
     for (;;) {
         begin_part(&l.key, key, sizeof key);
         begin_part(&l.value, value, sizeof value);
-        if (!read_line(text, &at, &number, &l, false)) {
+        if (!read_line(text, &at, &number, &l)) {
             return false;
         }
         if (l.section) {
             strings = ra_text_equal_nocase(key, "Strings");
-        } else if (strings && ra_text_equal_nocase(key, name)) {
+        } else if (strings && same_nocase(key, name, size)) {
             break;
         }
     }
@@ -193,6 +179,34 @@ static bool find_string(struct ra_span text, const char *name, struct part *to)
     }
     to->cut = to->cut || l.value.cut;
     return true;
+}
+
+/* Put %names% and %% of a value in their place. */
+static void expand(struct ra_span text, struct line *l)
+{
+    char raw[RA_INF_VALUE_MAX + 1];
+    struct part *to = &l->value;
+    bool cut = to->cut;
+    unsigned strings = 0;
+    memcpy(raw, to->to, to->keep + 1);
+    begin_part(to, to->to, to->cap);
+    to->cut = cut;
+    for (const char *p = raw; *p != '\0'; p++) {
+        const char *end = *p == '%' ? strchr(p + 1, '%') : NULL;
+        if (end == NULL || end == p + 1) {
+            add(to, *p, true);
+            p += end != NULL;
+        } else if (++strings > RA_INF_STRINGS_MAX) {
+            l->wrong = "too many %strings% in one line";
+            break;
+        } else {
+            if (!find_string(text, p + 1, (size_t)(end - p - 1), to)) {
+                l->wrong = "a %string% is not in [Strings]";
+            }
+            p = end;
+        }
+    }
+    end_part(to);
 }
 
 /* --- values ---------------------------------------------------------------------------- */
@@ -274,11 +288,7 @@ struct named {
 static uint16_t named(const struct named *list, unsigned n, const char *name, size_t size)
 {
     for (unsigned i = 0; i < n; i++) {
-        bool same = strlen(list[i].name) == size;
-        for (size_t k = 0; same && k < size; k++) {
-            same = (list[i].name[k] | 0x20) == (name[k] | 0x20);
-        }
-        if (same) {
+        if (same_nocase(list[i].name, name, size)) {
             return list[i].value;
         }
     }
@@ -711,8 +721,11 @@ static bool next_note(struct ra_inf *inf, struct ra_inf_note *note)
     for (;;) {
         begin_part(&l.key, inf->key, sizeof inf->key);
         begin_part(&l.value, inf->value, sizeof inf->value);
-        if (!read_line(inf->text, &inf->at, &inf->line, &l, inf->section != STRINGS)) {
+        if (!read_line(inf->text, &inf->at, &inf->line, &l)) {
             break;
+        }
+        if (inf->section != STRINGS) {
+            expand(inf->text, &l);
         }
         note->line = l.number;
         note->name = inf->key;

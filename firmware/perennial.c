@@ -644,6 +644,17 @@ void ra_report_use(struct ra *ra, enum ra_role role, bool worked)
 
 /* --- what the operator sees and does ----------------------------------------------------- */
 
+static bool damaged(const struct ra *ra, enum ra_role role)
+{
+    static const uint8_t types[] = {RA_RECORD_KEY, RA_RECORD_CERT, RA_RECORD_CHAIN};
+    uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
+    bool whole = true;
+    for (unsigned i = 0; i < sizeof types; i++) {
+        whole = whole && ra_store_whole(&ra->store, types[i], id);
+    }
+    return !whole;
+}
+
 void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
 {
     const struct ra_renewal *r = &ra->renewal[role];
@@ -655,6 +666,7 @@ void ra_status(const struct ra *ra, enum ra_role role, struct ra_status *out)
     out->held = ra->config.hold;
     out->time_known = now != RA_TIME_UNKNOWN;
     out->expired = out->stored && out->time_known && now >= slot->active_not_after;
+    out->damaged = out->stored && damaged(ra, role);
     out->not_before = slot->active_not_before;
     out->not_after = slot->active_not_after;
     out->due =

@@ -236,6 +236,7 @@ struct ra_status {
     bool held;   /* by the setting `hold`                       */
     bool time_known;
     bool expired; /* by the present time; never stored           */
+    bool damaged; /* its key, certificate or issuers were found unreadable in flash */
     int64_t not_before, not_after;
     int64_t due;  /* start of the renewal window                 */
     int64_t next; /* next attempt or question, RA_TIME_UNKNOWN: none planned */

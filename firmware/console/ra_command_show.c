@@ -14,6 +14,7 @@ static void show_state(enum ra_role role, const struct ra_status *s, struct ra_t
     ra_text_add(to, ra_role_word(role));
     ra_text_add(to, ")\n");
     ra_command_field("state", to);
+    ra_text_add(to, s->damaged ? "DAMAGED in flash, " : "");
     ra_text_add(to, s->expired && s->stored ? "EXPIRED, " : "");
     ra_text_add(to, ra_state_text(s->state));
     if (s->held) {

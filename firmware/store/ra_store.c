@@ -1779,6 +1779,12 @@ bool ra_store_stat(const struct ra_store *s, uint8_t type, uint16_t id, size_t *
     return true;
 }
 
+bool ra_store_whole(const struct ra_store *s, uint8_t type, uint16_t id)
+{
+    uint32_t i = entry_place(s, name_of(type, id));
+    return entry_is(s, i, name_of(type, id)) && (s->entry[i].flags & (FLAG_BAD | FLAG_LOST)) == 0;
+}
+
 bool ra_store_find(const struct ra_store *s, uint8_t type, uint16_t id)
 {
     return ra_store_stat(s, type, id, NULL, NULL);

@@ -261,6 +261,9 @@ ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, si
 bool ra_store_find(const struct ra_store *s, uint8_t type, uint16_t id);
 bool ra_store_stat(const struct ra_store *s, uint8_t type, uint16_t id, size_t *size,
                    uint32_t *seq);
+/* Whether it is there, and no damage of it is known that leaves no copy to serve. From RAM: a
+ * payload that nobody has read since a clean mount counts as whole. */
+bool ra_store_whole(const struct ra_store *s, uint8_t type, uint16_t id);
 
 /* Walks the names of a type (or RA_STORE_TYPE_ANY), in ascending order. Names that are put
  * or dropped meanwhile may be met or not; none is met twice. */

@@ -139,6 +139,35 @@ static void unsealed_keys_are_named(void **state)
     assert_shows("show\r", "no credential");
 }
 
+/* The only key of a role is damaged at rest: who uses it learns of it, and then `show` says so. */
+static void a_damaged_credential_is_named(void **state)
+{
+    (void)state;
+    uint8_t out[RA_SIGNATURE_MAX], digest[32] = {0};
+    size_t size = 0;
+    struct ra_store_entry_ *entry = NULL;
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        if (w.ra.store.entry[i].type == RA_RECORD_KEY &&
+            w.ra.store.entry[i].id == ra_generation_id(RA_ROLE_AGENT, 1)) {
+            entry = &w.ra.store.entry[i];
+        }
+    }
+    assert_non_null(entry);
+    w.memory[entry->at + 60] ^= 0x04;
+    boot();
+    ra_err e;
+    do {
+        e = ra_sign(&w.ra, RA_ROLE_AGENT, RA_HASH_SHA256, digest, out, sizeof out, &size);
+    } while (e == RA_AGAIN);
+    assert_int_equal(e, RA_E_RECORD_DAMAGED);
+    assert_shows("show\r", "  state        DAMAGED in flash, serving\r\n");
+    assert_shows("show\r", "CEP Encryption (encryption)\r\n  state        serving\r\n");
+    assert_shows("show log\r", "a stored record is damaged");
+    assert_true(world_settle(&w)); /* moved to another bank: the next boot knows it from flash */
+    boot();
+    assert_shows("show\r", "  state        DAMAGED in flash, serving\r\n");
+}
+
 static void failures_in_words(void **state)
 {
     (void)state;
@@ -536,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup(help_lists_every_command, setup),
         cmocka_unit_test_setup(show_says_how_it_stands, setup),
         cmocka_unit_test(unsealed_keys_are_named),
+        cmocka_unit_test_setup(a_damaged_credential_is_named, setup),
         cmocka_unit_test_setup(failures_in_words, setup),
         cmocka_unit_test_setup(renew_by_every_name, setup),
         cmocka_unit_test_setup(time_is_shown_and_set, setup),

@@ -11,6 +11,7 @@ What there is to run:
   FOLDER/NAME       every executable script in tests/e2e, tests/powercut and tests/bench/check_*;
                     run in a network namespace where there is only `lo`
 
+What a script prints after `count: ` at the begin of a line is shown beside its result.
 A script passes when it exits with 0. Where it prints a line `N passed, N failed`, that is counted
 instead of 1. Two comments in its first 30 lines tell the runner more:
   # timeout: 200      seconds after which it is killed (default 120)
@@ -127,6 +128,8 @@ def report(test):
     count = f"{test.passed} passed" + (f", {test.failed} failed" if test.failed else "")
     print(f"{verdict} {test.name:<32} {test.seconds:6.1f} s  {count}"
           f"{'  (' + test.why + ')' if test.why else ''}", flush=True)
+    for line in re.findall(r"^count: (.*)", test.output, re.M):
+        print("     " + line, flush=True)
     if test.failed:
         lines = test.output.splitlines()
         kept = lines if len(lines) <= 80 else lines[:20] + ["..."] + lines[-60:]

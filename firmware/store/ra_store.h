@@ -63,7 +63,11 @@
  * in place of a damaged one is first copied to the active bank, and given up
  * only when that is full.
  *
- * WEAR. A bank that cannot be erased or programmed is tried three times, then
+ * WEAR. Only a move erases, each sector of the next bank once, and a move comes when the
+ * log is full, was cut short, or holds damage. So a loss of power costs one bank's erases;
+ * from one to the end of the renewal after it no more than two banks are erased, and n
+ * losses one after the other erase no sector more than n + 8 times (tests/powercut).
+ * A bank that cannot be erased or programmed is tried three times, then
  * passed over. When none is left the store goes on serving, and appending where
  * there is room, and says RA_E_FLASH_WORN (ra_store_info, and ra_store_result
  * when there is no room).

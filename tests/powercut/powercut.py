@@ -4,16 +4,19 @@
     powercut.py [--seed N]          a sample over every kind, geometry, start and story; the seed is
                                     the day's number, so that each day cuts elsewhere
     powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips
+    powercut.py --long --shard 2/8  every 8th job of these, beginning with the second
     powercut.py --replay ID --seed N
 
-It fails when a cut was planned and did not fire, or when there were fewer than LEAST.
+It fails when a cut was planned and did not fire, or when there were fewer than LEAST. A failure
+prints the arguments of build/host/powercut/powercut that bring it back.
 """
-# timeout: 240
+# timeout: 400
 import argparse
 import concurrent.futures
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -22,16 +25,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / 'build/host/powercut/powercut'
 GEOMETRIES = 12
 LEAST = 100000
+KIND = re.compile(r'(before|after|prefix|all but the last byte|random bits|disturbed|within a unit|of an erase'
+                  r'|unstable|of a marker) (\d+)')
 TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) failures$', re.M)
 
 
 def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
-    return ([['sample', '--seed', seed, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
-            [['counters', '--seed', seed, '--geometry', 0, '--times', 4000],
+    return ([['sample', '--seed', seed, '--share', 80, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+            [['counters', '--seed', seed, '--geometry', 0, '--times', 3000],
              ['repeats', '--seed', seed, '--geometry', whole, '--times', 100]] +
-            [['flips', '--seed', seed, '--geometry', g, '--one-in', 400] for g in range(GEOMETRIES)])
+            [['flips', '--seed', seed, '--geometry', g, '--one-in', 800] for g in range(GEOMETRIES)])
 
 
 def everything(seed):
@@ -54,20 +59,27 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--seed', type=int, default=int(time.time() // 86400))
     parser.add_argument('--long', action='store_true')
+    parser.add_argument('--shard', default='1/1')
     parser.add_argument('--replay')
     args = parser.parse_args()
     if args.replay:
         os.execv(PROGRAM, [str(PROGRAM), 'replay', args.replay, '--seed', str(args.seed)])
     workers = os.cpu_count() or 1
     jobs = everything(args.seed) if args.long else sample(args.seed, 2 * workers)
+    first, of = map(int, args.shard.split('/'))
+    jobs = jobs[first - 1::of]
     began = time.monotonic()
-    cuts = flips = bad = 0
+    cuts = not_fired = flips = bad = 0
+    kinds = {}
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for job, code, out, seconds in pool.map(run, jobs):
             total = TOTAL.search(out)
             planned, fired, failures = map(int, total.groups()) if total else (0, 0, 1)
             right = code == 0 and total and planned == fired and not failures
             bad += not right
+            not_fired += planned - fired
+            for kind, count in KIND.findall(out):
+                kinds[kind] = kinds.get(kind, 0) + int(count)
             if job[0] == 'flips':
                 flips += fired
             else:
@@ -76,8 +88,11 @@ def main():
                                                   ' '.join(str(a) for a in job)), flush=True)
             if not right:
                 print(out)
-    print('%d cuts and %d flipped bits, %.0f s, seed %d' % (cuts, flips, time.monotonic() - began, args.seed))
-    if cuts < LEAST:
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    print('count: %d cuts planned, %d fired, %d flipped bits; %.0f s, %.0f s of processor, seed %d' % (
+        cuts + not_fired, cuts, flips, time.monotonic() - began, cpu, args.seed))
+    print('count: of them ' + ', '.join('%s %d' % kind for kind in kinds.items()))
+    if cuts < LEAST and of == 1:
         print('FAIL: fewer than %d cuts' % LEAST)
         bad += 1
     print('%d passed, %d failed' % (len(jobs) - bad, bad))

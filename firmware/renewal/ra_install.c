@@ -396,7 +396,8 @@ static ra_err plan_rollback(struct ra *ra, enum ra_role role)
     ra->next_commit = ra->commit;
     ra_err e = go_back(ra, role, &ra->next_commit.slot[role]);
     for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
-        if (ra_roles_paired(i, role) && ra->renewal[i].state == RA_STATE_PROBATION &&
+        /* By the commit, not by its state: just after a boot that is still RESUME. */
+        if (ra_roles_paired(i, role) && ra->commit.slot[i].probation_until != 0 &&
             go_back(ra, (enum ra_role)i, &ra->next_commit.slot[i]) == RA_AGAIN) {
             e = RA_AGAIN;
         }

@@ -1083,7 +1083,8 @@ static bool alarmed(struct world *w)
 static bool shown_damaged(struct world *w)
 {
     static struct ra_console console;
-    ra_console_init(&console, &w->ra, "powercut");
+    static uint8_t bulk[RA_CONSOLE_BULK];
+    ra_console_init(&console, &w->ra, "powercut", bulk);
     w->shown_size = 0;
     w->shown[0] = '\0';
     w->typed = "show\r";

@@ -801,6 +801,9 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
     if (!ra_has_request(r)) {
         return RA_E_NO_REQUEST;
     }
+    if (ra_protocol_of(ra, role) == RA_PROTOCOL_EST) {
+        return RA_E_UNSUPPORTED;
+    }
     if (!clean_number(id, scep, number, scep ? RA_ENROLL_ID_MAX : 10)) {
         return RA_E_PARAMETER;
     }

@@ -149,6 +149,7 @@ struct ra {
     struct ra_enroll_input enroll_input;
     struct ra_enroll_tools enroll_tools;
     struct ra_scep_policy scep_policy;
+    struct ra_est_policy est_policy;
     uint8_t talker;            /* the role whose request it is */
     uint8_t name[RA_NAME_MAX]; /* the subject of that request */
     size_t name_size;
@@ -264,7 +265,8 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
 ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish);
 
 /* Ask the CA for a first certificate of a role that has none, or whose certificate has expired: a
- * new key, the setting `subject`, with SCEP the challenge password, with AD CS the role's template.
+ * new key, the setting `subject`, with SCEP the challenge password, with EST name and password, with
+ * AD CS the role's template.
  * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,
  * RA_E_TIME_UNKNOWN, RA_E_BUSY, RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be
  * replaced. */
@@ -302,8 +304,8 @@ ra_err ra_roll_back(struct ra *ra, enum ra_role role);
 /* Fetch what the CA made of the open request of a role, as certreq -retrieve does: the CA says
  * nothing of it, or the wrong thing, and its manager names it. AD CS: `id` is the request id,
  * decimal; it is stored, and asked for as any pending one. SCEP: the serial number in hex, colons
- * allowed; it is asked for once, by GetCert. What comes goes through the same gates.
- * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number.
+ * allowed; it is asked for once, by GetCert. EST knows no numbers. What comes goes through the same gates.
+ * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number. RA_E_UNSUPPORTED: EST.
  * RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY. */
 ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id);
 

@@ -192,6 +192,9 @@ enum ra_retry {
     X(SCEP_ENDED, CA, 22, DENIED,                                                                  \
       "the SCEP server ended a pending request; if it has issued: retrieve ROLE SERIAL")           \
     X(NO_REQUEST, CA, 23, OPERATOR, "no request is open for this role")                            \
+    X(EST_BINDING, CA, 24, LATER,                                                                  \
+      "the request cannot be bound to the TLS connection (see est-channel-binding)")               \
+    X(EST_PLAIN, CA, 25, OPERATOR, "EST needs a URL that begins with https")                       \
                                                                                                    \
     X(GATE_KEY, GATE, 1, LATER, "the certificate is for another key")                              \
     X(GATE_SAME, GATE, 2, LATER, "the CA returned the certificate we already have")                \

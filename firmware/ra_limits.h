@@ -61,6 +61,7 @@
 #define RA_HOST_MAX 128     /* characters of a host name */
 #define RA_NAME_MAX 512     /* bytes of the subject in a request of SCEP */
 #define RA_USER_MAX 64      /* characters of a user name or password */
+#define RA_BINDING_MAX 48   /* bytes of a TLS channel binding */
 #define RA_EVENTS 32        /* entries of the event log in flash */
 #define RA_PEER_TEXT_MAX 80 /* characters kept of a peer's own words, cleaned to printable ASCII */
 

@@ -11,14 +11,14 @@
 
 /* clang-format off */
 static const struct ra_setting settings[] = {
-    {"protocol", "adcs", "adcs|scep", "adcs: Web Enrollment (/certsrv/); scep: RFC 8894", AT(protocol), 0, 0, RA_SETTING_CHOICE},
-    {"ca-url", "", NULL, "where the CA's web enrollment or SCEP server is", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
+    {"protocol", "adcs", "adcs|scep|est", "adcs: Web Enrollment; scep: RFC 8894; est: RFC 7030", AT(protocol), 0, 0, RA_SETTING_CHOICE},
+    {"ca-url", "", NULL, "where the CA's web enrollment, SCEP or EST server is", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
     {"ca-user", "", NULL, "account that may enrol for both templates", AT(ca_user), 0, RA_USER_MAX, RA_SETTING_TEXT},
     {"ca-password", "", NULL, "its password; never shown", AT(ca_password), 0, RA_USER_MAX, RA_SETTING_SECRET},
     {"allow-plaintext-password", "off", NULL, "send the password over http, readable by anybody", AT(allow_plaintext_password), 0, 0, RA_SETTING_SWITCH},
     {"poll-minutes", "60", NULL, "how often to ask for a pending certificate", AT(poll_minutes), 1, 1440, RA_SETTING_NUMBER},
     {"device-url", "", NULL, "another CA for the device role; empty: the same", AT(device_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
-    {"device-protocol", "same", "same|adcs|scep", "and its protocol", AT(device_protocol), 0, 0, RA_SETTING_CHOICE},
+    {"device-protocol", "same", "same|adcs|scep|est", "and its protocol", AT(device_protocol), 0, 0, RA_SETTING_CHOICE},
     {"ca-id", "", NULL, "SCEP: which CA of the server, where it has several", AT(ca_id), 0, RA_USER_MAX, RA_SETTING_TEXT},
     {"ca-fingerprint", "", NULL, "SCEP: SHA-256 of a CA certificate to trust, in hex", AT(ca_fingerprint), 0, RA_FINGERPRINT_TEXT, RA_SETTING_TEXT},
     {"scep-cipher", "aes128", "aes128|aes256", "SCEP: how requests are encrypted", AT(scep_cipher), 0, 0, RA_SETTING_CHOICE},
@@ -31,6 +31,9 @@ static const struct ra_setting settings[] = {
     {"agent-signer", "own", SIGNERS, "SCEP: whose key signs the agent's request", AT(signer[0]), 0, 0, RA_SETTING_CHOICE},
     {"encryption-signer", "own", SIGNERS, "SCEP: whose key signs CEP Encryption's request", AT(signer[1]), 0, 0, RA_SETTING_CHOICE},
     {"device-signer", "own", SIGNERS, "SCEP: whose key signs the device's request", AT(signer[2]), 0, 0, RA_SETTING_CHOICE},
+    {"est-label", "", NULL, "EST: which CA of the server, where it has several", AT(est_label), 0, RA_USER_MAX, RA_SETTING_TEXT},
+    {"est-channel-binding", "asked", "asked|always|never", "EST: bind requests to the TLS connection", AT(est_channel_binding), 0, 0, RA_SETTING_CHOICE},
+    {"est-renewal", "simplereenroll", "simplereenroll|simpleenroll", "EST: where a renewal is sent", AT(est_renewal), 0, 0, RA_SETTING_CHOICE},
     {"subject", "", NULL, "name in a first enrolment: CN=ra1,O=Example", AT(subject), 0, RA_SUBJECT_MAX, RA_SETTING_TEXT},
     {"renew-days", "42", NULL, "renew this many days before expiry", AT(renew_days), 1, 720, RA_SETTING_NUMBER},
     {"renew-percent", "0", NULL, "or at this part of the life; 0: renew-days decides", AT(renew_percent), 0, 95, RA_SETTING_NUMBER},

@@ -22,7 +22,7 @@
 #include "ra_text.h"
 
 /* The enrolment protocol; the numbers are stored with a transaction. */
-enum ra_protocol { RA_PROTOCOL_ADCS = 0, RA_PROTOCOL_SCEP = 1, RA_PROTOCOLS };
+enum ra_protocol { RA_PROTOCOL_ADCS = 0, RA_PROTOCOL_SCEP = 1, RA_PROTOCOL_EST = 2, RA_PROTOCOLS };
 
 enum ra_key_policy {
     RA_KEY_POLICY_NEW = 0, /* a new key at each renewal                    */
@@ -56,7 +56,12 @@ struct ra_config {
     uint8_t scep_poll;                    /* enum ra_scep_poll */
     char scep_challenge[RA_USER_MAX + 1]; /* secret */
     bool challenge_at_renewal;
-    uint8_t signer[3];                /* enum ra_signer, for each role */
+    uint8_t signer[3]; /* enum ra_signer, for each role */
+    /* EST */
+    char est_label[RA_USER_MAX + 1];
+    uint8_t est_channel_binding; /* enum ra_est_binding */
+    uint8_t est_renewal;         /* 0: simplereenroll, 1: simpleenroll */
+
     char subject[RA_SUBJECT_MAX + 1]; /* of a first enrolment */
     /* when and how to renew */
     uint16_t renew_days;

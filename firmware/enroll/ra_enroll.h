@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ra_ca_set.h"
 #include "ra_cms.h"
 #include "ra_enroll_tools.h"
 #include "ra_envelope.h"
@@ -38,10 +39,11 @@
 
 #define RA_ENROLL_ID_MAX 64      /* AD CS: decimal, 10 digits; SCEP: a hash in hex */
 #define RA_ENROLL_SUFFIX_MAX 255 /* what a protocol appends to the configured URL */
+#define RA_ENROLL_PASSED_MAX 56  /* characters of object identifiers for the log */
 
 enum ra_enroll_op {
     RA_ENROLL_SUBMIT, /* hand in the request                                   */
-    RA_ENROLL_POLL,   /* ask what became of request `id`                       */
+    RA_ENROLL_POLL,   /* ask what became of request `id`; EST: SUBMIT again    */
     RA_ENROLL_FETCH,  /* get the issued certificate `id` and its chain         */
     RA_ENROLL_CACERT  /* get the CA's own certificates                         */
 };
@@ -55,7 +57,7 @@ enum ra_enroll_message {
 /* Same for every operation of one conversation; the pointers must stay until
  * the reply was read. */
 struct ra_enroll_input {
-    const struct ra_url *url; /* AD CS: http://HOST/certsrv                     */
+    const struct ra_url *url; /* AD CS: http://HOST/certsrv; EST: https://HOST    */
     const char *user;         /* NULL: no authentication                        */
     const char *password;
     bool allow_plaintext;
@@ -67,8 +69,10 @@ struct ra_enroll_input {
                                   the serial number in hex                       */
     uint8_t variant;                     /* as result.variant said, stored; 0 at first      */
     struct ra_span subject;              /* of the request, Name, whole                     */
-    const struct ra_enroll_tools *tools; /* SCEP; may be NULL for AD CS            */
+    const struct ra_enroll_tools *tools; /* may be NULL for AD CS                  */
     const struct ra_scep_policy *scep;
+    const struct ra_est_policy *est;
+    bool first; /* a first enrolment: no certificate is renewed            */
 };
 
 enum ra_enroll_outcome {
@@ -94,15 +98,20 @@ struct ra_enroll_result {
     ra_err cause;           /* RA_OK with MORE, ISSUED and PENDING; else why    */
     uint32_t hresult;       /* the CA's own code, 0: none                       */
     uint16_t http_status;
-    uint8_t auth;                    /* set of enum ra_http_auth, with UNAUTHENTICATED   */
-    enum ra_enroll_data kind;        /* with ISSUED                                      */
-    struct ra_span data;             /* in the reply buffer: gone with the next exchange */
-    int64_t retry_after_s;           /* what the server asks for; -1: nothing            */
-    bool legacy;                     /* the CA made us use, or open, a weak algorithm    */
-    uint8_t variant;                 /* when the cause is RA_E_SCEP_RENEWAL_REFUSED: store
+    uint8_t auth;                /* set of enum ra_http_auth, with UNAUTHENTICATED   */
+    enum ra_enroll_data kind;    /* with ISSUED                                      */
+    struct ra_span data;         /* in the reply buffer: gone with the next exchange */
+    const struct ra_span *chain; /* EST, with ISSUED: the CA's certificates, which may
+                                        lead from `data` to an anchor; in tools->ca       */
+    size_t chain_count;
+    int64_t retry_after_s;                 /* what the server asks for; -1: nothing            */
+    bool legacy;                           /* the CA made us use, or open, a weak algorithm    */
+    uint8_t variant;                       /* when the cause is RA_E_SCEP_RENEWAL_REFUSED: store
                                         it and submit again                              */
-    char id[RA_ENROLL_ID_MAX + 1];   /* the CA's handle for the request; "" if not said  */
-    char text[RA_PEER_TEXT_MAX + 1]; /* the peer's words, printable ASCII, for a person  */
+    char id[RA_ENROLL_ID_MAX + 1];         /* the CA's handle for the request; "" if not said  */
+    char text[RA_PEER_TEXT_MAX + 1];       /* the peer's words, printable ASCII, for a person  */
+    char passed[RA_ENROLL_PASSED_MAX + 1]; /* EST: what the server asks of requests and ours
+                                             has not: object identifiers; "" nothing     */
 };
 
 struct ra_enroll;
@@ -122,7 +131,7 @@ struct ra_enroll_ops {
 
 /* SCEP's part of a conversation; no key in it. Private to ra_scep.c. */
 struct ra_scep {
-    struct ra_scep_set set;
+    struct ra_ca_set set;
     uint16_t caps;
     uint8_t step;                     /* within the part's work                       */
     uint8_t type;                     /* of the message that is out                   */
@@ -135,6 +144,17 @@ struct ra_scep {
     struct ra_span message; /* what goes out                        */
     struct ra_cms_signed reply;
     struct ra_envelope envelope;
+};
+
+/* EST's. Private to ra_est.c. */
+struct ra_est {
+    struct ra_ca_set set;
+    uint8_t step;           /* within the part's work              */
+    bool asked_binding;     /* by csrattrs                         */
+    enum ra_hash_alg hash;  /* of the request's signature          */
+    struct ra_span next;    /* a root that is to become an anchor  */
+    struct ra_span message; /* what goes out, DER                  */
+    char passed[RA_ENROLL_PASSED_MAX + 1];
 };
 
 /* One conversation; caller-owned, may be dropped at any time. Private to the
@@ -154,7 +174,10 @@ struct ra_enroll {
         char byte;       /* the one that is escaped        */
         char base64[32]; /* around `at` */
     } body;
-    struct ra_scep scep;
+    union {
+        struct ra_scep scep;
+        struct ra_est est;
+    };
 };
 
 void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);

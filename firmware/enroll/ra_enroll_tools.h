@@ -1,6 +1,6 @@
 /* ra_enroll_tools.h - what a protocol is lent when it makes and opens messages itself.
  *
- * AD CS gets a finished request and needs none of it. Whoever drives the conversation
+ * AD CS gets a finished request and needs none of it, EST only to change the one it gets. Whoever drives the conversation
  * (firmware/renewal) owns all of this; the callbacks read and write the store.
  */
 #ifndef RA_ENROLL_TOOLS_H
@@ -15,7 +15,7 @@
 #include "ra_key.h"
 #include "ra_random.h"
 
-/* What a protocol needs that makes and opens messages itself (SCEP). The
+/* What a protocol needs that makes and opens messages itself. The
  * callbacks may answer RA_AGAIN (flash is busy): ask again. */
 struct ra_enroll_tools {
     void *ctx;
@@ -31,6 +31,10 @@ struct ra_enroll_tools {
     /* Store a further trust anchor: one the operator's fingerprint names, or the next
      * CA certificate that the present CA signed. RA_OK when it is there already. */
     ra_err (*stage_anchor)(void *ctx, struct ra_span cert);
+    /* The private key that the request is for, and signed by. Wipe after use. */
+    ra_err (*request_key)(void *ctx, struct ra_key *key);
+    /* The binding of the open connection (ra_exchange_binding); 0: none. */
+    size_t (*binding)(void *ctx, uint8_t *out, size_t cap);
     struct ra_key *key; /* room for one key at a time */
     struct ra_random *random;
     uint8_t *message; /* room for the message that goes out; the CSR lies somewhere in it */
@@ -55,6 +59,15 @@ struct ra_scep_policy {
     uint8_t poll;          /* enum ra_scep_poll                                  */
     bool have_fingerprint; /* SHA-256 of a CA certificate that the operator confirmed */
     uint8_t fingerprint[32];
+};
+
+enum ra_est_binding { RA_EST_BINDING_ASKED, RA_EST_BINDING_ALWAYS, RA_EST_BINDING_NEVER };
+
+/* The local policy for EST. */
+struct ra_est_policy {
+    const char *label; /* "": none                                              */
+    uint8_t binding;   /* enum ra_est_binding                                   */
+    bool as_new;       /* a renewal goes to simpleenroll, as a first request    */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ra_adcs.h"
+#include "ra_enroll_internal.h"
 #include "ra_envelope.h"
 #include "ra_pem.h"
 #include "ra_scep_message.h"
@@ -15,14 +16,6 @@ enum part { PART_CAPS, PART_CERTS, PART_NEXT, PART_MESSAGE };
 
 /* --- the query ---------------------------------------------------------------- */
 
-/* All that a query may hold as it is [RFC 3986 2.3]. */
-static bool unreserved(char c)
-{
-    char letter = (char)(c | 0x20);
-    return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
-}
-
 static ra_err set_query(struct ra_enroll *e, const char *operation, const char *ca_id)
 {
     struct ra_text t;
@@ -31,14 +24,7 @@ static ra_err set_query(struct ra_enroll *e, const char *operation, const char *
     ra_text_add(&t, operation);
     if (ca_id != NULL && ca_id[0] != '\0') {
         ra_text_add(&t, "&message=");
-        for (; *ca_id != '\0'; ca_id++) {
-            if (unreserved(*ca_id)) {
-                ra_text_add_char(&t, *ca_id);
-            } else {
-                ra_text_add_char(&t, '%');
-                ra_text_add_hex(&t, (const uint8_t *)ca_id, 1, 0);
-            }
-        }
+        ra_enroll_add_escaped(&t, ca_id);
     }
     return t.cut ? RA_E_LIMIT : RA_OK;
 }
@@ -329,43 +315,17 @@ static ra_err request(struct ra_enroll *e, enum ra_enroll_op op, const struct ra
 
 /* --- replies ------------------------------------------------------------------------- */
 
-static void copy_text(struct ra_enroll_result *r, const char *text)
-{
-    size_t n = strlen(text);
-    n = n < RA_PEER_TEXT_MAX ? n : RA_PEER_TEXT_MAX;
-    memcpy(r->text, text, n);
-    r->text[n] = '\0';
-}
-
-static ra_err end(struct ra_enroll_result *r, enum ra_enroll_outcome outcome, ra_err cause)
-{
-    r->outcome = outcome;
-    r->cause = cause;
-    return RA_OK;
-}
-
 static ra_err go_on(struct ra_enroll *e, struct ra_enroll_result *r, enum part part)
 {
     e->part = (uint8_t)part;
     e->scep.step = 0;
-    return end(r, RA_ENROLL_MORE, RA_OK);
+    return ra_enroll_end(r, RA_ENROLL_MORE, RA_OK);
 }
 
 /* What went wrong while working on a reply: with us, or with what the peer sent. */
 static ra_err give_up(struct ra_enroll_result *r, ra_err cause)
 {
-    return cause == RA_AGAIN ? RA_AGAIN : end(r, RA_ENROLL_BROKEN, cause);
-}
-
-static ra_err http_failed(const struct ra_http_reply *http, struct ra_enroll_result *r)
-{
-    copy_text(r, http->reason);
-    r->auth = http->auth;
-    if (http->status == 401) {
-        return end(r, RA_ENROLL_UNAUTHENTICATED, RA_E_HTTP_AUTH);
-    }
-    return end(r, RA_ENROLL_FAILED,
-               http->status == 503 || http->status == 429 ? RA_E_HTTP_BUSY : RA_E_HTTP_STATUS);
+    return cause == RA_AGAIN ? RA_AGAIN : ra_enroll_end(r, RA_ENROLL_BROKEN, cause);
 }
 
 /* The body in DER or BER, whether it came so or as base64. */
@@ -376,11 +336,6 @@ static ra_err binary(const struct ra_http_reply *http, size_t *size)
         return RA_OK;
     }
     return ra_pem_to_der(http->body, http->body_size, http->body, http->body_size, size);
-}
-
-static size_t room_at(const struct ra_enroll_tools *t, const uint8_t *p)
-{
-    return t->reply_cap - (size_t)(p - t->reply);
 }
 
 enum certs { CERTS_READ, CERTS_FINGERPRINT, CERTS_RECIPIENT, CERTS_TRUST };
@@ -405,12 +360,12 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
     switch (s->step) {
     case CERTS_READ:
         if (http->status != 200) {
-            return http_failed(http, r);
+            return ra_enroll_http_failed(http, r);
         }
         err = binary(http, &size);
         if (err == RA_OK) {
-            err = ra_scep_set_read(&s->set, http->body, size, room_at(t, http->body), t->ca,
-                                   t->ca_cap);
+            err = ra_ca_set_read(&s->set, http->body, size, ra_enroll_room(t, http->body), t->ca,
+                                 t->ca_cap);
         }
         break;
     case CERTS_FINGERPRINT: {
@@ -430,7 +385,7 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
         err = RA_OK;
         break;
     default:
-        err = ra_scep_trust_step(&s->set, (unsigned)s->recipient, t);
+        err = ra_ca_set_trust_step(&s->set, (unsigned)s->recipient, t);
         if (err == RA_E_SCEP_UNTRUSTED) {
             s->step = CERTS_RECIPIENT; /* the next best */
             return RA_AGAIN;
@@ -469,7 +424,7 @@ static ra_err verify_next(struct ra_enroll *e, struct ra_span *next)
     }
     if (err == RA_OK) {
         uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
-        err = ra_cms_certs(inner, s->reply.content.size, room_at(t, inner), certs,
+        err = ra_cms_certs(inner, s->reply.content.size, ra_enroll_room(t, inner), certs,
                            RA_CHAIN_CERTS_MAX, &n);
     }
     for (size_t i = 0; err == RA_OK && i < n; i++) {
@@ -493,13 +448,13 @@ static ra_err read_next(struct ra_enroll *e, const struct ra_http_reply *http,
     switch (s->step) {
     case NEXT_READ:
         if (http->status == 200 && binary(http, &size) == RA_OK) {
-            err = ra_cms_signed_parse(&s->reply, http->body, size, room_at(t, http->body));
+            err = ra_cms_signed_parse(&s->reply, http->body, size, ra_enroll_room(t, http->body));
         }
         break;
     case NEXT_VERIFY:
         err = s->issuer < 0 || s->set.trusted == 0
                   ? RA_E_SCEP_CA_SET
-                  : ra_scep_trust_step(&s->set, (unsigned)s->issuer, t);
+                  : ra_ca_set_trust_step(&s->set, (unsigned)s->issuer, t);
         if (err == RA_OK) {
             err = verify_next(e, &s->message);
         }
@@ -548,12 +503,14 @@ static ra_err refused(struct ra_enroll *e, const struct ra_scep_reply *s,
     if (s->hresult != 0 && ra_hresult_error(s->hresult) != RA_E_CA_ERROR) {
         cause = ra_hresult_error(s->hresult);
     }
-    copy_text(r, s->text[0] != '\0' ? s->text : s->fail_info < 5 ? words[s->fail_info] : "");
+    ra_enroll_copy_text(r, s->text[0] != '\0' ? s->text
+                           : s->fail_info < 5 ? words[s->fail_info]
+                                              : "");
     if (other_kind(e) && (s->fail_info == 0 || s->fail_info == 2)) {
         r->variant = 1;
         cause = RA_E_SCEP_RENEWAL_REFUSED;
     }
-    return end(r, cause == RA_E_CA_DENIED ? RA_ENROLL_DENIED : RA_ENROLL_FAILED, cause);
+    return ra_enroll_end(r, cause == RA_E_CA_DENIED ? RA_ENROLL_DENIED : RA_ENROLL_FAILED, cause);
 }
 
 /* RA_OK: *r is the end, or *open: the envelope waits to be opened. */
@@ -565,19 +522,19 @@ static ra_err judge(struct ra_enroll *e, struct ra_enroll_result *r, bool *open)
     struct ra_cert signer;
     ra_err err = ra_scep_reply_read(&reply, &s->reply, e->in->id, s->nonce);
     if (err != RA_OK) {
-        return end(r, RA_ENROLL_BROKEN, err);
+        return ra_enroll_end(r, RA_ENROLL_BROKEN, err);
     }
     if (reply.status == RA_SCEP_FAILURE) {
         return refused(e, &reply, r);
     }
     if (reply.status == RA_SCEP_PENDING) {
-        return end(r, RA_ENROLL_PENDING, RA_OK);
+        return ra_enroll_end(r, RA_ENROLL_PENDING, RA_OK);
     }
     if (s->reply.content.p == NULL) {
-        return end(r, RA_ENROLL_BROKEN, RA_E_SCEP_EMPTY);
+        return ra_enroll_end(r, RA_ENROLL_BROKEN, RA_E_SCEP_EMPTY);
     }
     if (s->reply.content.size == 0) {
-        return end(r, RA_ENROLL_PENDING, RA_OK); /* Dogtag: waits for its operator */
+        return ra_enroll_end(r, RA_ENROLL_PENDING, RA_OK); /* Dogtag: waits for its operator */
     }
     err = load_signer(e, &signer);
     if (err != RA_OK) {
@@ -585,17 +542,18 @@ static ra_err judge(struct ra_enroll *e, struct ra_enroll_result *r, bool *open)
     }
     /* The certificates and the signature behind the content have served: room for BER. */
     uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
-    err = ra_envelope_parse(&s->envelope, inner, s->reply.content.size, room_at(t, inner), &signer);
+    err = ra_envelope_parse(&s->envelope, inner, s->reply.content.size, ra_enroll_room(t, inner),
+                            &signer);
     if (err != RA_OK) {
-        return end(r, RA_ENROLL_BROKEN, err);
+        return ra_enroll_end(r, RA_ENROLL_BROKEN, err);
     }
     if (s->envelope.size == 0) {
-        return end(r, RA_ENROLL_PENDING, RA_OK);
+        return ra_enroll_end(r, RA_ENROLL_PENDING, RA_OK);
     }
     if (s->envelope.cipher == RA_CIPHER_DES || s->envelope.cipher == RA_CIPHER_DES3) {
         s->legacy = true;
         if (!e->in->scep->legacy) {
-            return end(r, RA_ENROLL_BROKEN, RA_E_SCEP_WEAK);
+            return ra_enroll_end(r, RA_ENROLL_BROKEN, RA_E_SCEP_WEAK);
         }
     }
     *open = true;
@@ -608,7 +566,8 @@ static ra_err read_answer(struct ra_enroll *e, const struct ra_http_reply *http)
     size_t size;
     ra_err err = binary(http, &size);
     if (err == RA_OK) {
-        err = ra_cms_signed_parse(&s->reply, http->body, size, room_at(e->in->tools, http->body));
+        err = ra_cms_signed_parse(&s->reply, http->body, size,
+                                  ra_enroll_room(e->in->tools, http->body));
     }
     if (err == RA_OK && s->reply.signers != 1) {
         err = RA_E_SCEP_SIGNER;
@@ -653,7 +612,7 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
         if (http->status != 200) {
             bool other = other_kind(e) && http->status >= 400 && http->status != 401 &&
                          http->status != 403 && http->status != 429 && http->status != 503;
-            (void)http_failed(http, r);
+            (void)ra_enroll_http_failed(http, r);
             if (other) {
                 r->variant = 1;
                 r->cause = RA_E_SCEP_RENEWAL_REFUSED;
@@ -663,7 +622,7 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
         err = read_answer(e, http);
         break;
     case ANSWER_TRUST:
-        err = ra_scep_trust_step(&s->set, (unsigned)s->signer, t);
+        err = ra_ca_set_trust_step(&s->set, (unsigned)s->signer, t);
         break;
     case ANSWER_VERIFY:
         err = verify_answer(e);
@@ -684,7 +643,7 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
         r->legacy = s->legacy;
         if (err == RA_OK) {
             r->kind = RA_ENROLL_DATA_CMS;
-            return end(r, RA_ENROLL_ISSUED, RA_OK);
+            return ra_enroll_end(r, RA_ENROLL_ISSUED, RA_OK);
         }
         break;
     }
@@ -699,13 +658,14 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
                     struct ra_enroll_result *r)
 {
     if (e->op == RA_ENROLL_CACERT) {
-        return http->status == 200 ? end(r, RA_ENROLL_ISSUED, RA_OK) : http_failed(http, r);
+        return http->status == 200 ? ra_enroll_end(r, RA_ENROLL_ISSUED, RA_OK)
+                                   : ra_enroll_http_failed(http, r);
     }
     switch (e->part) {
     case PART_CAPS:
         /* No list, no capabilities: a server that old still has certificates. */
         e->scep.caps = http->status == 200 ? ra_scep_caps_read(http->body, http->body_size) : 0;
-        return http->status == 401 ? http_failed(http, r) : go_on(e, r, PART_CERTS);
+        return http->status == 401 ? ra_enroll_http_failed(http, r) : go_on(e, r, PART_CERTS);
     case PART_CERTS:
         return read_certs(e, http, r);
     case PART_NEXT:

@@ -83,26 +83,7 @@ ra_err ra_scep_choose(uint16_t caps, const struct ra_scep_policy *policy, uint8_
 
 /* --- the certificates ----------------------------------------------------------- */
 
-ra_err ra_scep_set_read(struct ra_scep_set *s, uint8_t *body, size_t size, size_t body_cap,
-                        uint8_t *buf, size_t cap)
-{
-    size_t count = 0;
-    memset(s, 0, sizeof *s);
-    ra_err e = ra_cms_certs(body, size, body_cap, s->cert, RA_CHAIN_CERTS_MAX, &count);
-    for (size_t i = 0; e == RA_OK && i < count; i++) {
-        if (s->cert[i].size > cap) {
-            return RA_E_LIMIT;
-        }
-        memcpy(buf, s->cert[i].p, s->cert[i].size);
-        s->cert[i].p = buf;
-        buf += s->cert[i].size;
-        cap -= s->cert[i].size;
-    }
-    s->count = e == RA_OK ? (uint8_t)count : 0;
-    return e;
-}
-
-static bool parse(const struct ra_scep_set *s, unsigned index, struct ra_cert *cert)
+static bool parse(const struct ra_ca_set *s, unsigned index, struct ra_cert *cert)
 {
     return ra_cert_parse(cert, s->cert[index].p, s->cert[index].size) == RA_OK;
 }
@@ -127,7 +108,7 @@ static unsigned rank(const struct ra_cert *c, int64_t now)
     return (c->key_usage & RA_KU_DATA_ENCIPHERMENT) != 0 ? 3 : 0;
 }
 
-int ra_scep_recipient(const struct ra_scep_set *s, int64_t now)
+int ra_scep_recipient(const struct ra_ca_set *s, int64_t now)
 {
     int best = -1;
     unsigned best_rank = 0;
@@ -147,7 +128,7 @@ int ra_scep_recipient(const struct ra_scep_set *s, int64_t now)
     return best;
 }
 
-int ra_scep_signer(const struct ra_scep_set *s, const struct ra_cms_signed *message)
+int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message)
 {
     for (unsigned i = 0; i < s->count; i++) {
         struct ra_cert c;
@@ -161,7 +142,7 @@ int ra_scep_signer(const struct ra_scep_set *s, const struct ra_cms_signed *mess
     return -1;
 }
 
-int ra_scep_issuer(const struct ra_scep_set *s, unsigned index)
+int ra_scep_issuer(const struct ra_ca_set *s, unsigned index)
 {
     struct ra_cert leaf, c;
     if (!parse(s, index, &leaf)) {
@@ -178,7 +159,7 @@ int ra_scep_issuer(const struct ra_scep_set *s, unsigned index)
     return -1;
 }
 
-int ra_scep_by_fingerprint(const struct ra_scep_set *s, const uint8_t fingerprint[32])
+int ra_scep_by_fingerprint(const struct ra_ca_set *s, const uint8_t fingerprint[32])
 {
     for (unsigned i = 0; i < s->count; i++) {
         struct ra_cert c;
@@ -189,61 +170,4 @@ int ra_scep_by_fingerprint(const struct ra_scep_set *s, const uint8_t fingerprin
         }
     }
     return -1;
-}
-
-static ra_err verdict(struct ra_scep_set *s, unsigned index, bool trusted)
-{
-    uint8_t bit = (uint8_t)(1u << index);
-    s->trying = 0;
-    if (trusted) {
-        s->trusted = (uint8_t)(s->trusted | bit);
-    } else {
-        s->refused = (uint8_t)(s->refused | bit);
-    }
-    return trusted ? RA_OK : RA_E_SCEP_UNTRUSTED;
-}
-
-ra_err ra_scep_trust_step(struct ra_scep_set *s, unsigned index, const struct ra_enroll_tools *t)
-{
-    ra_err e;
-    if (((unsigned)s->trusted >> index & 1u) != 0) {
-        return RA_OK;
-    }
-    if (((unsigned)s->refused >> index & 1u) != 0) {
-        return RA_E_SCEP_UNTRUSTED;
-    }
-    if (s->trying != index + 1u) {
-        s->trying = (uint8_t)(index + 1u);
-        s->place = 0;
-        s->chain.done = true;
-        s->chain.err = RA_E_CHAIN_ISSUER;
-        if (!parse(s, index, &s->leaf)) {
-            return verdict(s, index, false);
-        }
-    }
-    if (!s->chain.done) {
-        e = ra_chain_step(&s->chain, t->key);
-        if (e == RA_OK) {
-            return verdict(s, index, true);
-        }
-        return RA_AGAIN;
-    }
-    while (s->place < RA_ANCHORS_MAX) {
-        e = t->anchor(t->ctx, s->place, &s->anchor);
-        if (e == RA_AGAIN) {
-            return e;
-        }
-        s->place++;
-        if (e != RA_OK) {
-            continue;
-        }
-        if (ra_span_equal(s->anchor, s->cert[index])) {
-            return verdict(s, index, t->now >= s->leaf.not_before && t->now < s->leaf.not_after);
-        }
-        e = ra_chain_start(&s->chain, &s->leaf, s->cert, s->count, &s->anchor, 1, t->now);
-        if (e == RA_OK) {
-            return RA_AGAIN;
-        }
-    }
-    return verdict(s, index, false);
 }

@@ -8,7 +8,7 @@
 #ifndef RA_SCEP_CA_H
 #define RA_SCEP_CA_H
 
-#include "ra_chain.h"
+#include "ra_ca_set.h"
 #include "ra_cipher.h"
 #include "ra_cms.h"
 #include "ra_enroll_tools.h"
@@ -37,40 +37,18 @@ uint16_t ra_scep_caps_read(const uint8_t *p, size_t size);
 ra_err ra_scep_choose(uint16_t caps, const struct ra_scep_policy *policy, uint8_t *cipher,
                       enum ra_hash_alg *hash, bool *legacy);
 
-/* The CA's certificates, in the caller's buffer. */
-struct ra_scep_set {
-    struct ra_span cert[RA_CHAIN_CERTS_MAX];
-    uint8_t count;
-    uint8_t refused; /* bit for each one that leads to no anchor      */
-    uint8_t trusted; /* bit for each one that does                    */
-    uint8_t trying;  /* private: index whose chain is followed, +1    */
-    uint8_t place;   /* private: next anchor                          */
-    struct ra_span anchor;
-    struct ra_cert leaf;
-    struct ra_chain chain;
-};
-
-/* Keep the certificates of a GetCACert reply (one certificate, or a SignedData) in
- * buf[0 .. cap-1]. `body` is rewritten. RA_E_LIMIT when they have no room. */
-ra_err ra_scep_set_read(struct ra_scep_set *s, uint8_t *body, size_t size, size_t body_cap,
-                        uint8_t *buf, size_t cap);
-
 /* The index of the best recipient that is not refused; -1: there is none. An end entity
  * that may encipher keys, else data, else a CA; the one that became valid last; RSA only. */
-int ra_scep_recipient(const struct ra_scep_set *s, int64_t now);
+int ra_scep_recipient(const struct ra_ca_set *s, int64_t now);
 
 /* The index of the certificate that signed, and may sign replies; -1: none. */
-int ra_scep_signer(const struct ra_scep_set *s, const struct ra_cms_signed *message);
-
-/* Follow the certificate's chain to an anchor: RA_AGAIN, RA_OK, RA_E_SCEP_UNTRUSTED, or what
- * reading an anchor fails with. At most one public-key operation. A verdict is kept. */
-ra_err ra_scep_trust_step(struct ra_scep_set *s, unsigned index, const struct ra_enroll_tools *t);
+int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message);
 
 /* The index of the CA certificate whose subject issued the one at `index`, or that is it;
  * -1: not in the set. */
-int ra_scep_issuer(const struct ra_scep_set *s, unsigned index);
+int ra_scep_issuer(const struct ra_ca_set *s, unsigned index);
 
 /* The index of the CA certificate with this SHA-256; -1: none. */
-int ra_scep_by_fingerprint(const struct ra_scep_set *s, const uint8_t fingerprint[32]);
+int ra_scep_by_fingerprint(const struct ra_ca_set *s, const uint8_t fingerprint[32]);
 
 #endif

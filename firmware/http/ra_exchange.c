@@ -35,6 +35,9 @@ static ra_err begin(struct ra_exchange *x, const struct ra_http_request *request
                     bool reuse)
 {
     ra_err e = ra_http_start(&x->http, request, &x->url, x->wall_s);
+    if (e == RA_OK && request->bound && !reuse) {
+        e = RA_E_NET_CLOSED;
+    }
     if (e != RA_OK) {
         return fail(x, e);
     }
@@ -92,7 +95,7 @@ ra_err ra_exchange_start(struct ra_exchange *x, const struct ra_http_request *re
 static ra_err lost(struct ra_exchange *x, ra_err e, uint64_t now_ms)
 {
     const struct ra_http_request *r = &x->http.request;
-    if (x->reused && !x->resent && !ra_http_heard(&x->http) &&
+    if (x->reused && !x->resent && !r->bound && !ra_http_heard(&x->http) &&
         (r->method == RA_HTTP_GET || r->repeatable || !ra_http_sent(&x->http))) {
         x->resent = true;
         e = begin(x, r, now_ms, false);
@@ -242,6 +245,13 @@ uint32_t ra_exchange_wait_ms(const struct ra_exchange *x, uint64_t now_ms)
 const struct ra_http_reply *ra_exchange_reply(const struct ra_exchange *x)
 {
     return ra_http_reply(&x->http);
+}
+
+size_t ra_exchange_binding(const struct ra_exchange *x, uint8_t *out, size_t cap)
+{
+    const struct ra_transport *t = x->transport;
+    bool open = x->open && x->phase == NONE && t->state(t->ctx) == RA_TRANSPORT_OPEN;
+    return open && t->binding != NULL ? t->binding(t->ctx, out, cap) : 0;
 }
 
 void ra_exchange_cancel(struct ra_exchange *x)

@@ -29,6 +29,8 @@
  *            enrolment request the server did read would be in the CA twice.
  *            Its error (RA_E_NET_CLOSED or _RESET) goes to the caller instead,
  *            who stored the request and may decide to send it again later.
+ * Bound:     a request that holds the binding of the open connection goes out on
+ *            that one or ends with RA_E_NET_CLOSED.
  */
 #ifndef RA_EXCHANGE_H
 #define RA_EXCHANGE_H
@@ -92,6 +94,10 @@ uint32_t ra_exchange_wait_ms(const struct ra_exchange *x, uint64_t now_ms);
 /* The reply of the last exchange, after RA_OK; status, reason and date also
  * after RA_E_HTTP_REDIRECT. In the reply buffer until the next start. */
 const struct ra_http_reply *ra_exchange_reply(const struct ra_exchange *x);
+
+/* The channel binding of the connection that the last exchange left open, see ra_transport.h;
+ * 0: none is open, or it has none. */
+size_t ra_exchange_binding(const struct ra_exchange *x, uint8_t *out, size_t cap);
 
 /* Give up the exchange if one is under way, and close the connection. Call it
  * too when no further request will follow soon. */

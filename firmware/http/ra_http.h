@@ -68,6 +68,7 @@ struct ra_http_request {
     enum ra_http_method method;
     bool allow_plaintext; /* the password may go over plain HTTP                          */
     bool repeatable;      /* a POST that does no harm when the server gets it twice       */
+    bool bound;           /* for the open connection alone: neither opened nor sent again  */
     const struct ra_url *url;
     const char *suffix;       /* joined to url->path by ra_url_join; NULL: url->path as it is */
     const char *content_type; /* of the request's body, NULL: no such header                  */

@@ -52,6 +52,10 @@ struct ra_transport {
     size_t (*receive)(void *ctx, uint8_t *to, size_t size);
     /* Let go of the connection at once, in any state, any number of times. */
     void (*close)(void *ctx);
+    /* While OPEN: bytes that name this very TLS connection, tls-unique [RFC 5929] under TLS 1.2,
+     * tls-exporter [RFC 9266] under 1.3, to out[0 .. cap-1], cap at least
+     * RA_BINDING_MAX; returns how many, 0: there are none. NULL: none ever. */
+    size_t (*binding)(void *ctx, uint8_t *out, size_t cap);
 };
 
 #endif

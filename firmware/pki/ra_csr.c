@@ -121,6 +121,16 @@ static void put_challenge(struct ra_der_put *w, const char *challenge)
     end_attribute(w, RA_OID_CHALLENGE_PASSWORD, mark);
 }
 
+/* The CertificationRequestInfo around the attributes that are there. */
+static void put_info(struct ra_der_put *w, struct ra_span spki, struct ra_span subject)
+{
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_raw(w, spki);
+    ra_der_put_raw(w, subject);
+    ra_der_put_u32(w, 0);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+}
+
 ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, struct ra_span *tbs)
 {
     struct ra_der_put w;
@@ -145,11 +155,7 @@ ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, str
         return err;
     }
     ra_der_put_sort(&w, 0);
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_raw(&w, in->spki);
-    ra_der_put_raw(&w, in->subject);
-    ra_der_put_u32(&w, 0);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    put_info(&w, in->spki, in->subject);
     if (w.err == RA_OK) {
         *tbs = ra_der_put_span(&w);
     }
@@ -212,6 +218,35 @@ ra_err ra_csr_parse(struct ra_csr *c, struct ra_span der)
     c->sig = ra_der_bits(&d);
     ra_der_leave(&d, outer);
     return ra_der_finish(&d);
+}
+
+ra_err ra_csr_amend(uint8_t *buf, size_t cap, struct ra_span csr, const char *challenge,
+                    struct ra_span *tbs)
+{
+    struct ra_csr c;
+    struct ra_der_put w;
+    *tbs = (struct ra_span){NULL, 0};
+    if (csr.size > cap) {
+        return RA_E_SPACE;
+    }
+    memmove(buf, csr.p, csr.size);
+    ra_err err = ra_csr_parse(&c, (struct ra_span){buf, csr.size});
+    if (err != RA_OK) {
+        return err;
+    }
+    if (challenge == NULL) {
+        *tbs = c.tbs;
+        return RA_OK;
+    }
+    ra_der_put_init(&w, buf + csr.size, cap - csr.size);
+    put_challenge(&w, challenge);
+    ra_der_put_raw(&w, c.attributes);
+    ra_der_put_sort(&w, 0);
+    put_info(&w, c.spki, c.subject);
+    if (w.err == RA_OK) {
+        *tbs = ra_der_put_span(&w);
+    }
+    return w.err;
 }
 
 ra_err ra_csr_attribute(const struct ra_csr *c, enum ra_oid oid, struct ra_span *value)

@@ -50,6 +50,12 @@ ra_err ra_csr_begin(const struct ra_csr_input *in, uint8_t *buf, size_t cap, str
 ra_err ra_csr_sign(uint8_t *buf, size_t cap, struct ra_span tbs, const struct ra_key *key,
                    struct ra_random *random, enum ra_hash_alg hash, struct ra_span *csr);
 
+/* The CertificationRequestInfo of the signed `csr`, which lies in buf, once more at the end of
+ * buf, with a challengePassword that it had not; to be signed with ra_csr_sign. NULL: unchanged.
+ * RA_E_SPACE: buf needs room for both; RA_E_CSR_SYNTAX. */
+ra_err ra_csr_amend(uint8_t *buf, size_t cap, struct ra_span csr, const char *challenge,
+                    struct ra_span *tbs);
+
 /* A request taken apart; views into it. */
 struct ra_csr {
     struct ra_span tbs;        /* CertificationRequestInfo, whole */

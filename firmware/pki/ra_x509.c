@@ -411,7 +411,7 @@ static const char *type_name(struct ra_span oid)
 }
 
 /* "1.3.6.1", "?" for an arc above 2^32 - 1. */
-static void add_oid(struct ra_text *t, struct ra_span oid)
+void ra_oid_text(struct ra_text *t, struct ra_span oid)
 {
     uint32_t arc = 0;
     bool first = true, large = false;
@@ -514,7 +514,7 @@ static void add_ava(struct ra_text *t, const struct ava *a)
     if (name != NULL) {
         ra_text_add(t, name);
     } else {
-        add_oid(t, a->type);
+        ra_oid_text(t, a->type);
     }
     ra_text_add_char(t, '=');
     if (is_text(a->tag)) {
@@ -674,7 +674,7 @@ void ra_cert_template_name(const struct ra_cert *c, char *out, size_t cap)
     uint8_t tag = template_value(c, &value);
     ra_text_init(&t, out, cap);
     if (tag == RA_DER_OID) {
-        add_oid(&t, value);
+        ra_oid_text(&t, value);
     } else if (is_text(tag)) {
         add_string(&t, tag, value);
     }

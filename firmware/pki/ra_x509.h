@@ -85,6 +85,9 @@ bool ra_cert_self_issued(const struct ra_cert *c);
 /* The serial number in lower-case hex, without the sign's zero byte. */
 void ra_cert_serial_text(const struct ra_cert *c, char *out, size_t cap);
 
+/* Append an OBJECT IDENTIFIER (contents) in dots; any bytes are accepted. */
+void ra_oid_text(struct ra_text *t, struct ra_span oid);
+
 /* A Name (whole element) for people: RFC 4514, last RDN first, "CN=ra01,O=Example".
  * ASCII controls, C1 controls, direction marks and invisible characters are escaped, so
  * that the text is safe on a terminal; other characters come out as UTF-8. Any bytes

@@ -14,8 +14,14 @@ static ra_err read_certificates(struct ra *ra)
     }
     /* The body lies in the reply buffer: it may be rearranged there, up to its end. */
     size_t at = (size_t)(result->data.p - ra->reply);
-    return ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at, ra->check.certs,
-                        RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
+    ra_err e = ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at, ra->check.certs,
+                            RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
+    for (size_t i = 0; e == RA_OK && i < result->chain_count; i++) {
+        if (ra->check.cert_count < RA_CHAIN_CERTS_MAX) {
+            ra->check.certs[ra->check.cert_count++] = result->chain[i];
+        }
+    }
+    return e;
 }
 
 static ra_err check_gates(struct ra *ra, enum ra_role role)

@@ -2,6 +2,7 @@
 
 #include "ra_adcs.h"
 #include "ra_cipher.h"
+#include "ra_est.h"
 #include "ra_internal.h"
 #include "ra_name.h"
 #include "ra_scep.h"
@@ -9,6 +10,7 @@
 static const struct ra_enroll_ops *const protocols[RA_PROTOCOLS] = {
     [RA_PROTOCOL_ADCS] = &ra_adcs_ops,
     [RA_PROTOCOL_SCEP] = &ra_scep_ops,
+    [RA_PROTOCOL_EST] = &ra_est_ops,
 };
 
 enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role)
@@ -114,6 +116,18 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
     return e;
 }
 
+static ra_err tool_request_key(void *ctx, struct ra_key *key)
+{
+    struct ra *ra = ctx;
+    enum ra_role role = (enum ra_role)ra->talker;
+    return ra_load_key(ra, role, ra->renewal[role].txn.generation, key);
+}
+
+static size_t tool_binding(void *ctx, uint8_t *out, size_t cap)
+{
+    return ra_exchange_binding(&((struct ra *)ctx)->exchange, out, cap);
+}
+
 static void fill_tools(struct ra *ra)
 {
     struct ra_enroll_tools *t = &ra->enroll_tools;
@@ -122,6 +136,8 @@ static void fill_tools(struct ra *ra)
     t->signer_key = tool_signer_key;
     t->anchor = tool_anchor;
     t->stage_anchor = tool_stage_anchor;
+    t->request_key = tool_request_key;
+    t->binding = tool_binding;
     t->key = &ra->key;
     t->random = &ra->random;
     t->message = ra->request;
@@ -133,9 +149,10 @@ static void fill_tools(struct ra *ra)
     t->now = ra_clock_now(&ra->clock);
 }
 
-static void fill_policy(struct ra *ra)
+static void fill_policies(struct ra *ra)
 {
     struct ra_scep_policy *p = &ra->scep_policy;
+    struct ra_est_policy *est = &ra->est_policy;
     const struct ra_config *c = &ra->config;
     p->ca_id = c->ca_id;
     p->cipher = c->scep_cipher == 0 ? RA_CIPHER_AES_128 : RA_CIPHER_AES_256;
@@ -144,6 +161,9 @@ static void fill_policy(struct ra *ra)
     p->renewal = c->scep_renewal;
     p->poll = c->scep_poll;
     p->have_fingerprint = ra_config_fingerprint(c->ca_fingerprint, p->fingerprint);
+    est->label = c->est_label;
+    est->binding = c->est_channel_binding;
+    est->as_new = c->est_renewal != 0;
 }
 
 /* The subject of the request: a question about it names it, long after it was built. */
@@ -182,7 +202,7 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
         return e;
     }
     fill_tools(ra);
-    fill_policy(ra);
+    fill_policies(ra);
     memset(in, 0, sizeof *in);
     in->url = &ra->url;
     in->user = ra->config.ca_user[0] != '\0' ? ra->config.ca_user : NULL;
@@ -196,6 +216,8 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     in->subject = (struct ra_span){ra->name, ra->name_size};
     in->tools = &ra->enroll_tools;
     in->scep = &ra->scep_policy;
+    in->est = &ra->est_policy;
+    in->first = first_request(ra);
     e = ra_enroll_request(&ra->enroll, op, in, &request);
     if (e != RA_OK) {
         return e;
@@ -299,6 +321,9 @@ static int judge(struct ra *ra, enum ra_role role)
     if (result->legacy) {
         ra_log(ra, RA_LOG_LEGACY, role, RA_OK, 0, NULL);
     }
+    if (result->passed[0] != '\0' && r->txn.phase != RA_PHASE_PENDING) {
+        ra_log(ra, RA_LOG_PASSED, role, RA_OK, 0, result->passed);
+    }
     /* The CA's "no" ends an id that we made, its web server's does not: the CA may have the request. */
     r->refused = protocols[r->txn.protocol]->own_id &&
                  (result->http_status == 200 || result->variant != 0) &&
@@ -317,11 +342,13 @@ static int judge(struct ra *ra, enum ra_role role)
     }
 }
 
+/* The CA's own wish counts more than ours, between a minute and a day. */
 static int64_t poll_time(const struct ra *ra, const struct ra_renewal *r)
 {
     int64_t wait = (int64_t)ra->config.poll_minutes * RA_MINUTE;
-    if (r->retry_after > wait) {
-        wait = r->retry_after < RA_DAY ? r->retry_after : RA_DAY;
+    if (r->retry_after > 0) {
+        wait = r->retry_after < RA_MINUTE ? RA_MINUTE : r->retry_after;
+        wait = wait < RA_DAY ? wait : RA_DAY;
     }
     return ra_clock_now(&ra->clock) + wait;
 }
@@ -366,7 +393,8 @@ int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     if (r->txn.protocol != (uint8_t)ra_protocol_of(ra, role)) {
         return ra_work_failed(r, RA_E_CA_UNKNOWN_ID); /* the settings lead elsewhere now */
     }
-    if (r->txn.protocol == RA_PROTOCOL_SCEP && ra->config.scep_poll == RA_SCEP_POLL_RESEND) {
+    if (r->txn.protocol == RA_PROTOCOL_EST ||
+        (r->txn.protocol == RA_PROTOCOL_SCEP && ra->config.scep_poll == RA_SCEP_POLL_RESEND)) {
         return RA_EVENT_RESEND;
     }
     ra_err e =

@@ -329,7 +329,7 @@ static ra_err begin_request(struct ra *ra, enum ra_role role)
         in.machine = ra->config.host_name;
         in.user = "";
         in.process = "perennial";
-    } else if (ra_protocol_own_id(r->txn.protocol) && !r->txn.by_hand &&
+    } else if (r->txn.protocol == RA_PROTOCOL_SCEP && !r->txn.by_hand &&
                (r->txn.first || ra->config.challenge_at_renewal) &&
                ra->config.scep_challenge[0] != '\0') {
         in.challenge = ra->config.scep_challenge;

@@ -744,7 +744,7 @@ static void tap(unsigned depth)
 
 static struct world *const golden = &worlds[0];
 
-static bool by_scep;
+static enum ra_protocol by = RA_PROTOCOL_ADCS;
 
 static void provision(void)
 {
@@ -754,7 +754,14 @@ static void provision(void)
         .key = {"encryption_new1.key", "encryption.key"},
         .days_left = {30, 30},
         .settings = {{"protocol", "scep"}, {"ca-url", FAKE_SCEP_URL}}};
-    world_provision(golden, by_scep ? &scep : &pair);
+    static const struct world_enrolment est = {
+        .key = {"agent.key", "encryption.key"},
+        .days_left = {30, 30},
+        .settings = {{"protocol", "est"}, {"ca-url", FAKE_EST_URL}}};
+    static const struct world_enrolment *const all[] = {
+        [RA_PROTOCOL_ADCS] = &pair, [RA_PROTOCOL_SCEP] = &scep, [RA_PROTOCOL_EST] = &est};
+    world_provision(golden, all[by]);
+    golden->ca.est.next_root = true; /* a trust anchor more is written on the way */
 }
 
 /* Headers of a store like ours, its banks in another order, and copies of them all over. */
@@ -875,16 +882,30 @@ static void story_pending(void)
 
 static void story_scep(void)
 {
-    by_scep = true;
+    by = RA_PROTOCOL_SCEP;
     story_at_once();
-    by_scep = false;
+    by = RA_PROTOCOL_ADCS;
 }
 
 static void story_scep_pending(void)
 {
-    by_scep = true;
+    by = RA_PROTOCOL_SCEP;
     pend();
-    by_scep = false;
+    by = RA_PROTOCOL_ADCS;
+}
+
+static void story_est(void)
+{
+    by = RA_PROTOCOL_EST;
+    story_at_once();
+    by = RA_PROTOCOL_ADCS;
+}
+
+static void story_est_pending(void)
+{
+    by = RA_PROTOCOL_EST;
+    pend();
+    by = RA_PROTOCOL_ADCS;
 }
 
 static void story_rollback(void)
@@ -920,7 +941,8 @@ static const struct {
     {"at-once", story_at_once},           {"move", story_move},
     {"pending", story_pending},           {"rollback", story_rollback},
     {"retention", story_retention},       {"scep", story_scep},
-    {"scep-pending", story_scep_pending},
+    {"scep-pending", story_scep_pending}, {"est", story_est},
+    {"est-pending", story_est_pending},
 };
 #define STORIES (sizeof stories / sizeof stories[0])
 

@@ -44,7 +44,11 @@ static struct resigned {
                 {.name = "issuing2.cert", .issuer_key = "root.key"},
                 {.name = "scep2.cert", .issuer_key = "issuing2.key"},
                 {.name = "issuing3.cert", .issuer_key = "root2.key"},
-                {.name = "scep3.cert", .issuer_key = "issuing3.key"}};
+                {.name = "scep3.cert", .issuer_key = "issuing3.key"},
+                {.name = "root2.cert", .issuer_key = "root2.key"},
+                {.name = "root_by_root2.cert", .issuer_key = "root2.key"},
+                {.name = "root2_by_root.cert", .issuer_key = "root.key"},
+                {.name = "root2_by_false.cert", .issuer_key = "stranger.key"}};
 
 static const struct world_blob *resign(struct resigned *r)
 {
@@ -525,6 +529,19 @@ bool fake_ca_refuse(struct fake_ca *ca, enum ra_role role)
     return r != NULL;
 }
 
+enum ra_role fake_ca_role_of(const struct ra_csr *csr)
+{
+    static const uint8_t usage[RA_ROLES][4] = {{3, 2, 7, 0x80}, {3, 2, 5, 0x20}, {3, 2, 5, 0xa0}};
+    for (size_t i = 0; i + 4 <= csr->attributes.size; i++) {
+        for (unsigned role = 0; role < RA_ROLES; role++) {
+            if (memcmp(csr->attributes.p + i, usage[role], 4) == 0) {
+                return (enum ra_role)role;
+            }
+        }
+    }
+    return RA_ROLE_DEVICE;
+}
+
 /* --- judging a renewal ---------------------------------------------------------------------- */
 
 struct renewal {
@@ -634,21 +651,26 @@ static const char *error_page(struct page *p, uint32_t hresult)
 
 /* --- HTTP ------------------------------------------------------------------------------------ */
 
-size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
-                     const char *type, const void *body, size_t size,
-                     uint8_t reply[FAKE_CA_REPLY_MAX])
+void fake_ca_date(int64_t t, char out[40])
 {
     static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char date[80] = "";
     struct ra_date d;
-    int64_t shown = now + ca->clock_error;
-    ra_time_to_date(shown, &d);
+    ra_time_to_date(t, &d);
+    (void)snprintf(out, 40, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[(t / RA_DAY) % 7],
+                   (unsigned)d.day % 100, months[d.month - 1], (unsigned)d.year % 10000,
+                   (unsigned)d.hour % 100, (unsigned)d.minute % 100, (unsigned)d.second % 100);
+}
+
+size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
+                     const char *type, const void *body, size_t size,
+                     uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    char date[80] = "", text[40];
+    fake_ca_date(now + ca->clock_error, text);
     if (!ca->no_date) {
-        (void)snprintf(date, sizeof date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                       days[(shown / RA_DAY) % 7], d.day, months[d.month - 1], d.year, d.hour,
-                       d.minute, d.second);
+        (void)snprintf(date, sizeof date, "Date: %s\r\n", text);
     }
     int n = snprintf((char *)reply, FAKE_CA_REPLY_MAX,
                      "HTTP/1.1 %u Words\r\n%sContent-Type: %s\r\n%sContent-Length: %u\r\n\r\n",
@@ -887,6 +909,9 @@ static size_t route(struct fake_ca *ca, int64_t now, const char *request, size_t
                  "not a request for this host");
     if (strncmp(request, "GET /scep?", 10) == 0 || strncmp(request, "POST /scep?", 11) == 0) {
         return fake_scep_serve(ca, now, request, size, reply);
+    }
+    if (fake_ca_find_text(request, 64 < size ? 64 : size, " /.well-known/est/") != NULL) {
+        return fake_est_serve(ca, now, request, size, reply);
     }
     if (strncmp(request, "POST /certsrv/certfnsh.asp HTTP/1.1\r\n", 37) == 0) {
         const char *body = end + 4;

@@ -1,5 +1,6 @@
 /* fake_ca.h - the web enrollment of an AD CS, for appliances that live in one process (world.h).
- * At another address of the same server SCEP is spoken (fake_scep.c), by the same CA.
+ * At other addresses of the same server SCEP (fake_scep.c) and EST (fake_est.c) are spoken, by
+ * the same CA.
  *
  * It takes HTTP requests and gives replies, as bytes. A submitted request is judged as a CA
  * does: the form, base64, CMS signature by the old key over the PKCS #10, that one's own signature,
@@ -23,6 +24,7 @@
 
 #define FAKE_CA_URL "http://ca.example.test/certsrv/"
 #define FAKE_SCEP_URL "http://ca.example.test/scep"
+#define FAKE_EST_URL "https://ca.example.test"
 #define FAKE_CA_CERT_MAX 1024u
 #define FAKE_CA_REQUESTS 48u /* are remembered: the newest, and of the issued ones more */
 #define FAKE_CA_TIMES 96u
@@ -96,9 +98,24 @@ enum fake_scep_fault {
     FAKE_SCEP_FAULTS
 };
 
+/* The same for the EST server. */
+enum fake_est_fault {
+    FAKE_EST_RIGHT,
+    FAKE_EST_UNWRAPPED,  /* base64 in one line, a zero byte behind it: no defect   */
+    FAKE_EST_BINARY,     /* DER as it is: no defect                                */
+    FAKE_EST_EXTRA,      /* the issuer's certificate before the one asked for: no defect */
+    FAKE_EST_CUT,        /* half of each list of certificates                      */
+    FAKE_EST_NO_CACERTS, /* cacerts: 404                                           */
+    FAKE_EST_FORGED,     /* the next root is vouched for by a stranger             */
+    FAKE_EST_400,
+    FAKE_EST_500
+};
+
+#define FAKE_EST_BINDING 12 /* bytes of the channel binding in these worlds */
+
 struct fake_ca_request {
     uint32_t id;          /* 0: none */
-    char transaction[48]; /* of SCEP */
+    char transaction[48]; /* of SCEP; "est" while one of EST waits for its answer */
     enum ra_role role;
     enum { FAKE_CA_WAITS, FAKE_CA_ISSUED, FAKE_CA_DENIED } state;
     enum fake_ca_mode as; /* it was issued: what it has of a defect */
@@ -128,6 +145,16 @@ struct fake_ca {
         uint8_t fail_info; /* of FAKE_CA_ERROR, with `hresult`; of FAKE_CA_DENY it is 2 */
         const char *challenge;
     } scep;
+    struct {
+        enum fake_est_fault fault;
+        const char *label;         /* NULL: none                                   */
+        const char *attrs;         /* base64 of csrattrs; NULL: 204, "": 404        */
+        const char *authorization; /* the header line that is wanted; NULL: none    */
+        enum ra_hash_alg hash;     /* the digest that is wanted; RA_HASH_NONE: any   */
+        bool demand_binding;
+        bool retry_date; /* Retry-After as a date                        */
+        bool next_root;  /* cacerts holds root2.cert, that root.cert vouches for */
+    } est;
     uint16_t life_days;
     uint32_t round_to; /* notBefore is a multiple of so many seconds */
 
@@ -139,6 +166,7 @@ struct fake_ca {
     unsigned keys[RA_ROLES];         /* different ones in a row */
     unsigned scep_type[32];          /* PKIOperations by messageType, 17 .. 21                 */
     unsigned scep_next;              /* GetNextCACert answered */
+    unsigned est_posts[2];           /* right requests: simpleenroll, simplereenroll           */
     unsigned bad;
     const char *why;
     unsigned today[RA_ROLES]; /* submits since `day` began */
@@ -180,6 +208,8 @@ const struct fake_ca_request *fake_ca_newest(const struct fake_ca *ca, enum ra_r
 /* The one whose certificate this is; NULL: not of this CA. */
 const struct fake_ca_request *fake_ca_find(const struct fake_ca *ca, const uint8_t *cert,
                                            size_t size);
+/* The channel binding of the connection that is open. */
+void fake_est_binding(const struct fake_ca *ca, uint8_t out[FAKE_EST_BINDING]);
 /* True while the CA itself is at work: for those who count the appliance's operations. */
 extern bool fake_ca_busy;
 

@@ -1,4 +1,4 @@
-/* fake_ca_internal.h - what fake_ca.c and fake_scep.c share: one CA behind two protocols. */
+/* fake_ca_internal.h - what fake_ca.c, fake_scep.c and fake_est.c share: one CA behind three protocols. */
 #ifndef FAKE_CA_INTERNAL_H
 #define FAKE_CA_INTERNAL_H
 
@@ -29,13 +29,16 @@ size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_
 size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,
                      const char *type, const void *body, size_t size,
                      uint8_t reply[FAKE_CA_REPLY_MAX]);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+void fake_ca_date(int64_t t, char out[40]);
+/* The role that the key usage in a request says. */
+enum ra_role fake_ca_role_of(const struct ra_csr *csr);
 const char *fake_ca_find_text(const char *p, size_t size, const char *word);
 /* What follows `name` up to '&' or a blank, percent-decoded; 0 when it is not there. */
 size_t fake_ca_field(const char *p, size_t size, const char *name, uint8_t *out, size_t cap);
 
-/* A first enrolment's key usage says which role it is for. */
-enum ra_role fake_ca_role_of(const struct ra_csr *csr);
-
+size_t fake_est_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
+                      uint8_t reply[FAKE_CA_REPLY_MAX]);
 size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, size_t size,
                        uint8_t reply[FAKE_CA_REPLY_MAX]);
 

@@ -84,19 +84,6 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
     return NULL;
 }
 
-enum ra_role fake_ca_role_of(const struct ra_csr *csr)
-{
-    static const uint8_t usage[RA_ROLES][4] = {{3, 2, 7, 0x80}, {3, 2, 5, 0x20}, {3, 2, 5, 0xa0}};
-    for (size_t i = 0; i + 4 <= csr->attributes.size; i++) {
-        for (unsigned role = 0; role < RA_ROLES; role++) {
-            if (memcmp(csr->attributes.p + i, usage[role], 4) == 0) {
-                return (enum ra_role)role;
-            }
-        }
-    }
-    return RA_ROLE_DEVICE;
-}
-
 static const char *judge(const struct fake_ca *ca, const struct question *q, int64_t now,
                          struct ra_csr *csr, struct ra_cert *old, enum ra_role *role)
 {

@@ -89,7 +89,8 @@ static void reset(void *dev)
 static ra_err link_open(void *ctx, const char *host, uint16_t port, bool tls)
 {
     struct world *w = ctx;
-    must(strcmp(host, "ca.example.test") == 0 && port == 80 && !tls, "another server is asked");
+    must(strcmp(host, "ca.example.test") == 0 && port == (tls ? 443 : 80),
+         "another server is asked");
     w->ca.connections++;
     w->link.request_size = 0;
     w->link.reply_size = w->link.reply_at = 0;
@@ -200,6 +201,14 @@ static void link_close(void *ctx)
     w->link.reply_size = w->link.reply_at = 0;
 }
 
+static size_t link_binding(void *ctx, uint8_t *out, size_t cap)
+{
+    const struct world *w = ctx;
+    must(cap >= FAKE_EST_BINDING && w->link.state == RA_TRANSPORT_OPEN, "a binding of nothing");
+    fake_est_binding(&w->ca, out);
+    return w->link.unbound ? 0 : FAKE_EST_BINDING;
+}
+
 /* --- life and death ---------------------------------------------------------------------------- */
 
 static void wire(struct world *w)
@@ -213,7 +222,7 @@ static void wire(struct world *w)
     w->flash.touched = w->touched;
     nor_model_hal(&w->flash, &w->hal.flash);
     w->link.transport = (struct ra_transport){w,         link_open,    link_state, link_error,
-                                              link_send, link_receive, link_close};
+                                              link_send, link_receive, link_close, link_binding};
 }
 
 void world_init(struct world *w, const struct hal_flash *geometry)

@@ -39,6 +39,7 @@ struct world_link {
     struct ra_transport transport;
     enum ra_transport_state state;
     ra_err error;
+    bool unbound; /* its TLS has no channel binding */
     size_t piece; /* bytes taken and given in one call at most */
     uint8_t request[WORLD_REQUEST_MAX];
     size_t request_size;

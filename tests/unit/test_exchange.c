@@ -230,6 +230,34 @@ static void lost_while_idle(void **state)
     }
 }
 
+/* A request for the open connection alone. */
+static void bound(void **state)
+{
+    (void)state;
+    static const struct fake_reply replies[] = {{.bytes = OK5}, {.bytes = OK5}};
+    static const struct fake_connection c[] = {
+        {.replies = replies, .count = 2},
+        {.replies = replies, .count = 1, .drop = FAKE_CLOSES, .drop_late = true},
+        {.replies = replies, .count = 2}};
+    uint8_t binding[RA_BINDING_MAX];
+    struct ra_http_request r = post;
+    r.bound = true;
+    r.repeatable = true;
+    SCRIPT(c);
+    assert_int_equal(run(&r), RA_E_NET_CLOSED); /* none is open */
+    assert_int_equal(fake.opened, 0);
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 0);
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 0); /* this one has none */
+    assert_int_equal(run(&r), RA_OK);
+    assert_int_equal(fake.opened, 1);
+    /* It goes away under the request, which is not sent on another. */
+    begin_with(&c[1], 2);
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(run(&r), RA_E_NET_CLOSED);
+    assert_int_equal(fake.opened, 1);
+}
+
 static void resent_once_only(void **state)
 {
     (void)state;
@@ -477,6 +505,7 @@ int main(void)
         cmocka_unit_test(other_server_other_connection),
         cmocka_unit_test(no_reuse_when_old_or_stray_or_closed),
         cmocka_unit_test(lost_while_idle),
+        cmocka_unit_test(bound),
         cmocka_unit_test(resent_once_only),
         cmocka_unit_test(answers_before_a_reset_count),
         cmocka_unit_test(transport_errors),

@@ -362,7 +362,7 @@ static void self_signed(void **state)
 
 /* --- the CA's certificates --------------------------------------------------- */
 
-static struct ra_scep_set set;
+static struct ra_ca_set set;
 static uint8_t room[RA_CA_SET_MAX];
 
 static void certificates(void **state)
@@ -371,7 +371,7 @@ static void certificates(void **state)
     uint8_t print[32];
     (void)state;
     memcpy(buf, ca.p, ca.size);
-    assert_int_equal(ra_scep_set_read(&set, buf, ca.size, sizeof buf, room, sizeof room), RA_OK);
+    assert_int_equal(ra_ca_set_read(&set, buf, ca.size, sizeof buf, room, sizeof room), RA_OK);
     assert_int_equal(set.count, 1);
     /* scepserver's CA may sign certificates and CRLs only, and does it all. */
     assert_int_equal(ra_cert_parse(&cert, ca.p, ca.size), RA_OK);
@@ -388,8 +388,7 @@ static void certificates(void **state)
     set.refused = 1;
     assert_int_equal(ra_scep_recipient(&set, cert.not_before), -1);
     memcpy(buf, ca.p, ca.size);
-    assert_int_equal(ra_scep_set_read(&set, buf, ca.size, sizeof buf, room, ca.size - 1),
-                     RA_E_LIMIT);
+    assert_int_equal(ra_ca_set_read(&set, buf, ca.size, sizeof buf, room, ca.size - 1), RA_E_LIMIT);
     assert_int_equal(set.count, 0);
 }
 
@@ -409,7 +408,7 @@ static ra_err trust(unsigned index, const struct ra_enroll_tools *t)
 {
     ra_err e;
     do {
-        e = ra_scep_trust_step(&set, index, t);
+        e = ra_ca_set_trust_step(&set, index, t);
     } while (e == RA_AGAIN);
     return e;
 }

@@ -7,7 +7,7 @@ Needs the openssl command. A root and an issuing CA (P-256, valid 2020 to 2060),
 same name that nobody trusts, a SCEP server's certificate, and keys for the two roles: the old ones,
 and new ones for tests that would wait too long for a search. Beside them the authorities that come
 later, under the same names as an AD CS keeps them: an issuing CA with a new key, one under a new
-root, and the first one with a life that ends in 2034. The keys protect nothing; running it again
+root, and the first one with a life that ends in 2034; both roots certify each other. The keys protect nothing; running it again
 gives new ones and the same tests.
 """
 import os
@@ -41,8 +41,14 @@ CERTS = {  # subject, issuer (None: itself), extensions
     'scep3': ('/O=World/CN=World SCEP', 'issuing3', SCEP),
     'issuing_ends': ('/O=World/CN=World Issuing CA', 'root', CA.format(',pathlen:0') +
                      'authorityKeyIdentifier=keyid\n'),
+    # Both roots, each certified by the other [RFC 4210 4.4], and the new one by a false root.
+    'root2_by_root': ('/DC=test/DC=example/CN=World Root CA', 'root', CA.format('')),
+    'root_by_root2': ('/DC=test/DC=example/CN=World Root CA', 'root2', CA.format('')),
+    'false_root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
+    'root2_by_false': ('/DC=test/DC=example/CN=World Root CA', 'false_root', CA.format('')),
 }
-KEY_OF = {'scep3': 'scep2', 'issuing_ends': 'issuing'}  # others have one of their own name
+KEY_OF = {'scep3': 'scep2', 'issuing_ends': 'issuing', 'root2_by_root': 'root2',
+          'root_by_root2': 'root', 'false_root': 'stranger', 'root2_by_false': 'root2'}  # others have one of their own name
 ENDS = {'issuing_ends': '20340101000000Z'}
 
 
@@ -70,7 +76,7 @@ def certificate(name):
     open('serial', 'w').write(f'{0x10 + list(CERTS).index(name):02x}\n')
     openssl('req', '-new', '-config', 'req.cfg', '-subj', subject, '-key', key, '-out', 'csr')
     signer = (('-selfsign', '-keyfile', key) if issuer is None else
-              ('-cert', f'{issuer}.pem', '-keyfile', f'{issuer}.key'))
+              ('-cert', f'{issuer}.pem', '-keyfile', f'{KEY_OF.get(issuer, issuer)}.key'))
     openssl('ca', '-config', 'ext.cfg', '-batch', '-notext', '-preserveDN', '-in', 'csr', '-out',
             f'{name}.pem', '-md', 'sha256', '-startdate', '20200101000000Z', '-enddate',
             ENDS.get(name, '20600101000000Z'), '-extensions', 'e', *signer)

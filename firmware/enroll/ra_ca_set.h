@@ -1,0 +1,43 @@
+/* ra_ca_set.h - the certificates a CA names as its own, and which of them may be believed.
+ *
+ * SCEP's GetCACert and EST's cacerts give them. They are kept in the caller's buffer through one
+ * conversation. None counts before it leads to a pinned trust anchor.
+ */
+#ifndef RA_CA_SET_H
+#define RA_CA_SET_H
+
+#include "ra_chain.h"
+#include "ra_enroll_tools.h"
+
+/* The CA's certificates, in the caller's buffer. */
+struct ra_ca_set {
+    struct ra_span cert[RA_CHAIN_CERTS_MAX];
+    uint8_t count;
+    uint8_t refused; /* bit for each one that leads to no anchor      */
+    uint8_t trusted; /* bit for each one that does                    */
+    uint8_t trying;  /* private: index whose chain is followed, +1    */
+    uint8_t place;   /* private: next anchor                          */
+    uint8_t heir;    /* private: NewWithNew being looked at                */
+    struct ra_span anchor;
+    struct ra_cert leaf;
+    struct ra_chain chain;
+};
+
+/* Keep the certificates of a GetCACert reply (one certificate, or a SignedData) in
+ * buf[0 .. cap-1]. `body` is rewritten. RA_E_LIMIT when they have no room. */
+ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t body_cap,
+                      uint8_t *buf, size_t cap);
+
+/* Follow the certificate's chain to an anchor: RA_AGAIN, RA_OK, RA_E_SCEP_UNTRUSTED, or what
+ * reading an anchor fails with. At most one public-key operation. A verdict is kept. */
+ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra_enroll_tools *t);
+
+/* Look for the next root [RFC 7030 4.1.3, RFC 4210 4.4]: a self-signed CA certificate of the set
+ * ("NewWithNew") with the name of an anchor, whose key that very anchor has certified under the
+ * same name ("NewWithOld", in the set too). RA_AGAIN; RA_OK: *next waits to become an anchor, and
+ * another call goes on looking; RA_E_NOT_FOUND: nothing more. At most one public-key operation.
+ * To begin after ra_ca_set_trust_step, clear heir, trying and place. */
+ra_err ra_ca_set_rollover_step(struct ra_ca_set *s, const struct ra_enroll_tools *t,
+                               struct ra_span *next);
+
+#endif

@@ -48,6 +48,7 @@
 #include "ra_limits.h"
 #include "ra_random.h"
 #include "ra_seal.h"
+#include "ra_secure.h"
 #include "ra_states.h"
 #include "ra_store.h"
 #include "ra_transport.h"
@@ -179,6 +180,12 @@ struct ra {
  * `transport` may be NULL, and then `reply`: nothing is renewed. */
 ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
                uint8_t *reply);
+
+/* Give `ra` TLS, once, right after ra_init with a transport: https is then spoken over it, with the
+ * anchors, the time and the client's certificate that the store and the settings hold. `secure`
+ * stays the caller's and holds the session's keys, no other: it may lie in external memory. Only
+ * in a build with RA_WITH_TLS; without this call https is refused (RA_E_HTTP_SCHEME). */
+void ra_https(struct ra *ra, struct ra_secure *secure);
 
 /* Do one bounded piece of work. Returns the milliseconds until it wants to be
  * called again, 0: at once. Calling it sooner or later does no harm. */

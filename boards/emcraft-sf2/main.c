@@ -16,6 +16,10 @@ static struct ra_appliance appliance; /* keys and secrets: in the eSRAM */
 /* What the CA sent and what the console pastes is public: in the DDR, like the rest of the network's buffers. */
 static uint8_t reply[RA_REPLY_BUFFER] __attribute__((section(".bss.ddr.reply")));
 static uint8_t bulk[RA_CONSOLE_BULK] __attribute__((section(".bss.ddr.bulk")));
+#if RA_WITH_TLS
+/* The keys of TLS sessions, none of ours. */
+static struct ra_secure secure __attribute__((section(".bss.ddr.secure")));
+#endif
 
 int main(void)
 {
@@ -29,6 +33,9 @@ int main(void)
         board_print("\n");
     }
     ra_appliance_init(&appliance, &hal, reply, bulk, BOARD);
+#if RA_WITH_TLS
+    ra_https(&appliance.ra, &secure);
+#endif
     for (;;) {
         board_idle(ra_appliance_step(&appliance));
     }

@@ -13,6 +13,9 @@ static struct ra_appliance appliance;
 static struct hal hal;
 static uint8_t reply[RA_REPLY_BUFFER];
 static uint8_t bulk[RA_CONSOLE_BULK];
+#if RA_WITH_TLS
+static struct ra_secure secure;
+#endif
 
 int main(int argc, char *argv[])
 {
@@ -38,6 +41,9 @@ int main(int argc, char *argv[])
     }
     ra_appliance_init(&appliance, &hal, reply, bulk,
                       "host board (a Linux program; no hardware protects its keys)");
+#if RA_WITH_TLS
+    ra_https(&appliance.ra, &secure);
+#endif
     for (;;) {
         host_hal_wait(ra_appliance_step(&appliance));
     }

@@ -35,6 +35,8 @@ static const struct ra_setting settings[] = {
     {"est-channel-binding", "asked", "asked|always|never", "EST: bind requests to the TLS connection", AT(est_channel_binding), 0, 0, RA_SETTING_CHOICE},
     {"est-renewal", "simplereenroll", "simplereenroll|simpleenroll", "EST: where a renewal is sent", AT(est_renewal), 0, 0, RA_SETTING_CHOICE},
     {"subject", "", NULL, "name in a first enrolment: CN=ra1,O=Example", AT(subject), 0, RA_SUBJECT_MAX, RA_SETTING_TEXT},
+    {"tls-time", "wait", "wait|floor", "https without a known time: wait, or use the floor", AT(tls_time), 0, 0, RA_SETTING_CHOICE},
+    {"tls-client-certificate", "off", "off|device", "whose certificate an https server may ask for", AT(tls_client), 0, 0, RA_SETTING_CHOICE},
     {"renew-days", "42", NULL, "renew this many days before expiry", AT(renew_days), 1, 720, RA_SETTING_NUMBER},
     {"renew-percent", "0", NULL, "or at this part of the life; 0: renew-days decides", AT(renew_percent), 0, 95, RA_SETTING_NUMBER},
     {"jitter-hours", "24", NULL, "spread of the start between appliances", AT(jitter_hours), 0, 240, RA_SETTING_NUMBER},

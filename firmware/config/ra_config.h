@@ -32,6 +32,12 @@ enum ra_key_policy {
 /* Whose key signs a SCEP message; the order is that of the setting's choices. */
 enum ra_signer { RA_SIGNER_OWN, RA_SIGNER_AGENT, RA_SIGNER_ENCRYPTION, RA_SIGNER_DEVICE };
 
+/* Against what the dates of a TLS server are checked while the time is unknown: not at all, for
+ * there is no connection before it is known; or against the time floor. */
+enum ra_tls_time { RA_TLS_TIME_WAIT, RA_TLS_TIME_FLOOR };
+/* Whether a TLS server that asks for a certificate gets the device role's. */
+enum ra_tls_client { RA_TLS_CLIENT_OFF, RA_TLS_CLIENT_DEVICE };
+
 #define RA_FINGERPRINT_TEXT 95 /* 32 bytes in hex, colons between them */
 #define RA_SUBJECT_MAX 160
 
@@ -63,6 +69,9 @@ struct ra_config {
     uint8_t est_renewal;         /* 0: simplereenroll, 1: simpleenroll */
 
     char subject[RA_SUBJECT_MAX + 1]; /* of a first enrolment */
+    /* TLS */
+    uint8_t tls_time;   /* enum ra_tls_time */
+    uint8_t tls_client; /* enum ra_tls_client */
     /* when and how to renew */
     uint16_t renew_days;
     uint16_t renew_percent; /* 0: renew_days decides */

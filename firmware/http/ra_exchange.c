@@ -204,7 +204,8 @@ ra_err ra_exchange_step(struct ra_exchange *x, uint64_t now_ms)
             e = t->error(t->ctx);
             return fail(x, e < RA_OK ? e : RA_E_NET_CONNECT);
         }
-        if (state != RA_TRANSPORT_CONNECTING) {
+        x->working = state == RA_TRANSPORT_WORKING;
+        if (state != RA_TRANSPORT_CONNECTING && !x->working) {
             x->phase = TALK;
             x->open = true;
             x->progress = true;
@@ -232,7 +233,7 @@ uint32_t ra_exchange_wait_ms(const struct ra_exchange *x, uint64_t now_ms)
     if (x->phase == NONE) {
         return UINT32_MAX;
     }
-    if (x->progress) {
+    if (x->progress || (x->phase == CONNECT && x->working)) {
         return 0;
     }
     uint64_t idle =

@@ -14,7 +14,8 @@
  *            takes in at most RA_EXCHANGE_SLICE bytes: under 80 000 Cortex-M
  *            instructions to receive, for a head of 4 KB or a body in chunks
  *            of one byte 90 000, and what the body's producer needs for 1 KiB
- *            (AD CS: 100 000).
+ *            (AD CS: 100 000). With TLS a step is one slice of the handshake, or
+ *            that and one record (ra_secure.h).
  * Redirects: 301, 302, 303 with a Location are followed with GET and without
  *            the body, 307 and 308 with the same request, at most
  *            RA_EXCHANGE_REDIRECTS_MAX in all and only to the same scheme, host
@@ -66,7 +67,7 @@ struct ra_exchange {
     uint64_t started_ms, activity_ms;
     int64_t wall_s;
     uint8_t phase, redirects;
-    bool open, reused, resent, progress;
+    bool open, reused, resent, progress, working;
 };
 
 /* `buf`, `cap`: the reply buffer, see ra_http.h. `limits` NULL: the default;

@@ -1,7 +1,7 @@
 /* ra_transport.h - one byte stream to a server, without blocking.
  *
  * The boundary between HTTP and whatever carries it: lwIP's raw API in
- * firmware/net, TLS over that later, a script in the tests. One transport
+ * firmware/net, TLS over that (ra_secure.h), a script in the tests. One transport
  * carries one connection at a time.
  *
  * The user (ra_exchange) promises:
@@ -16,8 +16,8 @@
  *    told by `state` alone.
  *  - Bytes that arrived before the peer closed, or before the connection
  *    failed, can still be received in the states PEER_CLOSED and FAILED.
- *  - The states move forward only: CONNECTING, OPEN, PEER_CLOSED, FAILED;
- *    `close` leads back to IDLE from anywhere.
+ *  - The states move forward only: CONNECTING and WORKING (in any order), OPEN,
+ *    PEER_CLOSED, FAILED; `close` leads back to IDLE from anywhere.
  */
 #ifndef RA_TRANSPORT_H
 #define RA_TRANSPORT_H
@@ -31,6 +31,7 @@
 enum ra_transport_state {
     RA_TRANSPORT_IDLE,        /* not open                                           */
     RA_TRANSPORT_CONNECTING,  /* name look-up, TCP and TLS handshake under way      */
+    RA_TRANSPORT_WORKING,     /* the same, and the next call goes on at once        */
     RA_TRANSPORT_OPEN,        /* bytes flow both ways                               */
     RA_TRANSPORT_PEER_CLOSED, /* the peer will send nothing more than has arrived   */
     RA_TRANSPORT_FAILED       /* reset, refused, no such name, TLS alert: `error`   */

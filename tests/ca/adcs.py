@@ -813,9 +813,24 @@ class Control(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
+    """With `tls`, a context of Python's ssl, it speaks https."""
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 16
+
+    def __init__(self, address, handler, tls=None):
+        super().__init__(address, handler)
+        self.tls = tls
+
+    def finish_request(self, request, client_address):
+        if not self.tls:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(30)
+        with self.tls.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
+            secure.settimeout(2)
+            secure.unwrap()  # close_notify, and the peer's or its end
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):

@@ -41,6 +41,7 @@ import adcs  # noqa: E402  (the path comes first)
 import netservices  # noqa: E402
 import pki as pki_room  # noqa: E402
 import scep  # noqa: E402
+import tls as tls_room  # noqa: E402
 import x509  # noqa: E402
 from console import Console, ConsoleError  # noqa: E402
 
@@ -107,7 +108,8 @@ def _outer_pid():
 class LabCa:
     """The stand-in CA with the handles a test wants."""
 
-    def __init__(self, pki, log_dir, port, life_days=None, protocol='adcs'):
+    def __init__(self, pki, log_dir, port, life_days=None, protocol='adcs', tls=None):
+        self.tls = tls
         self.protocol = PROTOCOL[protocol]
         self.core = self.protocol.Ca(pki, log_dir, life_days)
         self.pki = pki
@@ -124,7 +126,7 @@ class LabCa:
         """Starts to listen."""
         if not self._web:
             handler = type('Handler', (self.protocol.Handler,), {'ca': self.core})
-            self._web = adcs.Server(('127.0.0.1', self.port), handler)
+            self._web = adcs.Server(('127.0.0.1', self.port), handler, self.tls)
             self.port = self._web.server_address[1]
             threading.Thread(target=self._web.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -204,10 +206,13 @@ class Lab:
     days_left, agent_key, cep_key, ca_key, sub_ca, v2, san: see pki.make.
     offset    the CA's and the NTP server's clock, seconds ahead of ours
     keep      a directory to use and keep; otherwise one that is removed
+    tls       the CA speaks https, on port 443; False or arguments of tls.certificate
     """
 
     def __init__(self, days_left=30, offset=0.0, keep=None, port=80, dns_port=53, ntp_port=123,
-                 life_days=None, protocol='adcs', **pki_options):
+                 life_days=None, protocol='adcs', tls=False, **pki_options):
+        self.tls = {} if tls is True else tls
+        port = 443 if port == 80 and self.tls is not False else port
         self.keep = keep
         self.dir = keep or tempfile.mkdtemp(prefix='perennial-lab.')
         self.ports = (port, dns_port, ntp_port)
@@ -224,8 +229,11 @@ class Lab:
         self.pki = pki_room.make(self.path('pki'), now=now + datetime.timedelta(
             seconds=self.offset), **self.pki_options)
         try:
+            context = None
+            if self.tls is not False:
+                context = tls_room.context(tls_room.certificate(self.pki, 'web', **self.tls))
             self.ca = LabCa(self.pki, self.path('ca'), self.ports[0], self.life_days,
-                            self.protocol)
+                            self.protocol, context)
             self.dns = netservices.Dns({CA_NAME: GATEWAY, TIME_NAME: GATEWAY}, self.ports[1])
             self.ntp = netservices.Ntp(self.ports[2], self.offset)
         except OSError:
@@ -256,7 +264,9 @@ class Lab:
 
     @property
     def url(self):
-        return 'http://%s%s/%s' % (CA_NAME, '' if self.ca.port == 80 else ':%d' % self.ca.port,
+        scheme, usual = ('http', 80) if self.tls is False else ('https', 443)
+        return '%s://%s%s/%s' % (scheme, CA_NAME,
+                                   '' if self.ca.port == usual else ':%d' % self.ca.port,
                                    'scep' if self.protocol == 'scep' else 'certsrv/')
 
     def config(self):

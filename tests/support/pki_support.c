@@ -9,6 +9,7 @@
 #include "hal_entropy.h"
 #include "pki_vectors.h"
 #include "ra_text.h"
+#include "server_vectors.h"
 
 struct ra_span pki_blob(const char *name)
 {
@@ -28,6 +29,16 @@ struct ra_span pki_cert_der(const char *name)
     }
     assert_non_null(c->name);
     return (struct ra_span){c->p, c->size};
+}
+
+struct ra_span server_cert(const char *name)
+{
+    const struct pki_blob *b = server_certs;
+    while (b->name != NULL && strcmp(b->name, name) != 0) {
+        b++;
+    }
+    assert_non_null(b->name);
+    return (struct ra_span){b->p, b->size};
 }
 
 void pki_cert_parse(struct ra_cert *c, const char *name)

@@ -333,6 +333,15 @@ static size_t secure_receive(void *ctx, uint8_t *to, size_t size)
     return got;
 }
 
+static size_t secure_binding(void *ctx, uint8_t *out, size_t cap)
+{
+    const struct ra_secure *s = ctx;
+    size_t size = 0;
+    bool told = s->phase == OPEN && cap >= RA_TLS_BINDING_MAX &&
+                ra_tls_binding(&s->tls, out, &size) == RA_OK;
+    return told ? size : 0;
+}
+
 void ra_secure_init(struct ra_secure *s, const struct ra_transport *inner,
                     const struct ra_secure_tools *tools)
 {
@@ -346,11 +355,7 @@ void ra_secure_init(struct ra_secure *s, const struct ra_transport *inner,
     s->transport.send = secure_send;
     s->transport.receive = secure_receive;
     s->transport.close = secure_close;
-}
-
-ra_err ra_secure_binding(const struct ra_secure *s, uint8_t out[RA_TLS_BINDING_MAX], size_t *size)
-{
-    return s->phase == OPEN ? ra_tls_binding(&s->tls, out, size) : RA_E_STATE;
+    s->transport.binding = secure_binding;
 }
 
 const char *ra_secure_version(const struct ra_secure *s)

@@ -69,8 +69,6 @@ struct ra_secure {
 void ra_secure_init(struct ra_secure *s, const struct ra_transport *inner,
                     const struct ra_secure_tools *tools);
 
-/* The channel binding of the open connection, as ra_tls_binding; RA_E_STATE without TLS. */
-ra_err ra_secure_binding(const struct ra_secure *s, uint8_t out[RA_TLS_BINDING_MAX], size_t *size);
 /* "TLS 1.3", "TLS 1.2", "" when none is open. Static. */
 const char *ra_secure_version(const struct ra_secure *s);
 

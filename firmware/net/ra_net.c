@@ -419,4 +419,5 @@ void ra_net_init(struct ra_net *n, struct ra_transport *t)
     t->send = net_send;
     t->receive = net_receive;
     t->close = net_close;
+    t->binding = NULL;
 }

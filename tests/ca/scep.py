@@ -287,16 +287,7 @@ class Ca(adcs.Ca):
         if request.template in x509.TEMPLATES:
             super().issue(request)
             return
-        csr, now = request.csr, self.now()
-        extensions = [e for e in (csr.ext(n) for n in (x509.OID_KU, x509.OID_EKU, x509.OID_SAN))
-                      if e] + [x509.ext_ski(csr.spki), x509.ext_aki(self.pki.issuer.spki)]
-        request.cert = x509.make_cert(self.pki.issuer.subject, self.pki.issuer_key, csr.subject,
-                                      csr.spki, now - datetime.timedelta(minutes=10),
-                                      min(now + self.life, self.pki.issuer.not_after),
-                                      x509.serial_for(request.id), extensions)
-        request.chain = [c.der for c in self.pki.chain()]
-        request.state = adcs.ISSUED
-        self.records.add(request.cert, request.id)
+        self.issue_as_asked(request)
 
     # -- replies
 

@@ -38,6 +38,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'ca')]
 
 import adcs  # noqa: E402  (the path comes first)
+import est  # noqa: E402
 import netservices  # noqa: E402
 import pki as pki_room  # noqa: E402
 import scep  # noqa: E402
@@ -51,7 +52,7 @@ CA_NAME = 'ca01.example.net'
 TIME_NAME = 'time.example.net'
 GATEWAY = '10.0.2.2'
 TEMPLATE = {'agent': 'EnrollmentAgentOffline', 'cep': 'CEPEncryption', 'device': 'device'}
-PROTOCOL = {'adcs': adcs, 'scep': scep}  # the stand-in of each
+PROTOCOL = {'adcs': adcs, 'scep': scep, 'est': est}  # the stand-in of each
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 MS_BIND = 4096
 
@@ -109,9 +110,11 @@ class LabCa:
     """The stand-in CA with the handles a test wants."""
 
     def __init__(self, pki, log_dir, port, life_days=None, protocol='adcs', tls=None):
-        self.tls = tls
         self.protocol = PROTOCOL[protocol]
         self.core = self.protocol.Ca(pki, log_dir, life_days)
+        # An EST server asks for a client's certificate, which is of its own CA.
+        context = getattr(self.core, 'context', tls_room.context)
+        self.tls = context(tls) if tls else None
         self.pki = pki
         self.port = port
         self._web = None
@@ -211,7 +214,7 @@ class Lab:
 
     def __init__(self, days_left=30, offset=0.0, keep=None, port=80, dns_port=53, ntp_port=123,
                  life_days=None, protocol='adcs', tls=False, **pki_options):
-        self.tls = {} if tls is True else tls
+        self.tls = {} if tls is True or (protocol == 'est' and tls is False) else tls
         port = 443 if port == 80 and self.tls is not False else port
         self.keep = keep
         self.dir = keep or tempfile.mkdtemp(prefix='perennial-lab.')
@@ -229,11 +232,11 @@ class Lab:
         self.pki = pki_room.make(self.path('pki'), now=now + datetime.timedelta(
             seconds=self.offset), **self.pki_options)
         try:
-            context = None
+            web = None
             if self.tls is not False:
-                context = tls_room.context(tls_room.certificate(self.pki, 'web', **self.tls))
+                web = tls_room.certificate(self.pki, 'web', **self.tls)
             self.ca = LabCa(self.pki, self.path('ca'), self.ports[0], self.life_days,
-                            self.protocol, context)
+                            self.protocol, web)
             self.dns = netservices.Dns({CA_NAME: GATEWAY, TIME_NAME: GATEWAY}, self.ports[1])
             self.ntp = netservices.Ntp(self.ports[2], self.offset)
         except OSError:
@@ -267,7 +270,7 @@ class Lab:
         scheme, usual = ('http', 80) if self.tls is False else ('https', 443)
         return '%s://%s%s/%s' % (scheme, CA_NAME,
                                    '' if self.ca.port == usual else ':%d' % self.ca.port,
-                                   'scep' if self.protocol == 'scep' else 'certsrv/')
+                                   {'scep': 'scep', 'est': ''}.get(self.protocol, 'certsrv/'))
 
     def config(self):
         """The settings an appliance needs here; a dict to change and hand on."""

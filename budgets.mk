@@ -2,7 +2,7 @@
 #   BOARD.FIGURE[.PART] = BYTES     figure: code data bss ddr stack (computed) measured (stack) ram
 
 # emcraft-sf2: 256 KiB of code memory, 64 KiB of eSRAM with the stack in it.
-emcraft-sf2.code = 229376
+emcraft-sf2.code = 245760
 emcraft-sf2.ram = 65536
 emcraft-sf2.stack = 12800
 emcraft-sf2.measured = 12800
@@ -13,10 +13,10 @@ emcraft-sf2.code.wolfSSL = 67584
 emcraft-sf2.code.lwIP = 25600
 emcraft-sf2.code.picohttpparser = 2048
 emcraft-sf2.code.crypto = 14336
-emcraft-sf2.code.firmware = 16384
+emcraft-sf2.code.firmware = 17408
 emcraft-sf2.code.firmware/appliance = 2048
 emcraft-sf2.code.firmware/config = 5120
-emcraft-sf2.code.firmware/console = 14336
+emcraft-sf2.code.firmware/console = 21504
 emcraft-sf2.code.firmware/enroll = 24576
 emcraft-sf2.code.firmware/http = 8192
 emcraft-sf2.code.firmware/net = 4608

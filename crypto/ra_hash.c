@@ -179,6 +179,11 @@ int ra_equal_ct(const void *a, const void *b, size_t size)
     return (int)((differ - 1u) >> 31);
 }
 
+const char *ra_crypto_library(void)
+{
+    return "wolfSSL " LIBWOLFSSL_VERSION_STRING;
+}
+
 void ra_wipe(void *p, size_t size)
 {
     volatile uint8_t *b = p;

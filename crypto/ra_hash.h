@@ -61,6 +61,9 @@ ra_err ra_hmac_sha256(const uint8_t *key, size_t key_size, const uint8_t *in, si
  * on `size` only. */
 int ra_equal_ct(const void *a, const void *b, size_t size);
 
+/* The library below this room and its version: "wolfSSL 5.7.2". Static. */
+const char *ra_crypto_library(void);
+
 /* Zeroes `size` bytes in a way the compiler cannot leave out. */
 void ra_wipe(void *p, size_t size);
 

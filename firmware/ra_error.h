@@ -233,6 +233,9 @@ enum ra_retry {
     X(THUMBPRINT, CONSOLE, 6, NEVER, "a thumbprint has exactly 40 hex digits")                     \
     X(NO_SUCH_CERT, CONSOLE, 7, NEVER, "no stored certificate has this thumbprint")                \
     X(PASTE_TOO_LONG, CONSOLE, 8, NEVER, "more was pasted than there is room for")                 \
+    X(AMBIGUOUS, CONSOLE, 9, NEVER, "the beginning of several commands")                           \
+    X(INCOMPLETE, CONSOLE, 10, NEVER, "the command is not complete")                               \
+    X(FILTER, CONSOLE, 11, NEVER, "only | include WORD, and | json where help says so")            \
     X(WHICH_ROLE, CONSOLE, 16, NEVER, "several requests are open: name the role")
 
 #define RA_ERROR_ENUM_(name, layer, no, retry, text) RA_E_##name = -(RA_LAYER_##layer * 32 + (no)),

@@ -22,6 +22,7 @@ void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *r
     a->start_error = ra_init(&a->ra, hal, &a->transport, reply);
     ra_network(&a->ra, false);
     ra_console_init(&a->console, &a->ra, board, bulk);
+    ra_console_about_network(&a->console, ra_net_library());
     ra_console_say(&a->console, "Perennial " RA_VERSION);
     ra_console_say(&a->console, board);
     if (a->start_error != RA_OK) {

@@ -23,12 +23,111 @@ void ra_command_time(int64_t t, struct ra_text *to)
     ra_text_add(to, when);
 }
 
-void ra_command_field(const char *name, struct ra_text *to)
+/* --- what `show` prints ---------------------------------------------------------- */
+
+enum ra_json { JSON_NO, JSON_BEGIN, JSON_EMPTY, JSON_MEMBERS };
+
+void ra_show_item(struct ra_console *c, const char *title, struct ra_text *to)
 {
-    ra_text_add(to, "  ");
-    ra_text_add(to, name);
-    ra_text_pad_to(to, 15);
+    if (c->json == JSON_NO) {
+        ra_text_add(to, title != NULL ? title : "");
+        ra_text_add(to, title != NULL ? "\n" : "");
+        return;
+    }
+    ra_text_add(to, c->json == JSON_BEGIN ? "[{" : "\n}, {");
+    c->json = JSON_EMPTY;
 }
+
+static void json_string(const char *s, struct ra_text *to)
+{
+    ra_text_add_char(to, '"');
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\') {
+            ra_text_add_char(to, '\\');
+        }
+        ra_text_add_char(to, *s >= ' ' && *s <= '~' ? *s : '?');
+    }
+    ra_text_add_char(to, '"');
+}
+
+static void begin_member(struct ra_console *c, const char *name, struct ra_text *to)
+{
+    if (c->json == JSON_NO) {
+        ra_text_add(to, "  ");
+        ra_text_add(to, name);
+        ra_text_pad_to(to, 15);
+        return;
+    }
+    ra_text_add(to, c->json == JSON_EMPTY ? "\n  \"" : ",\n  \"");
+    for (; *name != '\0'; name++) {
+        ra_text_add_char(to, *name == ' ' ? '_' : *name);
+    }
+    ra_text_add(to, "\": ");
+    c->json = JSON_MEMBERS;
+}
+
+static void end_member(const struct ra_console *c, struct ra_text *to)
+{
+    ra_text_add(to, c->json == JSON_NO ? "\n" : "");
+}
+
+void ra_show_text(struct ra_console *c, const char *name, const char *value, struct ra_text *to)
+{
+    begin_member(c, name, to);
+    if (c->json == JSON_NO) {
+        ra_text_add(to, value);
+    } else {
+        json_string(value, to);
+    }
+    end_member(c, to);
+}
+
+void ra_show_number(struct ra_console *c, const char *name, int64_t value, struct ra_text *to)
+{
+    begin_member(c, name, to);
+    ra_text_add_i64(to, value);
+    end_member(c, to);
+}
+
+void ra_show_time(struct ra_console *c, const char *name, int64_t t, struct ra_text *to)
+{
+    char text[RA_TIME_TEXT_SIZE + 8];
+    struct ra_text when;
+    if (c->json != JSON_NO && t == RA_TIME_UNKNOWN) {
+        begin_member(c, name, to);
+        ra_text_add(to, "null");
+        return;
+    }
+    ra_text_init(&when, text, sizeof text);
+    ra_command_time(t, &when);
+    ra_show_text(c, name, text, to);
+}
+
+void ra_show_error(struct ra_console *c, const char *name, ra_err e, struct ra_text *to)
+{
+    char text[120];
+    struct ra_text why;
+    ra_text_init(&why, text, sizeof text);
+    ra_error_print(e, &why);
+    ra_show_text(c, name, text, to);
+}
+
+void ra_show_flag(struct ra_console *c, const char *name, bool value, struct ra_text *to)
+{
+    if (c->json != JSON_NO) {
+        begin_member(c, name, to);
+        ra_text_add(to, value ? "true" : "false");
+    }
+}
+
+void ra_show_end(struct ra_console *c, struct ra_text *to)
+{
+    if (c->json != JSON_NO) {
+        ra_text_add(to, c->json == JSON_BEGIN ? "[]\n" : "\n}]\n");
+    }
+}
+
+/* --- for several commands ---------------------------------------------------------- */
 
 enum ra_run ra_command_role_said(enum ra_role role, ra_err e, const char *done, struct ra_text *to)
 {
@@ -73,29 +172,34 @@ ra_err ra_command_certificate(struct ra_console *c, enum ra_role role, struct ra
     return e == RA_OK ? ra_cert_parse(cert, c->bulk, size) : e;
 }
 
-void ra_command_certificate_print(const struct ra_cert *cert, struct ra_text *to)
+void ra_show_names(struct ra_console *c, const struct ra_cert *cert, struct ra_text *to)
 {
     char name[160];
-    uint8_t thumbprint[20];
-    ra_command_field("subject", to);
     ra_name_text(cert->subject, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("issuer", to);
+    ra_show_text(c, "subject", name, to);
     ra_name_text(cert->issuer, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("serial", to);
-    ra_cert_serial_text(cert, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    ra_command_field("thumbprint", to);
+    ra_show_text(c, "issuer", name, to);
+}
+
+void ra_show_numbers(struct ra_console *c, const struct ra_cert *cert, struct ra_text *to)
+{
+    char value[80];
+    uint8_t thumbprint[20];
+    struct ra_text text;
+    ra_cert_serial_text(cert, value, sizeof value);
+    ra_show_text(c, "serial", value, to);
     (void)ra_cert_sha1(cert->der, thumbprint);
-    ra_text_add_hex(to, thumbprint, sizeof thumbprint, '\0');
-    ra_text_add(to, "\n");
-    ra_command_field("valid", to);
-    ra_command_time(cert->not_before, to);
-    ra_text_add(to, " to ");
-    ra_command_time(cert->not_after, to);
-    ra_text_add(to, "\n");
+    ra_text_init(&text, value, sizeof value);
+    ra_text_add_hex(&text, thumbprint, sizeof thumbprint, '\0');
+    ra_show_text(c, "thumbprint", value, to);
+    if (c->json != JSON_NO) {
+        ra_show_time(c, "not before", cert->not_before, to);
+        ra_show_time(c, "not after", cert->not_after, to);
+        return;
+    }
+    ra_text_init(&text, value, sizeof value);
+    ra_command_time(cert->not_before, &text);
+    ra_text_add(&text, " to ");
+    ra_command_time(cert->not_after, &text);
+    ra_show_text(c, "valid", value, to);
 }

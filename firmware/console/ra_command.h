@@ -35,8 +35,10 @@ enum ra_run {
 };
 
 /* flags */
-#define RA_COMMAND_FORCE                                                                           \
-    1u /* a last word `force` is taken off and makes ra_console_confirm a yes */
+#define RA_COMMAND_FORCE 1u /* a last word `force` makes ra_console_confirm a yes */
+#define RA_COMMAND_JSON 2u  /* prints by ra_show_* only, so that `| json` can be asked for */
+
+#define RA_CONSOLE_WORDS 12 /* words of a line at most */
 
 struct ra_command {
     const char *words;   /* "show log": lower case, one space between            */
@@ -56,6 +58,7 @@ struct ra_command_table {
 };
 
 extern const struct ra_command_table ra_commands_show;
+extern const struct ra_command_table ra_commands_status;
 extern const struct ra_command_table ra_commands_config;
 extern const struct ra_command_table ra_commands_renew;
 extern const struct ra_command_table ra_commands_certreq;
@@ -75,14 +78,33 @@ enum ra_run ra_console_ask_secret(struct ra_console *c, const char *prompt);
 enum ra_run ra_console_paste(struct ra_console *c, const char *what, uint8_t *buffer, uint32_t room,
                              bool secret);
 
+/* --- what `show` prints --------------------------------------------------
+ *
+ * For people `  name         value`, for `| json` a list of objects, one for each ra_show_item,
+ * whose members have the same names with `_` for spaces. What stands only in one of the two asks
+ * c->json. */
+
+/* A new object; for people the line `title`, unless it is NULL. */
+void ra_show_item(struct ra_console *c, const char *title, struct ra_text *to);
+void ra_show_text(struct ra_console *c, const char *name, const char *value, struct ra_text *to);
+void ra_show_number(struct ra_console *c, const char *name, int64_t value, struct ra_text *to);
+/* RA_TIME_UNKNOWN is "unknown", in JSON null. */
+void ra_show_time(struct ra_console *c, const char *name, int64_t t, struct ra_text *to);
+/* Subject and issuer; serial number, thumbprint and validity: both within one piece, not in JSON. */
+void ra_show_names(struct ra_console *c, const struct ra_cert *cert, struct ra_text *to);
+void ra_show_numbers(struct ra_console *c, const struct ra_cert *cert, struct ra_text *to);
+void ra_show_error(struct ra_console *c, const char *name, ra_err e, struct ra_text *to);
+/* JSON only. */
+void ra_show_flag(struct ra_console *c, const char *name, bool value, struct ra_text *to);
+/* Called by the console behind the last piece. */
+void ra_show_end(struct ra_console *c, struct ra_text *to);
+
 /* --- for several commands ---------------------------------------------- */
 
 /* "% E9-02 ..." */
 void ra_command_error(ra_err e, struct ra_text *to);
 /* A date, or "unknown". */
 void ra_command_time(int64_t t, struct ra_text *to);
-/* "  name        ": the beginning of a line of `show`. */
-void ra_command_field(const char *name, struct ra_text *to);
 /* "Enrollment Agent: done", or the error in place of `done`. Returns RA_RUN_DONE. */
 enum ra_run ra_command_role_said(enum ra_role role, ra_err e, const char *done, struct ra_text *to);
 /* The role of a word or the beginning of one. False when it is none. */
@@ -93,8 +115,6 @@ bool ra_command_key(const char *word, enum ra_key_wish *key);
 const char *ra_command_role_word(unsigned arg, unsigned i);
 /* The served certificate into c->bulk, parsed. */
 ra_err ra_command_certificate(struct ra_console *c, enum ra_role role, struct ra_cert *cert);
-/* Its subject, issuer, serial number, thumbprint and validity, a line each: within one piece. */
-void ra_command_certificate_print(const struct ra_cert *cert, struct ra_text *to);
 
 /* The i-th of all commands, NULL past the last. */
 const struct ra_command *ra_command_at(unsigned i);

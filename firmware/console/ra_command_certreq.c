@@ -106,7 +106,8 @@ static enum ra_run find_certificate(struct ra_console *c, struct ra_text *to)
         }
         ra_text_add(to, ra_role_text(n->role));
         ra_text_add(to, "\n");
-        ra_command_certificate_print(&cert, to);
+        ra_show_names(c, &cert, to);
+        ra_show_numbers(c, &cert, to);
         return RA_RUN_MORE;
     }
     return fail_with(n->inf.id_size == 20 ? RA_E_NO_SUCH_CERT : RA_E_THUMBPRINT, to);

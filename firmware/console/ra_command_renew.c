@@ -116,8 +116,7 @@ static const struct ra_command commands[] = {
      "renew agent new-key", renew, all_or_role, 0, 2, 0},
     {"enroll", "agent|encryption|device", "ask the CA for a first certificate", "enroll device",
      enroll, ra_command_role_word, 1, 1, 0},
-    {"retrieve", "agent|encryption|device NUMBER",
-     "fetch what was issued: AD CS request id, SCEP serial number", "retrieve agent 17", retrieve,
-     ra_command_role_word, 2, 2, 0},
+    {"retrieve", "agent|encryption|device NUMBER", "fetch what was issued, by request id or serial",
+     "retrieve agent 17", retrieve, ra_command_role_word, 2, 2, 0},
 };
 const struct ra_command_table ra_commands_renew = {commands, sizeof commands / sizeof commands[0]};

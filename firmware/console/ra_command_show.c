@@ -7,141 +7,123 @@
 
 /* --- show credentials ------------------------------------------------------------ */
 
-static void show_state(enum ra_role role, const struct ra_status *s, struct ra_text *to)
+static void show_state(struct ra_console *c, enum ra_role role, const struct ra_status *s,
+                       struct ra_text *to)
 {
-    ra_text_add(to, ra_role_text(role));
-    ra_text_add(to, " (");
-    ra_text_add(to, ra_role_word(role));
-    ra_text_add(to, ")\n");
-    ra_command_field("state", to);
-    ra_text_add(to, s->damaged ? "DAMAGED in flash, " : "");
-    ra_text_add(to, s->expired && s->stored ? "EXPIRED, " : "");
-    ra_text_add(to, ra_state_text(s->state));
-    if (s->held) {
-        ra_text_add(to, ", on hold by the operator");
+    char line[160];
+    struct ra_text text;
+    ra_text_init(&text, line, sizeof line);
+    ra_text_add(&text, ra_role_text(role));
+    ra_text_add(&text, " (");
+    ra_text_add(&text, ra_role_word(role));
+    ra_text_add(&text, ")");
+    ra_show_item(c, line, to);
+    if (c->json != 0) {
+        ra_show_text(c, "role", ra_role_word(role), to);
+        ra_show_text(c, "state", ra_state_text(s->state), to);
+        ra_show_flag(c, "stored", s->stored, to);
+        ra_show_flag(c, "damaged", s->damaged, to);
+        ra_show_flag(c, "expired", s->expired && s->stored, to);
+        ra_show_flag(c, "held", s->held, to);
+        ra_show_number(c, "candidates", s->progress, to);
+        ra_show_text(c, "request id", s->request_id, to);
+        return;
     }
+    ra_text_init(&text, line, sizeof line);
+    ra_text_add(&text, s->damaged ? "DAMAGED in flash, " : "");
+    ra_text_add(&text, s->expired && s->stored ? "EXPIRED, " : "");
+    ra_text_add(&text, ra_state_text(s->state));
+    ra_text_add(&text, s->held ? ", on hold by the operator" : "");
     if (s->state == RA_STATE_KEYGEN) {
-        ra_text_add(to, ", ");
-        ra_text_add_u32(to, s->progress);
-        ra_text_add(to, " candidates tried");
+        ra_text_add(&text, ", ");
+        ra_text_add_u32(&text, s->progress);
+        ra_text_add(&text, " candidates tried");
     }
     if (s->request_id[0] != '\0') {
-        ra_text_add(to, ", request id ");
-        ra_text_add(to, s->request_id);
+        ra_text_add(&text, ", request id ");
+        ra_text_add(&text, s->request_id);
     }
-    ra_text_add(to, "\n");
+    ra_show_text(c, "state", line, to);
 }
 
-static void show_certificate(struct ra_console *c, enum ra_role role, struct ra_text *to)
+static void show_certificate(struct ra_console *c, enum ra_role role, bool names,
+                             struct ra_text *to)
 {
     struct ra_cert cert;
     ra_err e = ra_command_certificate(c, role, &cert);
-    if (e != RA_OK) {
-        ra_command_field("certificate", to);
-        ra_error_print(e, to);
-        ra_text_add(to, "\n");
-        return;
+    if (e == RA_OK && names) {
+        ra_show_names(c, &cert, to);
+    } else if (e == RA_OK) {
+        ra_show_numbers(c, &cert, to);
+    } else if (names) {
+        ra_show_error(c, "certificate", e, to);
     }
-    ra_command_certificate_print(&cert, to);
 }
 
-static void show_outlook(const struct ra_console *c, const struct ra_status *s, struct ra_text *to)
+static void show_failure(struct ra_console *c, const struct ra_status *s, struct ra_text *to)
+{
+    char line[120];
+    struct ra_text text;
+    if (s->cause == RA_OK) {
+        return;
+    }
+    ra_show_error(c, "last failure", s->cause, to);
+    if (s->hresult != 0) {
+        ra_text_init(&text, line, sizeof line);
+        ra_text_add_hex32(&text, s->hresult);
+        ra_text_add(&text, " ");
+        ra_text_add(&text, ra_hresult_text(s->hresult));
+        ra_show_text(c, "CA's status", line, to);
+    }
+    if (s->peer[0] != '\0') {
+        ra_show_text(c, "CA's words", s->peer, to);
+    }
+}
+
+static void show_outlook(struct ra_console *c, const struct ra_status *s, struct ra_text *to)
 {
     int64_t now = ra_clock_now(&c->ra->clock);
-    ra_command_field("days left", to);
-    if (now == RA_TIME_UNKNOWN) {
-        ra_text_add(to, "unknown: the time is not set");
-    } else {
-        ra_text_add_i64(to, s->not_after > now ? (s->not_after - now) / RA_DAY : 0);
+    if (now != RA_TIME_UNKNOWN) {
+        ra_show_number(c, "days left", s->not_after > now ? (s->not_after - now) / RA_DAY : 0, to);
+    } else if (c->json == 0) {
+        ra_show_text(c, "days left", "unknown: the time is not set", to);
     }
-    ra_text_add(to, "\n");
-    ra_command_field("window opens", to);
-    ra_command_time(s->due, to);
-    ra_text_add(to, "\n");
+    ra_show_time(c, "window opens", s->due, to);
     if (s->next != RA_TIME_UNKNOWN) {
-        ra_command_field("next attempt", to);
-        ra_command_time(s->next, to);
-        ra_text_add(to, "\n");
+        ra_show_time(c, "next attempt", s->next, to);
     }
-    if (s->cause != RA_OK) {
-        ra_command_field("last failure", to);
-        ra_error_print(s->cause, to);
-        ra_text_add(to, "\n");
-        if (s->hresult != 0) {
-            ra_command_field("CA's status", to);
-            ra_text_add_hex32(to, s->hresult);
-            ra_text_add(to, " ");
-            ra_text_add(to, ra_hresult_text(s->hresult));
-            ra_text_add(to, "\n");
-        }
-        if (s->peer[0] != '\0') {
-            ra_command_field("CA's words", to);
-            ra_text_add(to, s->peer);
-            ra_text_add(to, "\n");
-        }
-    }
+    show_failure(c, s, to);
 }
 
 static enum ra_run show_credentials(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
-    enum ra_role role = (enum ra_role)(piece / 3);
+    enum ra_role role = (enum ra_role)(piece / 4);
     struct ra_status s;
     ra_status(c->ra, role, &s);
     /* The device's own credential need not exist. */
     bool absent = role == RA_ROLE_DEVICE && !s.stored && s.state == RA_STATE_EMPTY;
-    switch (absent ? 2 : piece % 3) {
-    case 0:
-        show_state(role, &s, to);
-        break;
-    case 1:
-        if (s.stored) {
-            show_certificate(c, role, to);
-        } else if (s.cause != RA_OK) {
-            ra_command_field("last failure", to);
-            ra_error_print(s.cause, to);
-            ra_text_add(to, "\n");
-        }
-        break;
-    default:
-        if (s.stored) {
-            show_outlook(c, &s, to);
-        }
-        if (role + 1 == RA_ROLES && !c->ra->seal.have_key) {
-            ra_text_add(to, "warning: this board has no device key, stored keys are not sealed\n");
-        }
-        break;
+    if (!absent && piece % 4 == 0) {
+        show_state(c, role, &s, to);
+    } else if (s.stored && piece % 4 < 3) {
+        show_certificate(c, role, piece % 4 == 1, to);
+    } else if (s.stored) {
+        show_outlook(c, &s, to);
+    } else if (!absent && piece % 4 == 3) {
+        show_failure(c, &s, to);
     }
-    return piece + 1 < 3 * RA_ROLES ? RA_RUN_MORE : RA_RUN_DONE;
-}
-
-static enum ra_run show_log(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    struct ra_event_entry entry;
-    /* Oldest first, so that the newest stands above the prompt. */
-    ra_err e = ra_events_get(&c->ra->events, &c->ra->store, RA_EVENTS - 1 - piece, &entry);
-    if (e == RA_AGAIN) {
-        return RA_RUN_AGAIN;
+    if (piece + 1 < 4 * RA_ROLES) {
+        return RA_RUN_MORE;
     }
-    if (e == RA_OK) {
-        ra_event_print(&entry, to);
-        ra_text_add(to, "\n");
+    if (!c->ra->seal.have_key && c->json == 0) {
+        ra_text_add(to, "warning: this board has no device key, stored keys are not sealed\n");
     }
-    return piece + 1 < RA_EVENTS ? RA_RUN_MORE : RA_RUN_DONE;
-}
-
-static enum ra_run show_version(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    (void)piece;
-    ra_text_add(to, "Perennial " RA_VERSION ", ");
-    ra_text_add(to, c->board);
-    ra_text_add(to, "\n");
     return RA_RUN_DONE;
 }
 
 static const struct ra_command commands[] = {
-    {"show", "", "the credentials and how they stand", "show", show_credentials, NULL, 0, 0, 0},
-    {"show credentials", "", "the same", "show credentials", show_credentials, NULL, 0, 0, 0},
-    {"show log", "", "the last events", "show log", show_log, NULL, 0, 0, 0},
-    {"show version", "", "what runs here", "show version", show_version, NULL, 0, 0, 0},
+    {"show", "", "the credentials and how they stand", "show", show_credentials, NULL, 0, 0,
+     RA_COMMAND_JSON},
+    {"show credentials", "", "the same", "show credentials | json", show_credentials, NULL, 0, 0,
+     RA_COMMAND_JSON},
 };
 const struct ra_command_table ra_commands_show = {commands, sizeof commands / sizeof commands[0]};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ra_command.h"
+#include "ra_lookup.h"
 
 #define CTRL_C 0x03
 #define CTRL_D 0x04
@@ -10,9 +11,15 @@
 #define CTRL_U 0x15
 #define DELETE 0x7f
 
+#define MORE "--more-- (space, Enter, q)"
+#define STATUS_EVERY_MS 1000u
+#define SOMEBODY_THERE_MS 300000u
+/* Room that is left for ra_console_say, which cannot wait. */
+#define RESERVED 200u
+
 static const struct ra_command_table *const tables[] = {
-    &ra_commands_show,    &ra_commands_config, &ra_commands_renew,
-    &ra_commands_certreq, &ra_commands_system,
+    &ra_commands_show,  &ra_commands_status,  &ra_commands_config,
+    &ra_commands_renew, &ra_commands_certreq, &ra_commands_system,
 };
 
 const struct ra_command *ra_command_at(unsigned i)
@@ -33,7 +40,7 @@ static size_t room(const struct ra_console *c)
     return RA_CONSOLE_OUT - c->out_count;
 }
 
-static void emit_char(struct ra_console *c, char ch)
+static void put_out(struct ra_console *c, char ch)
 {
     if (room(c) != 0) {
         c->out[(c->out_first + c->out_count) % RA_CONSOLE_OUT] = ch;
@@ -41,12 +48,17 @@ static void emit_char(struct ra_console *c, char ch)
     }
 }
 
+static void emit_char(struct ra_console *c, char ch)
+{
+    if (ch == '\n') {
+        put_out(c, '\r');
+    }
+    put_out(c, ch);
+}
+
 static void emit(struct ra_console *c, const char *s)
 {
     for (; *s != '\0'; s++) {
-        if (*s == '\n') {
-            emit_char(c, '\r');
-        }
         emit_char(c, *s);
     }
 }
@@ -78,6 +90,31 @@ static void flush(struct ra_console *c)
     }
 }
 
+static void hide_line(struct ra_console *c)
+{
+    char text[RA_LINE_ECHO];
+    struct ra_text echo;
+    ra_text_init(&echo, text, sizeof text);
+    ra_line_hide(&c->line, &echo);
+    emit(c, text);
+}
+
+static void draw_line(struct ra_console *c)
+{
+    char text[RA_LINE_ECHO];
+    struct ra_text echo;
+    ra_text_init(&echo, text, sizeof text);
+    ra_line_draw(&c->line, &echo);
+    emit(c, text);
+}
+
+void ra_console_say(struct ra_console *c, const char *line)
+{
+    hide_line(c);
+    emit(c, line);
+    emit(c, "\n");
+}
+
 /* --- a command: found, run, ended ------------------------------------------------ */
 
 static void end_command(struct ra_console *c)
@@ -89,111 +126,247 @@ static void end_command(struct ra_console *c)
     c->answer_size = 0;
     c->paste = NULL;
     c->command = NULL;
+    c->include = NULL;
     c->input = RA_CONSOLE_COMMANDS;
+    c->text_at = c->text_size;
+    if (c->keep) {
+        c->keep = false;
+        return;
+    }
+    for (unsigned i = 0; i < c->line.size; i++) {
+        c->line.text[i] = c->line.text[i] == '\0' ? ' ' : c->line.text[i];
+    }
+    if (!c->secret_line) {
+        ra_line_remember(&c->line);
+    }
     ra_line_clear(&c->line);
 }
 
-/* How many words of the command are typed: all, or 0. */
-static unsigned matches(const struct ra_command *command, char *const *words, unsigned count)
+static void begin_command(struct ra_console *c, const struct ra_command *command)
 {
-    const char *p = command->words;
-    for (unsigned i = 0;; i++) {
-        size_t n = strcspn(p, " ");
-        if (i == count || strlen(words[i]) != n || memcmp(words[i], p, n) != 0) {
-            return 0;
-        }
-        if (p[n] == '\0') {
-            return i + 1;
-        }
-        p += n + 1;
-    }
+    c->command = command;
+    c->piece = 0;
+    c->lines = 0;
+    c->json = 0;
+    c->secret_line = false;
 }
 
-static ra_err find_command(struct ra_console *c, char *const *words, unsigned count)
+/* What can follow the words before the cursor: the answer to `?`. Returns the last piece. */
+static enum ra_run list_words(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
-    const struct ra_command *found = NULL, *at;
-    unsigned used = 0;
-    for (unsigned i = 0; (at = ra_command_at(i)) != NULL; i++) {
-        unsigned n = matches(at, words, count);
-        if (n > used) {
-            found = at;
-            used = n;
+    struct ra_word words[RA_CONSOLE_WORDS], word, start = {"", 0};
+    struct ra_lookup at;
+    const char *help;
+    unsigned count = ra_lookup_words(c->line.text, c->line.cursor, words, RA_CONSOLE_WORDS);
+    if (count > RA_CONSOLE_WORDS) {
+        return RA_RUN_DONE;
+    }
+    if (count != 0 && c->line.text[c->line.cursor - 1] != ' ') {
+        start = words[--count];
+    }
+    ra_lookup(words, count, &at);
+    if (!at.ambiguous && ra_lookup_next(&at, count, start, piece, &word, &help)) {
+        ra_text_add(to, "  ");
+        ra_text_add_bytes(to, word.p, word.size);
+        if (help != NULL) {
+            ra_text_pad_to(to, 18);
+            ra_text_add(to, help);
         }
+        ra_text_add(to, "\n");
+        return RA_RUN_MORE;
     }
+    if (at.command != NULL && count >= at.depth && start.size == 0) {
+        ra_text_add(to, at.command->usage[0] != '\0' ? "  " : "");
+        ra_text_add(to, at.command->usage);
+        ra_text_add(to, at.command->usage[0] != '\0' ? "\n" : "");
+        ra_text_add(to, count - at.depth >= at.command->args_min ? "  <Enter>\n" : "");
+    }
+    return RA_RUN_DONE;
+}
+
+static void start_list(struct ra_console *c)
+{
+    static const struct ra_command list = {.words = "", .usage = "", .run = list_words};
+    begin_command(c, &list);
+    c->keep = true;
+}
+
+static bool word_is(struct ra_word w, const char *s)
+{
+    return strlen(s) == w.size && memcmp(s, w.p, w.size) == 0;
+}
+
+/* Take `| json` or `| include WORD` off the end. */
+static ra_err take_filter(struct ra_console *c, const struct ra_command *command,
+                          const struct ra_word *words, unsigned *count)
+{
+    unsigned bar = 0;
+    while (bar < *count && !word_is(words[bar], "|")) {
+        bar++;
+    }
+    unsigned behind = *count - bar;
+    if (behind == 2 && word_is(words[bar + 1], "json") && (command->flags & RA_COMMAND_JSON) != 0) {
+        c->json = 1;
+    } else if (behind == 3 && word_is(words[bar + 1], "include")) {
+        c->include = words[bar + 2].p;
+    } else if (behind != 0) {
+        return RA_E_FILTER;
+    }
+    *count = bar;
+    return RA_OK;
+}
+
+static ra_err find_command(struct ra_console *c, const struct ra_word *words, unsigned count)
+{
+    struct ra_lookup at;
+    ra_lookup(words, count, &at);
+    if (at.ambiguous) {
+        return RA_E_AMBIGUOUS;
+    }
+    const struct ra_command *found = at.command;
     if (found == NULL) {
-        return RA_E_COMMAND;
+        return at.depth == 0 ? RA_E_COMMAND : at.depth == count ? RA_E_INCOMPLETE : RA_E_PARAMETER;
     }
-    c->force = (found->flags & RA_COMMAND_FORCE) != 0 && count > used &&
-               strcmp(words[count - 1], "force") == 0;
-    count -= used + c->force;
+    begin_command(c, found);
+    ra_err e = take_filter(c, found, words, &count);
+    if (e != RA_OK) {
+        return e;
+    }
+    c->force = (found->flags & RA_COMMAND_FORCE) != 0 && count > at.depth &&
+               word_is(words[count - 1], "force");
+    count -= at.depth + c->force;
     if (count < found->args_min || count > found->args_max) {
         return RA_E_PARAMETER;
     }
     memset(c->args, 0, sizeof c->args);
     for (unsigned i = 0; i < count; i++) {
-        c->args[i] = words[used + i];
+        c->args[i] = words[at.depth + i].p;
     }
     c->arg_count = (uint8_t)count;
-    c->command = found;
-    c->piece = 0;
     return RA_OK;
 }
 
 static void start_command(struct ra_console *c)
 {
-    char *words[RA_CONSOLE_ARGS + 4];
-    char *p = c->line.text;
-    unsigned n = 0;
-    while (*p != '\0') {
-        while (*p == ' ') {
-            *p++ = '\0';
-        }
-        if (*p == '\0') {
-            break;
-        }
-        if (n < sizeof words / sizeof words[0]) {
-            words[n] = p;
-        }
-        n++;
-        p += strcspn(p, " ");
-    }
-    ra_err e = RA_OK;
-    if (n > sizeof words / sizeof words[0]) {
-        e = RA_E_PARAMETER;
-    } else if (n != 0) {
-        e = find_command(c, words, n);
-    }
-    if (e != RA_OK) {
-        emit_error(c, e);
-    }
-    if (c->command == NULL) {
+    struct ra_word words[RA_CONSOLE_WORDS];
+    unsigned n = ra_lookup_words(c->line.text, c->line.size, words, RA_CONSOLE_WORDS);
+    if (n == 0 || words[0].p[0] == '!') { /* nothing, or a comment in a pasted configuration */
         ra_line_clear(&c->line);
+        return;
+    }
+    ra_err e = n > RA_CONSOLE_WORDS ? RA_E_PARAMETER : find_command(c, words, n);
+    if (e == RA_E_AMBIGUOUS || e == RA_E_INCOMPLETE) {
+        /* The words that would do. */
+        emit_error(c, e);
+        if (e == RA_E_INCOMPLETE && c->line.text[c->line.size - 1] != ' ' &&
+            c->line.size < RA_LINE_MAX) {
+            c->line.text[c->line.size++] = ' ';
+        }
+        c->line.cursor = c->line.size;
+        start_list(c);
+        c->keep = false;
+        c->secret_line = true; /* a line that was no command is not worth remembering */
+    } else if (e != RA_OK) {
+        emit_error(c, e);
+        c->command = NULL;
+        c->include = NULL;
+        ra_line_clear(&c->line);
+    } else {
+        for (char *p = c->line.text; p != c->line.text + c->line.size; p++) {
+            *p = *p == ' ' ? '\0' : *p; /* each argument ends in a zero byte */
+        }
     }
 }
 
 static void run_piece(struct ra_console *c)
 {
-    char text[RA_CONSOLE_PIECE];
     struct ra_text to;
-    ra_text_init(&to, text, sizeof text);
-    enum ra_run next = c->command->run(c, c->piece, &to);
-    emit(c, text);
-    if (next == RA_RUN_DONE) {
-        end_command(c);
+    ra_text_init(&to, c->text, sizeof c->text);
+    c->next = (uint8_t)c->command->run(c, c->piece, &to);
+    c->text_at = 0;
+    c->piece = (uint16_t)(c->piece + (c->next != RA_RUN_AGAIN));
+    if (c->next == RA_RUN_DONE) {
+        ra_show_end(c, &to);
+    }
+    c->text_size = (uint16_t)to.size;
+}
+
+/* Whether the next line is to be left out. Its length in either case. */
+static bool left_out(const struct ra_console *c, size_t *size)
+{
+    const char *line = c->text + c->text_at;
+    const char *end = memchr(line, '\n', (size_t)(c->text_size - c->text_at));
+    *size = end != NULL ? (size_t)(end - line) + 1 : (size_t)(c->text_size - c->text_at);
+    if (c->include == NULL) {
+        return false;
+    }
+    size_t n = strlen(c->include);
+    for (size_t i = 0; i + n <= *size; i++) {
+        if (memcmp(line + i, c->include, n) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Print what the last piece said, as far as there is room in the queue and on the page. */
+static void print_text(struct ra_console *c)
+{
+    size_t size;
+    while (c->text_at < c->text_size && room(c) > RESERVED) {
+        bool line_begins = c->text_at == 0 || c->text[c->text_at - 1] == '\n';
+        if (line_begins && left_out(c, &size)) {
+            c->text_at = (uint16_t)(c->text_at + size);
+            continue;
+        }
+        if (line_begins) {
+            if (c->length != 0 && c->json == 0 && c->lines + 1 >= c->length) {
+                emit(c, MORE);
+                c->input = RA_CONSOLE_PAGER;
+                return;
+            }
+            c->lines = (uint16_t)(c->lines + 1 + (size - 1) / RA_LINE_COLUMNS);
+        }
+        emit_char(c, c->text[c->text_at++]);
+    }
+    if (c->text_at < c->text_size) {
         return;
     }
-    c->piece = (uint16_t)(c->piece + (next != RA_RUN_AGAIN));
-    if (next == RA_RUN_ASK) {
-        emit(c, c->prompt);
+    if (c->next == RA_RUN_DONE) {
+        end_command(c);
+    } else if (c->next == RA_RUN_ASK) {
+        c->next = RA_RUN_MORE;
+        c->input = c->wanted;
+        emit(c, c->question);
+    }
+}
+
+static void take_pager(struct ra_console *c, char ch)
+{
+    if (ch != ' ' && ch != '\r' && ch != '\n' && ch != 'q' && ch != 'Q' && ch != CTRL_C) {
+        return;
+    }
+    emit(c, "\r");
+    for (size_t i = 0; i < sizeof MORE - 1; i++) {
+        emit_char(c, ' ');
+    }
+    emit(c, "\r");
+    c->input = RA_CONSOLE_COMMANDS;
+    if (ch == ' ') {
+        c->lines = 0;
+    } else if (ch == '\r' || ch == '\n') {
+        c->lines--;
+    } else {
+        end_command(c);
     }
 }
 
 /* --- what a command asks for ------------------------------------------------------- */
 
-static enum ra_run ask(struct ra_console *c, enum ra_console_input input, const char *prompt)
+static enum ra_run ask(struct ra_console *c, enum ra_console_input input, const char *question)
 {
-    c->input = (uint8_t)input;
-    c->prompt = prompt;
+    c->wanted = (uint8_t)input;
+    c->question = question;
     c->answer_size = 0;
     c->too_long = false;
     memset(c->answer, 0, sizeof c->answer);
@@ -210,11 +383,11 @@ enum ra_run ra_console_ask_secret(struct ra_console *c, const char *prompt)
     return ask(c, RA_CONSOLE_SECRET, prompt);
 }
 
-enum ra_run ra_console_paste(struct ra_console *c, const char *what, uint8_t *buffer, uint32_t room,
-                             bool secret)
+enum ra_run ra_console_paste(struct ra_console *c, const char *what, uint8_t *buffer,
+                             uint32_t room_, bool secret)
 {
     c->paste = (char *)buffer;
-    c->paste_room = room;
+    c->paste_room = room_;
     c->paste_size = 0;
     c->paste_column = 0;
     c->paste_secret = secret;
@@ -226,7 +399,6 @@ static void give_up(struct ra_console *c, const char *why)
     emit(c, why);
     end_command(c);
 }
-
 static void end_answer(struct ra_console *c)
 {
     emit(c, "\n");
@@ -337,12 +509,82 @@ static void take_paste(struct ra_console *c, char ch)
 
 /* --- input ----------------------------------------------------------------------- */
 
+static bool running(const struct ra_console *c)
+{
+    return c->command != NULL && c->input == RA_CONSOLE_COMMANDS;
+}
+
+/* Put in what all the words that fit have in common; when that is nothing, list them. */
+static void complete(struct ra_console *c, struct ra_text *echo)
+{
+    struct ra_word words[RA_CONSOLE_WORDS], word, first = {"", 0}, start = {"", 0};
+    struct ra_lookup at;
+    const char *help;
+    struct ra_line *l = &c->line;
+    unsigned count = ra_lookup_words(l->text, l->cursor, words, RA_CONSOLE_WORDS);
+    if (count > RA_CONSOLE_WORDS || (l->cursor != l->size && l->text[l->cursor] != ' ')) {
+        return;
+    }
+    if (count != 0 && l->text[l->cursor - 1] != ' ') {
+        start = words[--count];
+    }
+    ra_lookup(words, count, &at);
+    unsigned found = 0;
+    while (!at.ambiguous && ra_lookup_next(&at, count, start, found, &word, &help)) {
+        size_t same = 0;
+        while (found != 0 && same < first.size && same < word.size &&
+               first.p[same] == word.p[same]) {
+            same++;
+        }
+        first = found == 0 ? word : (struct ra_word){first.p, same};
+        found++;
+    }
+    size_t more = found != 0 ? first.size - start.size : 0;
+    if (l->size + more + 1 > RA_LINE_MAX) {
+        return;
+    }
+    if (more != 0) {
+        ra_line_insert(l, first.p + start.size, more, echo);
+    }
+    if (found == 1 && l->cursor == l->size) {
+        ra_line_insert(l, " ", 1, echo);
+    } else if (found > 1 && more == 0) {
+        ra_text_add_char(echo, '\n');
+        l->drawn = false;
+        start_list(c);
+    }
+}
+
+/* `?` asks at the beginning of a word and within the words of a command; in an argument, a
+ * URL say, it is a character like any other. */
+static void question_mark(struct ra_console *c, struct ra_text *echo)
+{
+    struct ra_word words[RA_CONSOLE_WORDS];
+    struct ra_lookup at;
+    struct ra_line *l = &c->line;
+    unsigned count = ra_lookup_words(l->text, l->cursor, words, RA_CONSOLE_WORDS);
+    bool in_word = l->cursor != 0 && l->text[l->cursor - 1] != ' ';
+    ra_lookup(words, count > RA_CONSOLE_WORDS ? RA_CONSOLE_WORDS : count, &at);
+    if (in_word && count > at.depth && at.command != NULL && !at.ambiguous) {
+        ra_line_insert(l, "?", 1, echo);
+        return;
+    }
+    ra_text_add(echo, "?\n");
+    l->drawn = false;
+    start_list(c);
+}
+
 static void take_command(struct ra_console *c, char ch)
 {
-    char text[RA_LINE_ECHO];
+    char text[RA_LINE_ECHO + 4];
     struct ra_text echo;
     ra_text_init(&echo, text, sizeof text);
     enum ra_line_result result = ra_line_put(&c->line, ch, &echo);
+    if (result == RA_LINE_TAB) {
+        complete(c, &echo);
+    } else if (result == RA_LINE_HELP) {
+        question_mark(c, &echo);
+    }
     emit(c, text);
     if (result == RA_LINE_DONE) {
         start_command(c);
@@ -365,6 +607,9 @@ static void take(struct ra_console *c, char ch)
     case RA_CONSOLE_PASTE:
         take_paste(c, ch);
         break;
+    case RA_CONSOLE_PAGER:
+        take_pager(c, ch);
+        break;
     default:
         take_answer(c, ch);
         break;
@@ -377,40 +622,23 @@ void ra_console_init(struct ra_console *c, struct ra *ra, const char *board, uin
     c->ra = ra;
     c->board = board;
     c->bulk = bulk;
-    ra_line_init(&c->line, RA_CONSOLE_PROMPT);
+    c->length = RA_CONSOLE_LENGTH;
+    memcpy(c->prompt, RA_CONSOLE_PROMPT, sizeof RA_CONSOLE_PROMPT);
+    ra_line_init(&c->line, c->prompt);
 }
 
-static void hide_line(struct ra_console *c)
+void ra_console_about_network(struct ra_console *c, const char *library)
 {
-    char text[RA_LINE_ECHO];
-    struct ra_text echo;
-    ra_text_init(&echo, text, sizeof text);
-    ra_line_hide(&c->line, &echo);
-    emit(c, text);
+    c->network = library;
 }
 
-static void draw_line(struct ra_console *c)
-{
-    char text[RA_LINE_ECHO];
-    struct ra_text echo;
-    ra_text_init(&echo, text, sizeof text);
-    ra_line_draw(&c->line, &echo);
-    emit(c, text);
-}
-
-void ra_console_say(struct ra_console *c, const char *line)
-{
-    hide_line(c);
-    emit(c, line);
-    emit(c, "\n");
-}
+/* --- what happens meanwhile ---------------------------------------------------------- */
 
 /* Show one event that happened since the last call. */
 static bool show_news(struct ra_console *c)
 {
     struct ra_events *events = &c->ra->events;
     struct ra_event_entry entry;
-    char text[RA_CONSOLE_PIECE];
     struct ra_text to;
     if (!events->loaded) {
         return false;
@@ -431,16 +659,71 @@ static bool show_news(struct ra_console *c)
     if (e != RA_OK) {
         return true;
     }
-    ra_text_init(&to, text, sizeof text);
+    ra_text_init(&to, c->text, sizeof c->text);
     ra_text_add(&to, ra_event_is_alert((enum ra_event_kind)entry.kind) ? "! " : "* ");
     ra_event_print(&entry, &to);
-    ra_console_say(c, text);
+    ra_console_say(c, c->text);
     return true;
+}
+
+/* "[agent: making a key, 120 tried] ": of the role that is at work, or else of one that waits for
+ * the CA manager. */
+static void add_work(const struct ra *ra, struct ra_text *to)
+{
+    int64_t now = ra_clock_now(&ra->clock);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < RA_ROLES; i++) {
+            struct ra_status s;
+            ra_status(ra, (enum ra_role)i, &s);
+            bool works = ra_state_works(s.state) && s.state != RA_STATE_RESUME;
+            if (pass == 0 ? !works : s.state != RA_STATE_PENDING) {
+                continue;
+            }
+            ra_text_add(to, "[");
+            ra_text_add(to, ra_role_word((enum ra_role)i));
+            ra_text_add(to, ": ");
+            if (pass != 0 && now != RA_TIME_UNKNOWN) {
+                ra_text_add(to, "pending, asks in ");
+                ra_text_add_i64(to, s.next > now ? (s.next - now + 59) / 60 : 0);
+                ra_text_add(to, " min");
+            } else {
+                ra_text_add(to, ra_state_text(s.state));
+            }
+            if (s.progress != 0) {
+                ra_text_add(to, ", ");
+                ra_text_add_u32(to, s.progress);
+                ra_text_add(to, " tried");
+            }
+            ra_text_add(to, "] ");
+            return;
+        }
+    }
+}
+
+/* Somebody who looks sees the work go on; a console nobody uses is not written to. */
+static void show_work(struct ra_console *c, uint64_t now_ms)
+{
+    char prompt[RA_CONSOLE_PROMPT_MAX + 1];
+    struct ra_text to;
+    if (c->line.size != 0 || (c->line.drawn && now_ms - c->status_ms < STATUS_EVERY_MS)) {
+        return;
+    }
+    ra_text_init(&to, prompt, sizeof prompt);
+    if (c->length != 0 && c->active_ms != 0 && now_ms - c->active_ms < SOMEBODY_THERE_MS) {
+        add_work(c->ra, &to);
+    }
+    ra_text_add(&to, RA_CONSOLE_PROMPT);
+    if (strcmp(prompt, c->prompt) != 0) {
+        hide_line(c);
+        memcpy(c->prompt, prompt, to.size + 1);
+        c->status_ms = now_ms;
+    }
 }
 
 bool ra_console_step(struct ra_console *c)
 {
     const struct hal_serial *serial = &c->ra->hal->serial;
+    uint64_t now_ms = ra_clock_ms(&c->ra->clock);
     uint8_t ch;
     flush(c);
     if (c->reboot) {
@@ -449,29 +732,30 @@ bool ra_console_step(struct ra_console *c)
         }
         return true;
     }
-    /* A piece needs its own room; CR before LF can double a few characters. */
-    if (room(c) < RA_CONSOLE_PIECE + 80) {
+    if (room(c) < RA_LINE_ECHO + RESERVED) {
         return false;
     }
-    if (c->command != NULL && c->input == RA_CONSOLE_COMMANDS) {
-        run_piece(c);
+    if (running(c)) {
+        if (c->text_at == c->text_size) {
+            run_piece(c);
+        }
+        print_text(c);
         return true;
     }
     if (c->command == NULL) {
         if (show_news(c)) {
             return true;
         }
+        show_work(c, now_ms);
         if (!c->line.drawn) {
             draw_line(c);
         }
     }
-    for (unsigned i = 0; i < 32 && room(c) >= RA_LINE_ECHO; i++) {
-        if (c->command != NULL && c->input == RA_CONSOLE_COMMANDS) {
-            break;
-        }
+    for (unsigned i = 0; i < 32 && !running(c) && room(c) >= RA_LINE_ECHO + RESERVED; i++) {
         if (serial->read(serial->dev, &ch, 1) == 0) {
             return c->out_count != 0;
         }
+        c->active_ms = now_ms + 1;
         take(c, (char)ch);
     }
     return true;

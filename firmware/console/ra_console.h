@@ -3,7 +3,10 @@
  * Bytes in, bytes out, over hal_serial. A command prints in pieces, a line or
  * so each, whenever the line has room, so that a slow line never holds the
  * machine and the machine never holds the line. Events appear as they happen,
- * above the line being typed (ra_line.h).
+ * above the line being typed (ra_line.h). Words may be shortened as long as only one
+ * fits (ra_lookup.h); Tab completes them, `?` says what can follow. Output stops after
+ * each page; `| json` makes it fit for a program, `| include WORD` leaves lines out.
+ * While somebody is there, the prompt says what the machine is doing.
  *
  * The commands are tables in ra_command_*.c; ra_command.h says how one is written.
  *
@@ -24,19 +27,22 @@
 #include "ra_line.h"
 #include "ra_text.h"
 
-#define RA_CONSOLE_OUT 1024    /* bytes of output waiting for the serial line */
-#define RA_CONSOLE_PIECE 480   /* bytes one piece prints at most */
+#define RA_CONSOLE_OUT 768     /* bytes of output waiting for the serial line */
+#define RA_CONSOLE_PIECE 560   /* bytes one piece prints at most */
 #define RA_CONSOLE_ARGS 6      /* arguments of a command at most */
 #define RA_CONSOLE_ANSWER 64   /* characters of the answer to a question */
+#define RA_CONSOLE_LENGTH 24   /* lines of a page, unless `terminal length` says otherwise */
 #define RA_CONSOLE_BULK 16384u /* bytes of the buffer for what is public */
 #define RA_CONSOLE_PROMPT "perennial> "
+#define RA_CONSOLE_PROMPT_MAX 56 /* with what the machine is doing before it */
 
 /* Who gets the bytes that arrive. */
 enum ra_console_input {
     RA_CONSOLE_COMMANDS, /* the line being typed; nothing is read while a command runs */
     RA_CONSOLE_CONFIRM,  /* the answer to a question of yes or no                      */
     RA_CONSOLE_SECRET,   /* a secret, without an echo                                  */
-    RA_CONSOLE_PASTE     /* lines up to one of "." or END, or up to ^D                 */
+    RA_CONSOLE_PASTE,    /* lines up to one of "." or END, or up to ^D                 */
+    RA_CONSOLE_PAGER     /* space, Enter or q after a page                             */
 };
 
 struct ra_command; /* ra_command.h */
@@ -44,26 +50,40 @@ struct ra_command; /* ra_command.h */
 /* Private to firmware/console; visible so that you can size it. */
 struct ra_console {
     struct ra *ra;
-    const char *board; /* what `show version` says of the board */
-    uint8_t *bulk;     /* RA_CONSOLE_BULK bytes, the caller's   */
+    const char *board;   /* what `show version` says of the board */
+    const char *network; /* and of the network, NULL: nothing     */
+    uint8_t *bulk;       /* RA_CONSOLE_BULK bytes, the caller's   */
     struct ra_line line;
+    char prompt[RA_CONSOLE_PROMPT_MAX + 1];
+    uint64_t active_ms; /* when something was typed last, 0: never */
+    uint64_t status_ms; /* when the prompt last changed            */
     bool last_was_cr;
     bool reboot; /* when all output is out */
 
     char out[RA_CONSOLE_OUT];
     uint16_t out_first, out_count;
+    uint16_t length; /* lines of a page, 0: no end of pages and no work in the prompt */
+    uint16_t lines;  /* printed on this page                                         */
 
     /* The running command. */
     const struct ra_command *command; /* NULL: none                        */
     const char *args[RA_CONSOLE_ARGS];
     uint8_t arg_count;
-    bool force;     /* the last word was `force`         */
-    uint16_t piece; /* the next piece it prints          */
+    bool force;                /* the last word was `force`                                 */
+    bool keep;                 /* the line stays: what is running is the help about it      */
+    bool secret_line;          /* a secret is in the line: not for the history              */
+    uint8_t json;              /* enum ra_json of ra_command.c                              */
+    const char *include;       /* print only lines with this word, NULL: all                */
+    uint16_t piece;            /* the next piece it prints                                  */
+    uint16_t part, part_piece; /* of a command made of others                         */
+    uint8_t next;              /* enum ra_run: what is to be done when `text` is printed    */
+    char text[RA_CONSOLE_PIECE];
+    uint16_t text_size, text_at; /* the part that is not printed yet */
 
     /* What it asked for. */
-    uint8_t input; /* enum ra_console_input */
+    uint8_t input, wanted; /* enum ra_console_input: now, and when `text` is printed */
     bool too_long;
-    const char *prompt;
+    const char *question;
     char answer[RA_CONSOLE_ANSWER + 1];
     uint8_t answer_size;
     char *paste; /* paste_room bytes, the command's */
@@ -79,6 +99,8 @@ struct ra_console {
  * RA_CONSOLE_BULK bytes for what is public (certificates shown and pasted, requests): it may lie
  * in external memory, where struct ra should not. */
 void ra_console_init(struct ra_console *c, struct ra *ra, const char *board, uint8_t *bulk);
+/* What `show version` says of the network: a static text of a few words. */
+void ra_console_about_network(struct ra_console *c, const char *library);
 /* Move bytes and do one piece. Returns true when it has more to do at once. */
 bool ra_console_step(struct ra_console *c);
 /* Print a line of the board's own, above the line being typed (the banner). */

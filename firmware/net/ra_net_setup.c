@@ -208,6 +208,11 @@ uint32_t ra_net_setup_time_answers(const struct ra_net_setup *s)
     return s->sntp.answers;
 }
 
+const char *ra_net_library(void)
+{
+    return "lwIP " LWIP_VERSION_STRING;
+}
+
 #else
 typedef int ra_net_setup_is_for_no_sys;
 #endif

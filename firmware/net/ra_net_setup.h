@@ -108,4 +108,7 @@ int64_t ra_net_setup_wall(const struct ra_net_setup *s);
 /* SNTP answers taken since start: changes when the time has been set again. */
 uint32_t ra_net_setup_time_answers(const struct ra_net_setup *s);
 
+/* The library below and its version: "lwIP 2.2.0". Static. */
+const char *ra_net_library(void);
+
 #endif

@@ -125,9 +125,10 @@ class Cases:
             board.read_until('boot: nothing due', 10)
             for line, name in (('frobnicate', 'COMMAND'), ('show nothing', 'PARAMETER'),
                                ('renew nobody', 'THUMBPRINT'), ('config set', 'PARAMETER'),
-                               ('a b c d e f', 'PARAMETER')):
+                               ('a b c d e f', 'COMMAND'),
+                               ('show log 1 2', 'PARAMETER'), ('re', 'AMBIGUOUS')):
                 text = words.command(board, line).strip()
-                need(words.sentence(name) in text and '\n' not in text, '%s: %r' % (line, text))
+                need(words.sentence(name) in text.split('\n')[0], '%s: %r' % (line, text))
             board.send('x' * 5000)
             board.read_until(words.sentence('LINE_TOO_LONG'), 10)
             board.send(bytes(range(0x80, 0x100)) + b'\x00\x1b[31m\x07')

@@ -9,6 +9,7 @@ import re
 import time
 
 PROMPT = r'perennial> '
+MORE = r'--more-- \(space, Enter, q\)'
 ROLES = ('agent', 'encryption')
 HEADING = {'agent': r'Enrollment Agent \(agent\)', 'encryption': r'CEP Encryption \(encryption\)',
            'device': r'Device \(device\)'}
@@ -51,20 +52,25 @@ def sentence(name):
 
 
 def clean(text):
-    """Console text without the terminal's control sequences and prompts."""
-    text = re.sub(r'[^\r\n]*\r\x1b\[K', '', text).replace('\r', '')
-    return re.sub(r'\x1b\[[0-9;]*[A-Za-z]', '', text)
+    """Console text without what was taken off the terminal again (the prompt when an event came,
+    the pager's question)."""
+    return re.sub(r'[^\r\n]*\r +\r', '', text).replace('\r', '')
 
 
 def command(board, line, timeout=20.0):
     """Sends a command; returns its output without echo and prompt."""
     board.unread()
     board.send(line)
-    # The echo of the line, its output, then a prompt at the start of a line.
-    text = board.read_until(re.escape(line) + r'\r*\n(?:[^\n]*\n)*?[^\n]*?' + PROMPT + r'$',
-                            timeout)
+    # The end of the line's echo (a long line moves sideways), its output, then a prompt at the
+    # start of a line; between pages of output a question.
+    board.read_until(re.escape(line[-40:]) + r'(?=\r*\n)', timeout)
+    text = ''
+    while not text.endswith('perennial> '):
+        text += board.read_until(r'[\r\n](\[[^\n]*\] )?' + PROMPT + '$|' + MORE + '$', timeout)
+        if text.endswith(MORE.replace('\\', '')):
+            board.send(' ', end='')
     text = clean(text[text.index('\n') + 1:])
-    return re.sub(PROMPT + '$', '', text)
+    return re.sub(r'(\[[^\n]*\] )?' + PROMPT + '$', '', text)
 
 
 def credentials(text):

@@ -27,6 +27,7 @@ static void boot(void)
 {
     world_boot(&w);
     ra_console_init(&console, &w.ra, "test board", bulk);
+    console.length = 0; /* as after `terminal length 0` */
 }
 
 static void turn(void)

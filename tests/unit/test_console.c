@@ -22,6 +22,7 @@ static void boot(void)
 {
     world_boot(&w);
     ra_console_init(&console, &w.ra, "test board", bulk);
+    console.length = 0; /* as after `terminal length 0` */
 }
 
 static void turn(void)
@@ -76,19 +77,33 @@ static int setup(void **state)
 static void help_lists_every_command(void **state)
 {
     (void)state;
-    static const char *const words[] = {"help", "show", "config", "renew", "time", "reboot"};
-    (void)say("help\r");
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        char line[32];
-        (void)snprintf(line, sizeof line, "\n  %s", words[i]);
-        assert_non_null(strstr(w.shown, line));
+    const struct ra_command *command;
+    static char shown[WORLD_SERIAL_MAX];
+    (void)snprintf(shown, sizeof shown, "%s", say("help\r"));
+    for (unsigned i = 0; (command = ra_command_at(i)) != NULL; i++) {
+        char line[80];
+        (void)snprintf(line, sizeof line, "\n  %s ", command->words);
+        if (strstr(shown, line) == NULL) {
+            print_error("help does not have %s\n", command->words);
+            fail();
+        }
+        /* Alone, with an example that is the command itself. */
+        (void)snprintf(line, sizeof line, "help %s\r", command->words);
+        assert_non_null(strstr(say(line), command->example));
+        assert_memory_equal(command->example, command->words, strlen(command->words));
+        assert_true(strlen(command->help) <= 50);
     }
-    char first[WORLD_SERIAL_MAX];
-    (void)snprintf(first, sizeof first, "%s", strchr(w.shown, '\n'));
-    assert_string_equal(strchr(say("?\n"), '\n'), first);
-    /* It ends at the prompt. */
+    /* It ends at the prompt, and no line is longer than a terminal. */
     size_t n = strlen(RA_CONSOLE_PROMPT);
     assert_string_equal(w.shown + w.shown_size - n, RA_CONSOLE_PROMPT);
+    for (const char *p = shown; *p != '\0'; p += strcspn(p, "\n") + 1) {
+        assert_true(strcspn(p, "\r\n") < 80);
+    }
+    (void)say("help show\r");
+    assert_non_null(strstr(w.shown, "\n  show credentials [| json]\r\n"));
+    assert_null(strstr(w.shown, "config list"));
+    assert_shows("help nothing\r", "% E9-01");
+    assert_shows("help re\r", "% E9-09");
 }
 
 static void show_says_how_it_stands(void **state)
@@ -125,6 +140,7 @@ static void show_says_how_it_stands(void **state)
     assert_null(strstr(w.shown, "warning"));
     assert_shows("show log\r", "Enrollment Agent: a credential was stored\r\n");
     assert_shows("show version\r", "Perennial " RA_VERSION ", test board\r\n");
+    assert_shows("show version\r", "wolfSSL ");
     assert_shows("show credentials\r", "Enrollment Agent (agent)");
     assert_shows("show nonsense\r", "% E9-02 a parameter is missing or not understood\r\n");
 }
@@ -404,10 +420,10 @@ static void events_come_above_the_line_being_typed(void **state)
     w.shown_size = 0;
     ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_SPLIT, RA_ROLE_AGENT, RA_OK, 0, NULL);
     listen();
-    assert_string_equal(w.shown,
-                        "\r\x1b[K! 2027-01-15T08:00:00Z  Enrollment Agent: switched without "
-                        "its partner\r\n" RA_CONSOLE_PROMPT "hel");
-    assert_shows("p\r", "this list");
+    assert_string_equal(
+        w.shown, "\r              \r! 2027-01-15T08:00:00Z  Enrollment Agent: switched without "
+                 "its partner\r\n" RA_CONSOLE_PROMPT "hel");
+    assert_shows("p\r", "every command");
 }
 
 static void reboot_waits_for_the_flash(void **state)
@@ -522,7 +538,7 @@ static void too_much_is_refused_whole(void **state)
     memset(text + 2, 'a', RA_CONSOLE_ANSWER + 1);
     (void)snprintf(text + 2 + RA_CONSOLE_ANSWER + 1, 10, "\rhelp\r");
     assert_non_null(strstr(ask(text, false), "% E9-05"));
-    assert_non_null(strstr(w.shown, "this list")); /* what follows is the next command */
+    assert_non_null(strstr(w.shown, "every command")); /* what follows is the next command */
     assert_int_equal(pieces, 2);
     /* 20 characters fit, with their line ends. The end is where its mark is. */
     (void)ask("z\r1234567890\r12345678\rEND\r", true);

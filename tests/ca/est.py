@@ -154,7 +154,9 @@ class Ca(adcs.Ca):
         old = same[-1]
         if not old.cert.not_before <= self.now() < old.cert.not_after:
             raise self.refuse('the old certificate is not valid now', 403)
-        for number in (x509.OID_EKU, x509.OID_SAN, x509.OID_TEMPLATE_V1, x509.OID_TEMPLATE_V2):
+        # RFC 7030 4.2.2 wants subject and SAN; an RA's certificate has the rest from its template.
+        template = (x509.OID_EKU, x509.OID_TEMPLATE_V1, x509.OID_TEMPLATE_V2)
+        for number in (x509.OID_SAN,) + (template if old.cert.template else ()):
             was = old.cert.ext(number)
             if (was[3] if was else None) != csr.ext(number):
                 raise self.refuse('extension %s differs from the old' % number)

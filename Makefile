@@ -14,7 +14,7 @@ OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test powercut powercut-long size bench coverage lint format docs clean distclean
+.PHONY: help setup build $(TREES) demo test powercut powercut-long planted size bench coverage lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -43,8 +43,11 @@ powercut: host ## power cuts inside flash operations: today's sample; ARGS="--re
 	@tests/powercut/powercut.py $(ARGS)
 	@tests/powercut/powercut_wolfssl.py
 
-powercut-long: host ## all of them, for hours
-	@tests/powercut/powercut.py --long
+powercut-long: host ## all of them, for hours; ARGS="--shard 1/8": every eighth job
+	@tests/powercut/powercut.py --long $(ARGS)
+
+planted: host ## bugs of others, planted one at a time: the power cuts must find each
+	@tests/powercut/planted.py
 
 size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py

@@ -952,11 +952,13 @@ static const struct {
  * must be written for a life to come to its next such write is never written whole. */
 static const struct counter {
     const char *name;
-    uint8_t type; /* of the record; 0: any, 'B': the header of a bank */
-    bool whole;   /* may be complete */
+    uint8_t
+        type;   /* of the record; 0: any, 'B': the header of a bank, 0xf1: SETTLED, after a move */
+    bool whole; /* may be complete */
 } counters[] = {{"sequence of banks", 'B', true},   {"sequence of records", 0, true},
                 {"attempts", RA_RECORD_TXN, false}, {"generations", RA_RECORD_KEY, false},
-                {"events", RA_RECORD_EVENT, true},  {"commit", RA_RECORD_COMMIT, false}};
+                {"events", RA_RECORD_EVENT, true},  {"commit", RA_RECORD_COMMIT, false},
+                {"banks used", 0xf1, false}};
 #define COUNTERS_ (sizeof counters / sizeof counters[0])
 
 static const struct counter *cut_counter;
@@ -966,9 +968,10 @@ static int counter_program(void *dev, uint32_t at, const void *from, uint32_t si
     struct tap *t = dev;
     const uint8_t *p = from;
     if (size >= 4 && t->w->flash.cut_at == 0 &&
-        (cut_counter->type == 'B' ? memcmp(p, "BNK1", 4) == 0
-                                  : p[0] == 0x61 && p[1] == 0x52 && p[2] < 0xf0 &&
-                                        (cut_counter->type == 0 || p[2] == cut_counter->type))) {
+        (cut_counter->type == 'B'
+             ? memcmp(p, "BNK1", 4) == 0
+             : p[0] == 0x61 && p[1] == 0x52 &&
+                   (p[2] == cut_counter->type || (cut_counter->type == 0 && p[2] < 0xf0)))) {
         t->w->flash.cut_at = t->w->flash.operations + 1u;
     }
     return t->flash.program(t->flash.dev, at, from, size);
@@ -1044,11 +1047,21 @@ static bool same_point(unsigned point, uint32_t lives)
     return reached;
 }
 
+/* An unclean log, so that each life begins with a copy to another bank. */
+static void prepare_torn(void)
+{
+    prepare(0);
+    (void)world_settle(golden);
+    golden->flash.cut = NOR_CUT_RANDOM_BITS;
+    world_set(golden, "host-name", "torn");
+    golden->flash.cut_at = golden->flash.operations + 2u;
+    (void)world_settle(golden);
+}
+
 static void repeats(void)
 {
     unsigned points = 0;
-    prepare(0);
-    (void)world_settle(golden);
+    prepare_torn();
     for (unsigned point = only_point > 0 ? (unsigned)only_point : 1u;
          same_point(point, times) && only_point < 0; point++) {
         points++;
@@ -1064,13 +1077,7 @@ static void count_up(int which)
             continue;
         }
         clock_t start = clock();
-        prepare(0);
-        (void)world_settle(golden);
-        /* An unclean log, so that each life begins with a copy to another bank. */
-        golden->flash.cut = NOR_CUT_RANDOM_BITS;
-        world_set(golden, "host-name", "torn");
-        golden->flash.cut_at = golden->flash.operations + 2u;
-        (void)world_settle(golden);
+        prepare_torn();
         cut_counter = &counters[i];
         (void)same_point(0, times);
         cut_counter = NULL;

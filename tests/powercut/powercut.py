@@ -24,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / 'build/host/powercut/powercut'
 GEOMETRIES = 12
+COUNTERS = 7
 LEAST = 100000
 KIND = re.compile(r'(before|after|prefix|all but the last byte|random bits|disturbed|within a unit|of an erase'
                   r'|unstable|of a marker) (\d+)')
@@ -34,13 +35,13 @@ def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
     return ([['sample', '--seed', seed, '--share', 80, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
-            [['counters', '--seed', seed, '--geometry', 0, '--times', 3000],
-             ['repeats', '--seed', seed, '--geometry', whole, '--times', 100]] +
+            [['counters', '--seed', seed, '--geometry', 0, '--times', 2500],
+             ['repeats', '--seed', seed, '--geometry', whole, '--times', 50]] +
             [['flips', '--seed', seed, '--geometry', g, '--one-in', 800] for g in range(GEOMETRIES)])
 
 
 def everything(seed):
-    jobs = [['counters', '--seed', seed, '--geometry', g, '--only', c] for g in (0, 3) for c in range(6)]
+    jobs = [['counters', '--seed', seed, '--geometry', g, '--only', c] for g in (0, 3) for c in range(COUNTERS)]
     for g in range(GEOMETRIES):
         jobs += [[mode, '--seed', seed, '--geometry', g] for mode in ('repeats', 'flips')]
         jobs += [[mode, '--seed', seed, '--geometry', g, '--start', s]

@@ -79,6 +79,7 @@ struct ra_renewal {
     bool asked;                        /* the operator asked for it now              */
     bool asked_alone;                  /* and for this role only                     */
     struct ra_wish wish;               /* and in this way                            */
+    bool announce;                     /* the operator waits for the request to be built */
     bool given;                        /* the operator gave the certificates to be checked */
     bool waited;                       /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */

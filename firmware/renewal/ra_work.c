@@ -255,11 +255,8 @@ static int work_save_key(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         }
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
-    ra_err e = ra_write_txn(ra, role);
-    if (e == RA_OK && r->txn.by_hand) {
-        ra_log(ra, RA_LOG_OFFLINE, role, RA_OK, 0, NULL);
-    }
-    return ra_work_outcome(r, e, RA_EVENT_DONE);
+    r->announce = r->txn.by_hand;
+    return ra_work_outcome(r, ra_write_txn(ra, role), RA_EVENT_DONE);
 }
 
 /* --- BUILD -------------------------------------------------------------------- */
@@ -413,6 +410,10 @@ static int work_build(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         return RA_WORK_GOES_ON;
     }
     ra_key_wipe(&ra->key);
+    if (e == RA_OK && r->announce) {
+        ra_log(ra, RA_LOG_OFFLINE, role, RA_OK, 0, NULL);
+        r->announce = false;
+    }
     return ra_work_outcome(r, e, r->txn.by_hand ? RA_EVENT_BY_HAND : RA_EVENT_DONE);
 }
 

@@ -398,6 +398,56 @@ void ra_switched(struct ra *ra, enum ra_role role)
     }
 }
 
+void ra_on_event(struct ra *ra, ra_event_hook hook, void *ctx)
+{
+    ra->hook = hook;
+    ra->hook_ctx = ctx;
+}
+
+/* After a start: which reminders were given before it, by the log. False: not known yet. */
+static bool recall_reminders(struct ra *ra)
+{
+    struct ra_event_entry entry;
+    if (ra->recall == RA_EVENTS) {
+        return true;
+    }
+    ra_err e = ra_events_get(&ra->events, &ra->store, ra->recall, &entry);
+    if (e == RA_AGAIN) {
+        return false;
+    }
+    ra->recall = e == RA_E_NOT_FOUND ? RA_EVENTS : (uint8_t)(ra->recall + 1);
+    if (e == RA_OK && entry.kind == RA_LOG_DAYS_LEFT && entry.role < RA_ROLES) {
+        const struct ra_slot *slot = &ra->commit.slot[entry.role];
+        unsigned given = ra_schedule_reminder(slot->active_not_after - entry.time);
+        struct ra_renewal *r = &ra->renewal[entry.role];
+        r->reminded = given > r->reminded ? (uint8_t)given : r->reminded;
+    }
+    return false;
+}
+
+/* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing. */
+static void remind(struct ra *ra)
+{
+    int64_t now = ra_clock_now(&ra->clock);
+    if (now == RA_TIME_UNKNOWN || ra->clock.jumped || !recall_reminders(ra)) {
+        return;
+    }
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        const struct ra_slot *slot = &ra->commit.slot[i];
+        int64_t left = slot->active_not_after - now;
+        unsigned due = slot->active == 0 || left <= 0 ? 0 : ra_schedule_reminder(left);
+        if (due > ra->renewal[i].reminded) {
+            char text[32];
+            struct ra_text to;
+            ra_text_init(&to, text, sizeof text);
+            ra_text_add_i64(&to, left / RA_DAY);
+            ra_text_add(&to, " days left");
+            ra_log(ra, RA_LOG_DAYS_LEFT, i, RA_OK, 0, text);
+        }
+        ra->renewal[i].reminded = (uint8_t)due;
+    }
+}
+
 /* Said once, when the sources have had their time to answer. */
 static void watch_time(struct ra *ra)
 {
@@ -461,6 +511,7 @@ uint32_t ra_step(struct ra *ra)
     wait = housekeeping(ra);
     watch_damage(ra);
     watch_time(ra);
+    remind(ra);
     if (writer != RA_WRITER_NONE && ra->writer == RA_WRITER_NONE) {
         ra->linger = LINGER_STEPS;
     }

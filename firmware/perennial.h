@@ -56,6 +56,11 @@
 
 #define RA_VERSION "0.1.0"
 
+/* Called with each event as it is logged: an alert, a failure, a switch (RA_EVENT_KINDS). The entry
+ * is gone afterwards; its sequence number may be 0 before the log was read. May call what ra_listener
+ * may. */
+typedef void (*ra_event_hook)(void *ctx, const struct ra_event_entry *entry);
+
 /* Called when the served certificate of a role has changed (renewed, rolled
  * back, provisioned): reload it with ra_certificate. May call ra_certificate,
  * ra_issuers and ra_status. */
@@ -80,6 +85,7 @@ struct ra_renewal {
     bool asked_alone;                  /* and for this role only                     */
     struct ra_wish wish;               /* and in this way                            */
     bool announce;                     /* the operator waits for the request to be built */
+    uint8_t reminded;                  /* the last reminder of the certificate's end */
     bool given;                        /* the operator gave the certificates to be checked */
     bool waited;                       /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */
@@ -110,6 +116,8 @@ struct ra {
     const struct ra_transport *transport;
     ra_listener listener;
     void *listener_ctx;
+    ra_event_hook hook;
+    void *hook_ctx;
 
     struct ra_clock clock;
     struct ra_random random;
@@ -132,6 +140,7 @@ struct ra {
     int8_t worker;       /* the role whose work owns what follows, -1: none */
     uint32_t damaged_seen;
     bool network_down; /* the caller said so: begin nothing */
+    uint8_t recall;    /* events looked through for reminders already given */
     bool time_missed;  /* the missing time was put into the log */
     uint8_t provision_sub;
     uint8_t provision_role;
@@ -212,6 +221,9 @@ bool ra_may_be_due(const struct ra *ra);
 
 /* Tell a change of credentials; one listener, NULL: none. */
 void ra_listen(struct ra *ra, ra_listener listener, void *ctx);
+
+/* Hand each event on as it happens; one hook, NULL: none. docs/alerts.md lists them. */
+void ra_on_event(struct ra *ra, ra_event_hook hook, void *ctx);
 
 /* --- the credentials in use ------------------------------------------- */
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ra_alert.h"
+
 /* After this long the machine may try without a network, so that the trouble is
  * noticed, logged and shown. */
 #define NETWORK_PATIENCE_MS 60000u
@@ -33,6 +35,7 @@ void ra_appliance_init(struct ra_appliance *a, const struct hal *hal, uint8_t *r
         ra_error_print(a->start_error, &text);
         ra_console_say(&a->console, line);
     }
+    ra_syslog_init(&a->syslog);
     ra_err e = ra_net_setup_init(&a->setup, &hal->ethernet, &hal->clock, random_for_network,
                                  &a->ra.random);
     if (e != RA_OK) {
@@ -61,6 +64,9 @@ static void configure(struct ra_appliance *a)
     a->ra.config_changed = false;
     wanted_network(&a->ra.config, &a->net_config);
     ra_err e = ra_net_setup_apply(&a->setup, &a->net_config);
+    if (e == RA_OK) {
+        e = ra_syslog_start(&a->syslog, a->ra.config.syslog_server, a->ra.config.syslog_port);
+    }
     if (e != RA_OK) {
         ra_console_say(&a->console, ra_error_text(e));
     }
@@ -73,6 +79,61 @@ static void pass_on_time(struct ra_appliance *a)
         a->time_answers = answers;
         (void)ra_offer_time(&a->ra, RA_TIME_SNTP, ra_net_setup_wall(&a->setup));
     }
+}
+
+/* The serial number of the role's served certificate, as text. RA_AGAIN: flash is busy. */
+static ra_err served_serial(struct ra_appliance *a, unsigned role, char *text, size_t cap)
+{
+    uint8_t der[RA_CERT_MAX];
+    struct ra_cert cert;
+    size_t size = 0;
+    text[0] = '\0';
+    ra_err e = role < RA_ROLES ? ra_certificate(&a->ra, (enum ra_role)role, der, sizeof der, &size)
+                               : RA_E_NO_CREDENTIAL;
+    if (e == RA_OK && ra_cert_parse(&cert, der, size) == RA_OK) {
+        ra_cert_serial_text(&cert, text, cap);
+    }
+    return e;
+}
+
+/* One event for the syslog server, if there is one that was not sent yet. What happened before the
+ * network was there is sent when it is; what a former boot logged was its own to send. */
+static void send_event(struct ra_appliance *a, uint64_t now_ms)
+{
+    struct ra_events *events = &a->ra.events;
+    const struct ra_config *c = &a->ra.config;
+    struct ra_event_entry entry;
+    if (!a->syslog_begun && events->loaded) {
+        a->syslog_begun = true;
+        a->syslog_sent = events->next - 1 - events->count;
+    }
+    if (!a->syslog_begun || !ra_syslog_on(&a->syslog) || a->syslog_sent + 1 >= events->next ||
+        ra_net_setup_ready(&a->setup) != RA_OK) {
+        return;
+    }
+    ra_err e = ra_events_get(events, &a->ra.store, events->next - 2 - a->syslog_sent, &entry);
+    if (e == RA_AGAIN) {
+        return;
+    }
+    if (e == RA_OK && (unsigned)ra_alert_severity(&entry) <= c->syslog_level) {
+        char message[RA_SYSLOG_MAX], serial[64];
+        struct ra_text to;
+        struct ra_status status = {.not_after = 0};
+        if (served_serial(a, entry.role, serial, sizeof serial) == RA_AGAIN) {
+            return;
+        }
+        if (entry.role < RA_ROLES) {
+            ra_status(&a->ra, (enum ra_role)entry.role, &status);
+        }
+        const struct ra_alert_input in = {&entry, (uint8_t)c->syslog_facility, c->host_name, serial,
+                                          status.not_after};
+        ra_text_init(&to, message, sizeof message);
+        ra_alert_print(&in, &to);
+        if (ra_syslog_send(&a->syslog, now_ms, message, to.size) == RA_AGAIN) {
+            return;
+        }
+    }
+    a->syslog_sent++;
 }
 
 static void watch_boot(struct ra_appliance *a, uint64_t now_ms)
@@ -107,6 +168,7 @@ uint32_t ra_appliance_step(struct ra_appliance *a)
         wait = ra_step(&a->ra);
         wake = wait < wake ? wait : wake;
         configure(a);
+        send_event(a, now_ms);
     }
     watch_boot(a, now_ms);
     if (ra_console_step(&a->console)) {

@@ -29,6 +29,7 @@
 #include "ra_console.h"
 #include "ra_net.h"
 #include "ra_net_setup.h"
+#include "ra_syslog.h"
 
 struct ra_appliance {
     struct ra ra;
@@ -36,6 +37,9 @@ struct ra_appliance {
     struct ra_net net;
     struct ra_transport transport;
     struct ra_net_setup setup;
+    struct ra_syslog syslog;
+    uint32_t syslog_sent; /* sequence number of the last event sent, or passed over */
+    bool syslog_begun;
     struct ra_net_config net_config; /* as applied */
     uint64_t started_ms;
     uint32_t time_answers;

@@ -56,6 +56,10 @@ static const struct ra_setting settings[] = {
     {"gateway", "none", NULL, "with a static address", AT(gateway), 0, 0, RA_SETTING_IPV4},
     {"dns-server", "dhcp", NULL, "name server, or dhcp", AT(dns_server), 0, 0, RA_SETTING_IPV4},
     {"sntp-server", "", NULL, "time server, name or address", AT(sntp_server), 0, RA_HOST_MAX, RA_SETTING_TEXT},
+    {"syslog-server", "", NULL, "where events are sent by syslog; empty: nowhere", AT(syslog_server), 0, RA_HOST_MAX, RA_SETTING_TEXT},
+    {"syslog-port", "514", NULL, "its UDP port", AT(syslog_port), 1, 65535, RA_SETTING_NUMBER},
+    {"syslog-facility", "16", NULL, "16 is local0, 23 local7", AT(syslog_facility), 0, 23, RA_SETTING_NUMBER},
+    {"syslog-level", "info", "emerg|alert|crit|err|warning|notice|info|debug", "send what is at least this severe", AT(syslog_level), 0, 0, RA_SETTING_CHOICE},
     {"host-name", "ra-appliance", NULL, "this appliance's name", AT(host_name), 0, 32, RA_SETTING_TEXT},
 };
 /* clang-format on */

@@ -93,7 +93,11 @@ struct ra_config {
     uint32_t gateway;
     uint32_t dns_server; /* 0: as DHCP says */
     char sntp_server[RA_HOST_MAX + 1];
-    char host_name[33]; /* sent to the DHCP server and as the client's name in requests */
+    char syslog_server[RA_HOST_MAX + 1];
+    uint16_t syslog_port;
+    uint16_t syslog_facility; /* RFC 5424 table 1: 16 is local0 */
+    uint8_t syslog_level;     /* the least severe that is sent: RFC 5424 table 2, by word */
+    char host_name[33];       /* sent to the DHCP server and as the client's name in requests */
 };
 
 enum ra_setting_kind {

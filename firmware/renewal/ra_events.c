@@ -12,10 +12,10 @@
 struct kind {
     uint8_t no;
     bool alert;
-    const char *text;
+    const char *text, *name;
 };
 
-#define KIND(name, no, alert, text) {no, alert, text},
+#define KIND(name, no, alert, text) {no, alert, text, #name},
 static const struct kind kinds[] = {RA_EVENT_KINDS(KIND)};
 #undef KIND
 
@@ -132,12 +132,13 @@ ra_err ra_events_load(struct ra_events *e, struct ra_store *s, int64_t *newest_t
     return RA_OK;
 }
 
-void ra_events_add(struct ra_events *e, int64_t now, enum ra_event_kind kind, uint8_t role,
-                   ra_err cause, uint32_t hresult, const char *detail)
+const struct ra_event_entry *ra_events_add(struct ra_events *e, int64_t now,
+                                           enum ra_event_kind kind, uint8_t role, ra_err cause,
+                                           uint32_t hresult, const char *detail)
 {
     if (e->count == RA_EVENT_QUEUE) {
         e->dropped++;
-        return;
+        return NULL;
     }
     struct ra_event_entry *entry = &e->queue[(e->first + e->count) % RA_EVENT_QUEUE];
     memset(entry, 0, sizeof *entry);
@@ -151,6 +152,7 @@ void ra_events_add(struct ra_events *e, int64_t now, enum ra_event_kind kind, ui
         entry->detail[i] = detail[i] >= ' ' && detail[i] <= '~' ? detail[i] : '?';
     }
     e->count++;
+    return entry;
 }
 
 ra_err ra_events_step(struct ra_events *e, struct ra_store *s)
@@ -201,6 +203,12 @@ ra_err ra_events_get(struct ra_events *e, struct ra_store *s, uint32_t back,
     return err;
 }
 
+const char *ra_event_kind_name(enum ra_event_kind no)
+{
+    const struct kind *kind = kind_of(no);
+    return kind != NULL ? kind->name : "UNKNOWN";
+}
+
 bool ra_event_is_alert(enum ra_event_kind no)
 {
     const struct kind *kind = kind_of(no);
@@ -209,7 +217,6 @@ bool ra_event_is_alert(enum ra_event_kind no)
 
 void ra_event_print(const struct ra_event_entry *e, struct ra_text *to)
 {
-    const struct kind *kind = kind_of(e->kind);
     if (e->time == RA_TIME_UNKNOWN) {
         ra_text_add(to, "(time unknown)      ");
     } else {
@@ -218,6 +225,12 @@ void ra_event_print(const struct ra_event_entry *e, struct ra_text *to)
         ra_text_add(to, when);
     }
     ra_text_add(to, "  ");
+    ra_event_print_text(e, to);
+}
+
+void ra_event_print_text(const struct ra_event_entry *e, struct ra_text *to)
+{
+    const struct kind *kind = kind_of(e->kind);
     if (e->role < RA_ROLES) {
         ra_text_add(to, ra_role_text((enum ra_role)e->role));
         ra_text_add(to, ": ");

@@ -45,7 +45,9 @@
     X(CANCELLED, 23, 0, "the operator gave the request up")                                        \
     X(REFUSED, 24, 1, "what the operator gave is not the certificate")                             \
     X(PASSED, 25, 0, "the EST server asks of requests what ours has not")                          \
-    X(FLOOR, 26, 1, "a TLS server's dates were checked against the time floor (tls-time)")
+    X(FLOOR, 26, 1, "a TLS server's dates were checked against the time floor (tls-time)")         \
+    X(DAYS_LEFT, 27, 1, "the certificate is near its end")                                         \
+    X(ERASED, 28, 1, "all credentials were erased")
 
 enum ra_event_kind {
 #define RA_EVENT_KIND_(name, no, alert, text) RA_LOG_##name = no,
@@ -81,9 +83,11 @@ struct ra_events {
 void ra_events_init(struct ra_events *e);
 /* Find the highest sequence number in the store. RA_AGAIN while flash is busy. */
 ra_err ra_events_load(struct ra_events *e, struct ra_store *s, int64_t *newest_time);
-/* Queue an event. `detail` may be NULL; it is cleaned and cut. */
-void ra_events_add(struct ra_events *e, int64_t now, enum ra_event_kind kind, uint8_t role,
-                   ra_err cause, uint32_t hresult, const char *detail);
+/* Queue an event. `detail` may be NULL; it is cleaned and cut. Returns the entry as queued, until
+ * the next call; NULL: the queue is full. */
+const struct ra_event_entry *ra_events_add(struct ra_events *e, int64_t now,
+                                           enum ra_event_kind kind, uint8_t role, ra_err cause,
+                                           uint32_t hresult, const char *detail);
 /* Start or finish the writing of one event. Call only while no other put is
  * under way. RA_AGAIN while one is being written, RA_OK when the queue is empty. */
 ra_err ra_events_step(struct ra_events *e, struct ra_store *s);
@@ -95,6 +99,10 @@ ra_err ra_events_get(struct ra_events *e, struct ra_store *s, uint32_t back,
 
 /* One line: time, role, text, cause with its number, HRESULT, detail. */
 void ra_event_print(const struct ra_event_entry *e, struct ra_text *to);
+/* The same without the time. */
+void ra_event_print_text(const struct ra_event_entry *e, struct ra_text *to);
 bool ra_event_is_alert(enum ra_event_kind kind);
+/* "FAILED"; "UNKNOWN" for one of a newer release. */
+const char *ra_event_kind_name(enum ra_event_kind kind);
 
 #endif

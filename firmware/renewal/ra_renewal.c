@@ -13,7 +13,11 @@ static int64_t now_of(const struct ra *ra)
 void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause, uint32_t hresult,
             const char *detail)
 {
-    ra_events_add(&ra->events, now_of(ra), kind, (uint8_t)role, cause, hresult, detail);
+    const struct ra_event_entry *entry =
+        ra_events_add(&ra->events, now_of(ra), kind, (uint8_t)role, cause, hresult, detail);
+    if (entry != NULL && ra->hook != NULL) {
+        ra->hook(ra->hook_ctx, entry);
+    }
 }
 
 void ra_enter(struct ra *ra, enum ra_role role, enum ra_state state)

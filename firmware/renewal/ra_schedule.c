@@ -93,6 +93,15 @@ int64_t ra_schedule_retry(enum ra_retry retry, unsigned failures, int64_t now, i
     return now + wait;
 }
 
+unsigned ra_schedule_reminder(int64_t left)
+{
+    int64_t days = left / RA_DAY;
+    if (left <= 0 || days >= 60) {
+        return left <= 0 ? RA_REMINDERS : 0;
+    }
+    return (unsigned)(days >= 7 ? 1 + (59 - days) / 7 : 9 + (6 - days));
+}
+
 int64_t ra_schedule_clamp(int64_t next, int64_t now, int64_t longest)
 {
     return least(next, now + longest);

@@ -40,6 +40,11 @@ int64_t ra_schedule_split(const struct ra_config *c, int64_t first_not_after);
 int64_t ra_schedule_retry(enum ra_retry retry, unsigned failures, int64_t now, int64_t not_after,
                           uint32_t random);
 
+/* Which of the reminders of a certificate's end is due with so many seconds left: 0: none yet; then
+ * at 60 days, every 7 days, in the last week daily: 1 .. RA_REMINDERS, rising. */
+#define RA_REMINDERS 16u
+unsigned ra_schedule_reminder(int64_t left);
+
 /* A stored time to wait for, made safe against clock steps: never more than
  * `longest` seconds after `now`. */
 int64_t ra_schedule_clamp(int64_t next, int64_t now, int64_t longest);

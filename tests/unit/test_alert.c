@@ -1,0 +1,191 @@
+/* Alerts: when a certificate's end is said, over resets too; the hook for the appliance's own code;
+ * and an event as a message of RFC 5424 (a real daemon reads it in tests/e2e/syslog.py). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ra_alert.h"
+#include "world.h"
+
+#define AGENT RA_ROLE_AGENT
+#define DAY ((int64_t)RA_DAY)
+
+static struct world w;
+
+static void when_the_end_is_said(void **state)
+{
+    (void)state;
+    /* 60, 53, 46 ... 11 days, then 7, 6 ... 0. */
+    assert_int_equal(ra_schedule_reminder(60 * DAY), 0);
+    assert_int_equal(ra_schedule_reminder(60 * DAY - 1), 1);
+    assert_int_equal(ra_schedule_reminder(53 * DAY), 1);
+    assert_int_equal(ra_schedule_reminder(53 * DAY - 1), 2);
+    assert_int_equal(ra_schedule_reminder(7 * DAY), 8);
+    for (unsigned day = 0; day < 7; day++) {
+        assert_int_equal(ra_schedule_reminder((int64_t)day * DAY + 1), 15 - day);
+    }
+    assert_int_equal(ra_schedule_reminder(0), RA_REMINDERS);
+    assert_int_equal(ra_schedule_reminder(-DAY), RA_REMINDERS);
+    unsigned last = 0;
+    for (int64_t left = 100 * DAY; left > -DAY; left -= 3600) {
+        unsigned now = ra_schedule_reminder(left);
+        assert_true(now >= last && now <= last + 1);
+        last = now;
+    }
+}
+
+struct heard {
+    unsigned reminders[RA_ROLES], all;
+    char detail[32];
+};
+
+static void hear(void *ctx, const struct ra_event_entry *entry)
+{
+    struct heard *h = ctx;
+    h->all++;
+    if (entry->kind == RA_LOG_DAYS_LEFT) {
+        h->reminders[entry->role]++;
+        memcpy(h->detail, entry->detail, sizeof h->detail - 1);
+    }
+}
+
+/* A CA that is not there, to the end: one reminder a week, then one a day, resets or not. */
+static void reminders_of_a_life(void **state)
+{
+    (void)state;
+    struct heard heard = {{0}, 0, ""};
+    world_init(&w, NULL);
+    world_provision_pair(&w, 70, 700);
+    world_boot(&w);
+    world_set(&w, "hold", "on");
+    ra_on_event(&w.ra, hear, &heard);
+    assert_true(world_run(&w, 9 * DAY));
+    assert_int_equal(heard.reminders[AGENT], 0);
+    assert_true(world_run(&w, 2 * DAY));
+    assert_int_equal(heard.reminders[AGENT], 1);
+    assert_string_equal(heard.detail, "59 days left");
+    for (unsigned i = 0; i < 52; i++) {
+        assert_true(world_settle(&w));
+        world_boot(&w); /* what was said is in the log: it is not said again */
+        ra_on_event(&w.ra, hear, &heard);
+        assert_true(world_run(&w, DAY));
+    }
+    assert_int_equal(heard.reminders[AGENT], 8);
+    assert_int_equal(world_logged(&w, RA_LOG_DAYS_LEFT, AGENT), 8);
+    assert_true(world_run(&w, 9 * DAY));
+    assert_int_equal(heard.reminders[AGENT], 15);
+    assert_string_equal(heard.detail, "0 days left");
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
+    assert_int_equal(heard.reminders[RA_ROLE_ENCRYPTION], 0);
+    assert_true(ra_event_is_alert(RA_LOG_DAYS_LEFT));
+}
+
+/* After a renewal the count begins anew; a failure is heard at once. */
+static void renewal_ends_them(void **state)
+{
+    (void)state;
+    struct heard heard = {{0}, 0, ""};
+    world_init(&w, NULL);
+    world_provision_pair(&w, 30, 30);
+    world_boot(&w);
+    ra_on_event(&w.ra, hear, &heard);
+    world_set(&w, "hold", "on");
+    assert_true(world_run(&w, RA_HOUR));
+    assert_int_equal(heard.reminders[AGENT], 0); /* it was said when the pair was stored */
+    assert_int_equal(world_logged(&w, RA_LOG_DAYS_LEFT, AGENT), 1);
+    assert_int_equal(w.ra.renewal[AGENT].reminded, 5);
+    world_set(&w, "hold", "off");
+    assert_true(world_until_state(&w, AGENT, RA_STATE_PROBATION, DAY));
+    assert_true(world_run(&w, DAY));
+    assert_int_equal(w.ra.renewal[AGENT].reminded, 0);
+    unsigned before = heard.all;
+    w.ca.net = FAKE_NET_REFUSED;
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_BACKOFF, DAY));
+    assert_true(heard.all > before);
+    ra_on_event(&w.ra, NULL, NULL);
+}
+
+static const char *message(struct ra_event_entry *e, const char *host, const char *serial,
+                           int64_t not_after)
+{
+    static char text[480];
+    struct ra_text to;
+    const struct ra_alert_input in = {e, 16, host, serial, not_after};
+    ra_text_init(&to, text, sizeof text);
+    ra_alert_print(&in, &to);
+    assert_false(to.cut);
+    return text;
+}
+
+static void as_a_message(void **state)
+{
+    (void)state;
+    struct ra_event_entry e = {.sequence = 7,
+                               .time = 1800000000,
+                               .kind = RA_LOG_FAILED,
+                               .role = AGENT,
+                               .cause = RA_E_CA_DENIED,
+                               .hresult = 0x80094014u,
+                               .detail = "Denied by \"boss\"]\\"};
+    assert_string_equal(
+        message(&e, "ra-1", "6100aa", 1800000000 + 29 * DAY + 5),
+        "<131>1 2027-01-15T08:00:00Z ra-1 perennial - FAILED [perennial@32473 role=\"agent\" "
+        "serial=\"6100aa\" daysLeft=\"29\" cause=\"E6-01\" hresult=\"0x80094014\" sequence=\"7\"] "
+        "Enrollment Agent: renewal failed, will be tried again: E6-01 the CA denied the request, "
+        "HRESULT 0x80094014 (Denied by \"boss\"]\\)");
+    e = (struct ra_event_entry){.sequence = 1,
+                                .time = RA_TIME_UNKNOWN,
+                                .kind = RA_LOG_NO_TIME,
+                                .role = RA_EVENT_NO_ROLE,
+                                .cause = RA_E_TIME_UNKNOWN};
+    assert_string_equal(message(&e, "", "", 0),
+                        "<132>1 - - perennial - NO_TIME [perennial@32473 cause=\"E8-01\" "
+                        "sequence=\"1\"] the time is unknown, renewal waits for it: E8-01 the time "
+                        "is unknown: set it or configure SNTP");
+    /* What a header may not hold, and what structured data escapes. */
+    e.kind = RA_LOG_EXPIRED;
+    e.role = RA_ROLE_DEVICE;
+    e.time = 1800000000;
+    const char *text = message(&e, "two words\n", "a]b\"c\\", 1);
+    assert_non_null(strstr(text, "<130>1 2027-01-15T08:00:00Z two?words? perennial - EXPIRED "));
+    assert_non_null(strstr(text, "serial=\"a\\]b\\\"c\\\\\" daysLeft=\"0\""));
+    e.kind = RA_LOG_SWITCHED;
+    assert_int_equal(ra_alert_severity(&e), RA_SEVERITY_NOTICE);
+    e.kind = RA_LOG_CONFIG;
+    assert_int_equal(ra_alert_severity(&e), RA_SEVERITY_INFO);
+    e.kind = RA_LOG_DAYS_LEFT;
+    assert_int_equal(ra_alert_severity(&e), RA_SEVERITY_WARNING);
+    assert_string_equal(ra_event_kind_name((enum ra_event_kind)250), "UNKNOWN");
+    /* The longest there can be fits. */
+    char serial[48], host[33];
+    memset(serial, 'f', 40);
+    serial[40] = '\0';
+    memset(host, 'h', 32);
+    host[32] = '\0';
+    memset(e.detail, '"', RA_EVENT_DETAIL_MAX);
+    e.detail[RA_EVENT_DETAIL_MAX] = '\0';
+    e.sequence = UINT32_MAX;
+    e.hresult = 0x80094014u;
+    for (unsigned kind = 1; kind < 40; kind++) {
+        e.kind = (uint8_t)kind;
+        e.cause = RA_E_HTTP_PLAINTEXT;
+        e.role = AGENT;
+        assert_in_range(strlen(message(&e, host, serial, 1800000000 + 9999 * DAY)), 100, 479);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(when_the_end_is_said),
+        cmocka_unit_test(reminders_of_a_life),
+        cmocka_unit_test(renewal_ends_them),
+        cmocka_unit_test(as_a_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -33,7 +33,7 @@ $(TREES): setup
 
 host:   ## the appliance as a Linux program: build/host/boards/host/
 
-demo: host emcraft-sf2 ## renew both certificates on the emulated appliance; PROTOCOL=adcs|scep
+demo: host emcraft-sf2 ## renew both certificates on the emulated appliance; PROTOCOL=adcs|scep|est
 	@tests/e2e/demo.py --protocol $(or $(PROTOCOL),adcs)
 
 test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words

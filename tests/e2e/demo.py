@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The main job on an emulated appliance: renew both RA certificates.
 
-    make demo [PROTOCOL=scep]   or  tests/e2e/demo.py [--board sf2|host] [--protocol adcs|scep]
-                                                     [--keep DIR]
+    make demo [PROTOCOL=scep|est]   or  tests/e2e/demo.py [--board sf2|host]
+                                            [--protocol adcs|scep|est] [--keep DIR]
 
 Provisions a flash image with both certificates 30 days before expiry, boots,
 lets the CA issue one at once and keep the other waiting, cuts the power while
@@ -10,7 +10,8 @@ it waits, boots again, has the CA manager approve, waits until the pair has
 been switched, reboots and sees the new pair served from flash. Everything the
 console claims is checked against the CA's records and by openssl. Under SCEP the
 appliance then gets a third credential, its own, from micromdm's scepserver, and
-renews it there. Exits with 0 only if all of it is right.
+renews it there; under EST it gets one from the same server by name and password, and
+renews it with that very certificate in TLS. Exits with 0 only if all of it is right.
 """
 # timeout: 300
 
@@ -28,12 +29,14 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import der  # noqa: E402
+import est  # noqa: E402
 import scep  # noqa: E402
 import scep_peers  # noqa: E402
 import words  # noqa: E402
 import x509  # noqa: E402
 
 WIDTH = 78
+LOGIN = ('ra01', 'correct-horse')
 ROLES = (('agent', 'agent', 'Enrollment Agent'), ('encryption', 'cep', 'CEP Encryption'))
 
 
@@ -124,6 +127,13 @@ def message_verifies(the_lab, path):
     return True
 
 
+def pkcs10_verifies(path):
+    """A stored PKCS#10, by openssl alone."""
+    done = subprocess.run(['openssl', 'req', '-verify', '-noout', '-inform', 'DER', '-in', path],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode == 0 and b'verify OK' in done.stdout
+
+
 def request_verifies(path):
     """Both signatures of a stored request, by openssl alone."""
     with tempfile.TemporaryDirectory() as where:
@@ -177,7 +187,11 @@ def tell(story, the_lab, kind, limits):
     before = {role: facts(pki, the_lab.old(leaf).der) for role, leaf, _ in ROLES}
 
     story.chapter('A flash image; both certificates have 30 days left')
-    image = the_lab.provision(kind, config=the_lab.config())
+    settings = the_lab.config()
+    if the_lab.protocol == 'est':
+        ca.auth(*LOGIN)
+        settings.update({'ca-user': LOGIN[0], 'ca-password': LOGIN[1]})
+    image = the_lab.provision(kind, config=settings)
     for role, leaf, title in ROLES:
         old = the_lab.old(leaf)
         left = old.not_after - datetime.datetime.now(datetime.timezone.utc)
@@ -202,8 +216,9 @@ def tell(story, the_lab, kind, limits):
     story.quote(text)
     request = ca.pending('cep')[0]
     name = ca.name_of(request)
-    story.check(got['encryption']['request id'] == name,
-                'the console names request %s, as the CA does' % name)
+    if name:
+        story.check(got['encryption']['request id'] == name,
+                    'the console names request %s, as the CA does' % name)
     for role, _, title in ROLES:
         if got[role]['thumbprint'] != before[role]['thumbprint']:
             raise Wrong('%s was switched before its partner was ready' % title)
@@ -221,10 +236,14 @@ def tell(story, the_lab, kind, limits):
                            limits['step'])
     story.news()
     story.quote(text)
-    story.check(got['encryption']['request id'] == name,
-                'request %s was kept over the power cut' % name)
+    if name:
+        story.check(got['encryption']['request id'] == name,
+                    'request %s was kept over the power cut' % name)
+    else:
+        posts = [p for p in ca.core.posts if p[1].spki == request.csr.spki]
+        story.check(len(posts) > 1, 'the same request was sent again after the power cut')
 
-    story.chapter('The CA manager approves request %s' % name)
+    story.chapter('The CA manager approves request %s' % (name or request.id))
     ca.approve(request.id)
     story.quote(words.command(board, words.ASK_NOW))
     for role, _, _ in ROLES:
@@ -255,6 +274,8 @@ def tell(story, the_lab, kind, limits):
 
 def submitted(ca):
     """How many requests for a certificate have come in."""
+    if ca.protocol is est:
+        return len(ca.requests())
     return len(ca.log('submit')) + sum(e.get('message') in (17, 19) for e in ca.log('pki'))
 
 
@@ -297,8 +318,9 @@ def judge(story, the_lab, image, after):
         new = x509.Cert(request.cert)
         stored = the_lab.path('ca', 'requests', '%04d.der' % request.id)
         good = message_verifies(the_lab, stored) if the_lab.protocol == 'scep' else \
-            request_verifies(stored)
-        story.check(good, '%s: openssl verifies the request, inside and outside' % title)
+            pkcs10_verifies(stored) if the_lab.protocol == 'est' else request_verifies(stored)
+        story.check(good, '%s: openssl verifies the request%s' % (
+            title, '' if the_lab.protocol == 'est' else ', inside and outside'))
         if the_lab.protocol == 'scep':
             story.check(request.type == 17 and request.signer.der == old.der,
                         '%s: a RenewalReq, signed by the old certificate' % title)
@@ -346,6 +368,50 @@ def own_credential(story, the_lab, kind, limits):
         board.kill()
 
 
+def own_by_est(story, the_lab, kind, limits):
+    """The device role: by name and password first, then on the strength of itself."""
+    story.chapter("A credential of the appliance's own, by name and password")
+    ca = the_lab.ca
+    ca.up()
+    ca.mode('issue')
+    the_lab.provision(kind, image='own.img', roles=(), config=dict(
+        the_lab.config(), **{'ca-user': LOGIN[0], 'ca-password': LOGIN[1],
+                             'subject': scep_peers.SUBJECT}))
+    board = story.board = the_lab.board(kind, image='own.img', life=limits['total'])
+    board.start()
+    board.read_until(words.PROMPT, limits['boot'])
+    story.quote(scep_peers.enroll(board))
+    story.told = 0
+    ca.wait(lambda c: c.issued('device'), limits['keys'], 'a first certificate')
+    wait_state(board, {'device': words.SERVING}, limits['step'])
+    first = x509.Cert(ca.issued('device')[-1].cert)
+    story.news()
+    story.check(chain_verifies(the_lab.pki, first.der), 'openssl verifies what was issued')
+    story.check(ca.requests('device')[-1].operation == 'simpleenroll', 'asked for by simpleenroll')
+
+    story.chapter('Renewed with the certificate itself in TLS, without a name')
+    for line in ('config set ca-user', 'config set tls-client-certificate device'):
+        story.quote(words.command(board, line))
+    ca.auth()
+    ca.core.life += datetime.timedelta(days=1)
+    story.quote(words.command(board, words.RENEW['device']))
+    ca.wait(lambda c: len(c.issued('device')) == 2, limits['keys'], 'a second certificate')
+    second = x509.Cert(ca.issued('device')[-1].cert)
+    end = time.monotonic() + limits['step']
+    while words.show(board)[1]['device'].get('thumbprint') != second.sha1:
+        if time.monotonic() > end:
+            raise Wrong('it does not serve the second certificate')
+        time.sleep(0.3)
+    story.news()
+    asked = ca.log('enroll')[-1]
+    story.check(asked['client'] == first.sha1 and asked['auth'] is None,
+                'the TLS client was the certificate that was renewed')
+    story.check(asked['path'].endswith('simplereenroll') and second.spki != first.spki,
+                'by simplereenroll, for a new key')
+    story.check(not ca.bad(), 'the CA had no fault to find')
+    board.kill()
+
+
 def out_of_time(*_):
     raise Wrong('out of time')
 
@@ -353,7 +419,7 @@ def out_of_time(*_):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--board', choices=('sf2', 'host'), default='sf2')
-    parser.add_argument('--protocol', choices=('adcs', 'scep'), default='adcs')
+    parser.add_argument('--protocol', choices=('adcs', 'scep', 'est'), default='adcs')
     parser.add_argument('--keep', help='directory for all files, kept afterwards')
     parser.add_argument('--agent-key', default='rsa2048', choices=sorted(x509.KEY_KINDS))
     parser.add_argument('--total', type=int, default=280, help='seconds for all of it')
@@ -364,7 +430,7 @@ def main():
     story = Story()
     print('Perennial renews both RA certificates of an appliance.\nBoard: '
           + {'sf2': 'emcraft-sf2, a Cortex-M3, under QEMU', 'host': 'host'}[args.board]
-          + {'adcs': '. CA: AD CS Web Enrollment', 'scep': '. CA: SCEP'}[args.protocol])
+          + {'adcs': '. CA: AD CS Web Enrollment', 'scep': '. CA: SCEP', 'est': '. CA: EST'}[args.protocol])
     try:
         with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key,
                      protocol=args.protocol) as the_lab:
@@ -372,6 +438,8 @@ def main():
                 tell(story, the_lab, args.board, limits)
                 if args.protocol == 'scep':
                     own_credential(story, the_lab, args.board, limits)
+                if args.protocol == 'est':
+                    own_by_est(story, the_lab, args.board, limits)
             except Exception:
                 story.last_words()
                 raise

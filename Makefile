@@ -4,17 +4,18 @@ MAKEFLAGS += --no-print-directory
 DIRS := WOLFSSL_DIR LWIP_DIR PICOHTTPPARSER_DIR CMOCKA_DIR
 export $(DIRS)
 
-TREES := host host-asan gcov emcraft-sf2 mps2-an386 big-endian
+TREES := host host-asan gcov emcraft-sf2 mps2-an386 big-endian fuzzers
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
 OPTIONS_host := -DRA_BOARD=host -DRA_WITH_TLS=ON
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_SANITIZE=ON
 OPTIONS_gcov := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_COVERAGE=ON
+OPTIONS_fuzzers := -DRA_FUZZ=ON -DCMAKE_C_COMPILER=clang
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test powercut powercut-long planted size bench coverage lint format docs clean distclean
+.PHONY: help setup build $(TREES) demo test powercut powercut-long planted fuzz fuzz-merge size bench coverage lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -48,6 +49,13 @@ powercut-long: host ## all of them, for hours; ARGS="--shard 1/8": every eighth 
 
 planted: host ## bugs of others, planted one at a time: the power cuts must find each
 	@tests/powercut/planted.py
+
+fuzz: fuzzers ## each parser for SECONDS=60; T="http scep": only those; what is new stays in build/
+	@tests/fuzz/fuzz.py --seconds $(or $(SECONDS),60) $(T)
+
+fuzz-merge: fuzzers ## the corpus, minimised, with what was found
+	@tests/fuzz/fuzz.py --merge $(T)
+	@tests/fuzz/fuzz.py --floors
 
 size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py

@@ -752,6 +752,9 @@ bool ra_console_step(struct ra_console *c)
         }
     }
     for (unsigned i = 0; i < 32 && !running(c) && room(c) >= RA_LINE_ECHO + RESERVED; i++) {
+        if (c->command == NULL && !c->line.drawn) {
+            break; /* the prompt comes first */
+        }
         if (serial->read(serial->dev, &ch, 1) == 0) {
             return c->out_count != 0;
         }

@@ -74,6 +74,42 @@ static size_t read_value(const char **s, uint8_t out[VALUE_MAX])
     return n;
 }
 
+/* The length of the UTF-8 character at p[0 .. n-1] [RFC 3629 section 4]; 0: it is none. */
+static size_t utf8_size(const uint8_t *p, size_t n)
+{
+    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (size == 0 || size > n || p[0] > 0xf4) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Too long a form, a surrogate, beyond U+10FFFF. */
+    bool wrong = size > 2 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+                              (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f));
+    return wrong ? 0 : size;
+}
+
+/* Whether a string of this type may hold the value [X.680 41.4]; control characters never. */
+static bool fits(uint8_t tag, const uint8_t *p, size_t n)
+{
+    static const char marks[] = " '()+,-./:=?";
+    size_t size = 1;
+    for (size_t i = 0; i < n; i += size) {
+        uint8_t letter = p[i] | 0x20;
+        bool plain = (letter >= 'a' && letter <= 'z') || (p[i] >= '0' && p[i] <= '9') ||
+                     memchr(marks, p[i], sizeof marks - 1) != NULL;
+        size = tag == RA_DER_UTF8 ? utf8_size(p + i, n - i) : 1;
+        if (p[i] < ' ' || p[i] == 0x7f || size == 0 || (tag == RA_DER_PRINTABLE && !plain) ||
+            (tag == RA_DER_IA5 && p[i] > 0x7f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 ra_err ra_name_from_text(const char *text, uint8_t *buf, size_t cap, struct ra_span *name)
 {
     struct ra_der_put w;
@@ -90,7 +126,7 @@ ra_err ra_name_from_text(const char *text, uint8_t *buf, size_t cap, struct ra_s
         }
         text += n + 1;
         size_t size = read_value(&text, value);
-        if (size == 0) {
+        if (size == 0 || !fits(type->tag, value, size)) {
             return RA_E_CONFIG_VALUE;
         }
         ra_der_put_value(&w, type->tag, value, size);

@@ -14,7 +14,8 @@
  * any case; one for each RDN. A character after a backslash stands for itself, two hex digits
  * for a byte ("\20" is a blank). C, DC and serialNumber become PrintableString and IA5String as
  * their syntax demands [RFC 5280 appendix A], the others UTF8String.
- * RA_E_CONFIG_VALUE: an unknown type, an empty value, more than RA_NAME_RDNS_MAX; RA_E_SPACE. */
+ * RA_E_CONFIG_VALUE: an unknown type, an empty value, one that its string type cannot hold or
+ * that is not UTF-8, control characters, more than RA_NAME_RDNS_MAX; RA_E_SPACE. */
 ra_err ra_name_from_text(const char *text, uint8_t *buf, size_t cap, struct ra_span *name);
 
 #endif

@@ -26,7 +26,9 @@
 #define FAKE_SCEP_URL "http://ca.example.test/scep"
 #define FAKE_EST_URL "https://ca.example.test"
 #define FAKE_CA_CERT_MAX 1024u
+#ifndef FAKE_CA_REQUESTS
 #define FAKE_CA_REQUESTS 48u /* are remembered: the newest, and of the issued ones more */
+#endif
 #define FAKE_CA_TIMES 96u
 #define FAKE_CA_REPLY_MAX 8192u
 

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 packages="gcc libc6-dev cmake ninja-build pkg-config gcc-arm-none-eabi libnewlib-arm-none-eabi
 picolibc-arm-none-eabi qemu-system-arm libslirp-dev libglib2.0-dev libcmocka-dev dpkg-dev
 xz-utils python3 openssl curl iproute2 util-linux ca-certificates
-lcov valgrind gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user
+lcov valgrind clang libclang-rt-dev gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user
 scep certmonger tshark strongswan-pki libstrongswan-extra-plugins rsyslog"
 if [ "${1-}" = lint ]; then
     packages="$packages clang-format clang-tidy cppcheck"

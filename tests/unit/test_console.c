@@ -575,9 +575,38 @@ static void a_pasted_secret_is_not_kept(void **state)
     room_is_secret = false;
 }
 
+/* Whole, byte by byte and in random pieces: the same screen, character for character. */
+static void pieces_make_no_difference(void **state)
+{
+    static const char text[] = "reset\r\nno such command\nshow\rconfig set hold on\r\n\r\nconfig "
+                               "get hold\x15time\x03show log\x7f\x08g\r\nconfig list\r\nshow x";
+    static char whole[WORLD_SERIAL_MAX + 1];
+    uint32_t seed = 1;
+    for (unsigned way = 0; way < 4; way++) {
+        char piece[sizeof text];
+        assert_int_equal(setup(state), 0);
+        w.shown_size = 0;
+        for (size_t at = 0, n; at < sizeof text - 1; at += n) {
+            seed = (uint32_t)(seed * (uint64_t)1664525u + 1013904223u);
+            n = way == 0 ? sizeof text - 1 : way == 1 ? 1 : 1 + (seed >> 16) % 50;
+            n = n < sizeof text - 1 - at ? n : sizeof text - 1 - at;
+            memcpy(piece, text + at, n);
+            piece[n] = '\0';
+            w.typed = piece;
+            listen();
+        }
+        if (way == 0) {
+            memcpy(whole, w.shown, w.shown_size + 1);
+        }
+        assert_string_equal(w.shown, whole);
+    }
+    assert_non_null(strstr(whole, RA_CONSOLE_PROMPT "no such command\r\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(pieces_make_no_difference, setup),
         cmocka_unit_test_setup(help_lists_every_command, setup),
         cmocka_unit_test_setup(show_says_how_it_stands, setup),
         cmocka_unit_test(unsealed_keys_are_named),

@@ -63,6 +63,45 @@ static void test_refused(void **state)
     assert_int_equal(parse(text, &name), RA_E_CONFIG_VALUE);
 }
 
+/* What a string type cannot hold [X.680 41.4], and what is not UTF-8 [RFC 3629]. */
+static void test_characters(void **state)
+{
+    static const char *const good[] = {"C=Q'",
+                                       "SERIALNUMBER=A (1)+2,O=b",
+                                       "DC=a@b_c~",
+                                       "CN=@*&",
+                                       "CN=\xc3\xa9",
+                                       "CN=\xe2\x82\xac",
+                                       "CN=\\f0\\9f\\94\\91",
+                                       "CN=\xed\x9f\xbf",
+                                       "CN=\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"C=D@",
+                                      "SERIALNUMBER=a_b",
+                                      "SERIALNUMBER=\xc3\xa9",
+                                      "DC=\xc3\xa9",
+                                      "CN=a\\00b",
+                                      "CN=\x1b[2J",
+                                      "DC=\x7f",
+                                      "CN=\xff",
+                                      "CN=\x80",
+                                      "CN=\xc0\xaf",
+                                      "CN=\xe2\x82",
+                                      "CN=\xe2\x82z",
+                                      "CN=\xe0\x80\xaf",
+                                      "CN=\xed\xa0\x80",
+                                      "CN=\xf0\x80\x80\xaf",
+                                      "CN=\xf4\x90\x80\x80",
+                                      "CN=\xf5\x80\x80\x80"};
+    struct ra_span name;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(parse(good[i], &name), RA_OK);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(parse(bad[i], &name), RA_E_CONFIG_VALUE);
+    }
+}
+
 static void test_bounds(void **state)
 {
     char text[80] = "CN=a";
@@ -85,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_as_openssl_writes_it),
         cmocka_unit_test(test_reads_back),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_characters),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

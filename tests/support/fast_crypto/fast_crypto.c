@@ -521,7 +521,9 @@ static void put(struct put *w, const void *bytes, size_t size)
         return;
     }
     w->p -= size;
-    memcpy(w->p, bytes, size);
+    if (size != 0) {
+        memcpy(w->p, bytes, size);
+    }
 }
 
 static void put_byte(struct put *w, size_t byte)

@@ -113,6 +113,7 @@ static ra_err translate(int error)
     case NO_PEER_KEY:
         return RA_E_TLS_NO_CERT;
     case MAX_CHAIN_ERROR:
+    case HANDSHAKE_SIZE_ERROR:
         return RA_E_TLS_CHAIN_SIZE;
     case PEER_KEY_ERROR:
         return RA_E_TLS_WEAK;
@@ -192,19 +193,21 @@ static int take_in(WOLFSSL *ssl, char *to, int size, void *ctx)
     return (int)n;
 }
 
-/* TLS 1.2: the empty Certificate for a server that asks for one. wolfSSL takes it for begun, not
- * sent, when it has to wait, and sends another one after it (SendCertificate). */
-static bool empty_certificate(const WOLFSSL *ssl)
+/* wolfSSL 5.7.2 does not go on rightly with a Certificate message that was interrupted: the pieces
+ * of a chain get mixed up (1.3), an empty one is made again and again (1.2). So there is always
+ * room for all of it. */
+static bool sends_certificate(const WOLFSSL *ssl)
 {
-    return ssl->options.sendVerify == SEND_BLANK_CERT && !ssl->options.tls1_3 &&
-           ssl->options.connectState == FIRST_REPLY_DONE;
+    return ssl->options.connectState ==
+           (ssl->options.tls1_3 ? FIRST_REPLY_SECOND : FIRST_REPLY_DONE);
 }
 
 static int hand_out(WOLFSSL *ssl, char *from, int size, void *ctx)
 {
     struct ra_tls *t = ctx;
-    size_t n = sizeof t->out - t->out_size;
-    if (!t->may_send && !empty_certificate(ssl)) {
+    size_t n = t->out_cap - t->out_size;
+    bool certificate = t->state != FAILED && sends_certificate(ssl);
+    if (!t->may_send && !certificate) {
         return WOLFSSL_CBIO_ERR_WANT_WRITE;
     }
     if (n == 0) {
@@ -215,7 +218,7 @@ static int hand_out(WOLFSSL *ssl, char *from, int size, void *ctx)
     memcpy(t->out + t->out_size, from, n);
     t->out_size += n;
     /* What wolfSSL makes next is the next step's. */
-    t->may_send = n < (size_t)size || t->state != HANDSHAKE;
+    t->may_send = t->may_send && (n < (size_t)size || t->state != HANDSHAKE);
     return (int)n;
 }
 
@@ -409,6 +412,7 @@ void ra_tls_accept(struct ra_tls *t)
         ra_arena_free(&t->arena, t->peer);
         t->state = HANDSHAKE;
         t->judged = true;
+        ssl_of(t)->options.certOnly = 0;
     }
 }
 
@@ -471,7 +475,10 @@ static ra_err set_up(struct ra_tls *t)
 {
     WOLFSSL_CTX *ctx = wolfSSL_CTX_new(wolfTLS_client_method());
     t->ctx = ctx;
-    if (ctx == NULL || wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS) {
+    t->out_cap = RA_TLS_OUT + t->config.client_size;
+    t->out = ra_arena_alloc(&t->arena, t->out_cap);
+    if (t->out == NULL || ctx == NULL ||
+        wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS) {
         return RA_E_TLS_MEMORY;
     }
     ctx->rng = ra_random_wolfssl(t->config.random);
@@ -497,6 +504,8 @@ static ra_err set_up(struct ra_tls *t)
     wolfSSL_SetRsaSignCtx(ssl, t);
     wolfSSL_SetRsaPssSignCtx(ssl, t);
     wolfSSL_KeepArrays(ssl); /* the exporter's secret is in them */
+    /* Stop before the first answer of ours, even where the server's whole flight is one record. */
+    ssl->options.certOnly = 1;
     const char *host = t->config.host;
     if (wolfSSL_UseMaxFragment(ssl, WOLFSSL_MFL_2_11) != WOLFSSL_SUCCESS ||
         (host != NULL && wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, host, (word16)strlen(host)) !=
@@ -578,6 +587,10 @@ void ra_tls_step(struct ra_tls *t)
     } else if (rc == WOLFSSL_SUCCESS && t->judged) {
         t->state = OPEN;
         note_binding(t);
+    } else if (rc == WOLFSSL_SUCCESS) {
+        if (t->state != JUDGE) {
+            fail(t, RA_E_TLS_NO_CERT);
+        }
     } else if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE) {
         fail_wolfssl(t, error);
     }

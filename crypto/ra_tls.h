@@ -50,7 +50,7 @@
 #include "ra_random.h"
 
 #define RA_TLS_IN 1024        /* bytes taken from the peer at once */
-#define RA_TLS_OUT 2048       /* bytes for the peer at once        */
+#define RA_TLS_OUT 2560       /* bytes for the peer at once, with a client's certificate more */
 #define RA_TLS_WRITE_MAX 1024 /* bytes of application data in one record of ours */
 #define RA_TLS_READ_MAX 16384 /* bytes of application data read at once */
 #define RA_TLS_BINDING_MAX 32
@@ -83,7 +83,9 @@ struct ra_tls {
     void *ctx, *ssl; /* wolfSSL's */
     uint8_t *peer;   /* the server's certificates, in the arena: 3 bytes of length, DER, ... */
     size_t peer_size;
-    size_t in_at, in_size;   /* in `in`: next to be read, end      */
+    size_t in_at, in_size; /* in `in`: next to be read, end      */
+    uint8_t *out;          /* in the arena                       */
+    size_t out_cap;
     size_t out_at, out_size; /* in `out`: next to be sent, end     */
     size_t record_left;      /* of the record being read           */
     ra_err error;
@@ -100,7 +102,6 @@ struct ra_tls {
     uint8_t binding[RA_TLS_BINDING_MAX];
     uint8_t binding_size;
     uint8_t in[RA_TLS_IN];
-    uint8_t out[RA_TLS_OUT];
 };
 
 /* Begin a handshake. `arena` is the caller's until ra_tls_end, aligned to 8 bytes. Returns RA_OK;
@@ -114,7 +115,7 @@ unsigned ra_tls_wants(const struct ra_tls *t);
 /* One slice of the handshake. */
 void ra_tls_step(struct ra_tls *t);
 
-/* Bytes for the peer, `*size` at most RA_TLS_OUT; then say how many were taken. */
+/* Bytes for the peer, which stay until they are taken; then say how many were taken. */
 const uint8_t *ra_tls_out(struct ra_tls *t, size_t *size);
 void ra_tls_out_taken(struct ra_tls *t, size_t size);
 /* Room for bytes from the peer, at least 1 while RECEIVE is wanted; then say how many came. */

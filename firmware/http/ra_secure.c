@@ -16,11 +16,12 @@ enum phase {
     DEAD
 };
 
+/* The scratch key is ours from the first use until here. */
 static void drop_key(struct ra_secure *s)
 {
-    if (s->has_client) {
+    if (s->has_key) {
         ra_key_wipe(s->tools.key);
-        s->has_client = false;
+        s->has_key = false;
     }
 }
 
@@ -139,6 +140,7 @@ static ra_err judge(struct ra_secure *s)
         e = next_anchor(s);
         return e == RA_OK ? RA_AGAIN : e;
     }
+    s->has_key = true;
     e = ra_chain_step(&s->chain, s->tools.key);
     if (e < 0) {
         /* Of several anchors the reason of the one that fits best: any but "no issuer". */
@@ -205,6 +207,7 @@ static enum ra_transport_state judging(struct ra_secure *s)
 
 static enum ra_transport_state take_key(struct ra_secure *s)
 {
+    s->has_key = true;
     ra_err e = s->has_client ? s->tools.client_key(s->tools.ctx, s->tools.key) : RA_OK;
     if (e < 0) {
         ra_tls_refuse(&s->tls, e);

@@ -51,7 +51,7 @@ struct ra_secure {
     struct ra_tls tls;
     ra_err error, cause;
     uint8_t phase;
-    bool has_client, at_least;
+    bool has_client, has_key, at_least;
     uint8_t place; /* of the anchor tried next */
     uint8_t tried;
     int64_t now;

@@ -62,10 +62,12 @@ def certificate(pki, leaf, hosts=('ca01.example.net',), addresses=(), kind='rsa2
 
 
 def context(server, minimum=ssl.TLSVersion.TLSv1_2, maximum=ssl.TLSVersion.TLSv1_3, client_ca=None,
-            client_required=False):
+            client_required=False, ciphers=None):
     """A server's context; client_ca: PEM of who may issue the client's certificate that is then
     asked for."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if ciphers:
+        made.set_ciphers(ciphers)
     made.minimum_version, made.maximum_version = minimum, maximum
     made.load_cert_chain(*server)
     if client_ca:

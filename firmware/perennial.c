@@ -6,7 +6,15 @@
 #include "ra_name.h"
 
 /* The start: each phase is left when its work is done. */
-enum start_phase { START_MOUNT, START_SETTLE, START_COMMIT, START_CONFIG, START_EVENTS, START_RUN };
+enum start_phase {
+    START_MOUNT,
+    START_SETTLE,
+    START_COMMIT,
+    START_CONFIG,
+    START_PASSWORD,
+    START_EVENTS,
+    START_RUN
+};
 
 #define LOOK_MS 1000u
 #define SAVE_AGAIN_MS 60000u
@@ -48,6 +56,7 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
     if (e == RA_OK) {
         e = ra_store_init(&ra->store, &hal->flash, &ra->seal, &ra->random);
     }
+    ra->start_error = e;
     return e;
 }
 
@@ -109,7 +118,8 @@ static bool unsaved(const struct ra *ra)
 {
     bool seeding = ra->seed_ms != 0 && ra_clock_ms(&ra->clock) <= ra->seed_ms + SEED_PATIENCE_MS;
     bool can = ra_started(ra) && (!ra->seal.have_key || ra_random_ready(&ra->random) || seeding);
-    return can && ra->save_error == RA_OK && (ra->commit_dirty || ra->config_dirty);
+    return can && ra->save_error == RA_OK &&
+           (ra->commit_dirty || ra->config_dirty || ra->password_dirty);
 }
 
 bool ra_settled(const struct ra *ra)
@@ -134,8 +144,24 @@ static ra_err load_config(struct ra *ra)
     return RA_OK;
 }
 
+static ra_err load_password(struct ra *ra)
+{
+    uint8_t record[RA_PASSWORD_SIZE];
+    size_t size = 0;
+    ra_err e = ra_read(ra, RA_RECORD_PASSWORD, 0, record, sizeof record, &size);
+    if (e == RA_OK) {
+        e = ra_password_decode(&ra->password, record, size);
+    }
+    ra_wipe(record, sizeof record);
+    ra->password_error = e == RA_AGAIN || e == RA_E_NOT_FOUND ? RA_OK : e;
+    return e == RA_AGAIN ? e : RA_OK;
+}
+
 static void report_start(struct ra *ra)
 {
+    if (ra->password_error != RA_OK) {
+        ra_log(ra, RA_LOG_DAMAGED, RA_EVENT_NO_ROLE, ra->password_error, 0, "the password");
+    }
     if (ra_store_was_unclean(&ra->store)) {
         ra_log(ra, RA_LOG_UNCLEAN, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
         /* Cells that a cut left half programmed may have read well just now and not when
@@ -186,6 +212,9 @@ static ra_err start_step(struct ra *ra)
     case START_CONFIG:
         e = load_config(ra);
         break;
+    case START_PASSWORD:
+        e = load_password(ra);
+        break;
     default:
         e = ra_events_load(&ra->events, &ra->store, &newest);
         if (e != RA_AGAIN) {
@@ -221,6 +250,15 @@ static ra_err save_config(struct ra *ra)
     if (e == RA_OK) {
         ra_log(ra, RA_LOG_CONFIG, RA_EVENT_NO_ROLE, RA_OK, 0, NULL);
     }
+    return e;
+}
+
+static ra_err save_password(struct ra *ra)
+{
+    uint8_t record[RA_PASSWORD_SIZE];
+    ra_password_encode(&ra->password, record);
+    ra_err e = ra_write(ra, RA_WRITER_PASSWORD, RA_RECORD_PASSWORD, 0, record, sizeof record);
+    ra_wipe(record, sizeof record);
     return e;
 }
 
@@ -376,6 +414,9 @@ static uint32_t housekeeping(struct ra *ra)
     } else if (ra->writer == RA_WRITER_CONFIG ||
                (ra->writer == RA_WRITER_NONE && ra->config_dirty && may_save)) {
         e = save(ra, RA_WRITER_CONFIG, &ra->config_dirty, save_config);
+    } else if (ra->writer == RA_WRITER_PASSWORD ||
+               (ra->writer == RA_WRITER_NONE && ra->password_dirty && may_save)) {
+        e = save(ra, RA_WRITER_PASSWORD, &ra->password_dirty, save_password);
     } else if (ra->writer == RA_WRITER_CLEANUP || (ra->cleanup_wanted && !ra->commit_dirty &&
                                                    all_resumed(ra) && ra->provision_sub == 0)) {
         e = cleanup(ra);
@@ -920,6 +961,23 @@ void ra_config_save(struct ra *ra)
 {
     ra->config_dirty = true;
     ra->config_changed = true;
+}
+
+void ra_password_save(struct ra *ra)
+{
+    ra->password_dirty = true;
+}
+
+bool ra_password_saved(const struct ra *ra)
+{
+    return ra->save_error != RA_OK || !ra_started(ra) ||
+           (!ra->password_dirty && ra->writer != RA_WRITER_PASSWORD);
+}
+
+ra_err ra_random_for(struct ra *ra, uint8_t *out, size_t size)
+{
+    ra_err e = ra_random_ready(&ra->random) ? RA_OK : ra_seed(ra);
+    return e == RA_OK ? ra_random_bytes(&ra->random, out, size) : e;
 }
 
 /* --- provisioning ----------------------------------------------------------------------------- */

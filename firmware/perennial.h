@@ -46,6 +46,7 @@
 #include "ra_key.h"
 #include "ra_keygen.h"
 #include "ra_limits.h"
+#include "ra_password.h"
 #include "ra_random.h"
 #include "ra_seal.h"
 #include "ra_secure.h"
@@ -133,11 +134,15 @@ struct ra {
     uint8_t phase;     /* of the start: mount, load, run */
     bool commit_dirty; /* the commit in RAM is newer than in flash */
     bool config_dirty;
-    bool config_changed; /* saved since the caller last cleared this */
-    bool cleanup_wanted; /* records no longer named by the commit may be dropped */
-    uint8_t writer;      /* who has a put under way */
-    uint8_t linger;      /* steps left for a put to follow the last one */
-    int8_t worker;       /* the role whose work owns what follows, -1: none */
+    bool password_dirty;
+    struct ra_password password;
+    ra_err password_error; /* why it could not be read: nobody gets in */
+    ra_err start_error;    /* of ra_init: there is no store            */
+    bool config_changed;   /* saved since the caller last cleared this */
+    bool cleanup_wanted;   /* records no longer named by the commit may be dropped */
+    uint8_t writer;        /* who has a put under way */
+    uint8_t linger;        /* steps left for a put to follow the last one */
+    int8_t worker;         /* the role whose work owns what follows, -1: none */
     uint32_t damaged_seen;
     bool network_down; /* the caller said so: begin nothing */
     uint8_t recall;    /* events looked through for reminders already given */
@@ -337,6 +342,13 @@ ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall);
 /* Change a setting in RAM; ra_config_save writes all of them to flash. */
 ra_err ra_setting_change(struct ra *ra, const char *name, const char *value);
 void ra_config_save(struct ra *ra);
+
+/* The operator's password, ra->password, was changed in RAM: store it. */
+void ra_password_save(struct ra *ra);
+/* Whether it is in flash, or cannot be written now (ra->save_error). */
+bool ra_password_saved(const struct ra *ra);
+/* Random bytes for its salt. RA_AGAIN while the source has none yet. */
+ra_err ra_random_for(struct ra *ra, uint8_t *out, size_t size);
 
 /* --- provisioning ------------------------------------------------------ */
 

@@ -236,6 +236,9 @@ enum ra_retry {
     X(AMBIGUOUS, CONSOLE, 9, NEVER, "the beginning of several commands")                           \
     X(INCOMPLETE, CONSOLE, 10, NEVER, "the command is not complete")                               \
     X(FILTER, CONSOLE, 11, NEVER, "only | include WORD, and | json where help says so")            \
+    X(PASSWORD, CONSOLE, 12, NEVER, "wrong password")                                              \
+    X(PASSWORD_SHORT, CONSOLE, 13, NEVER, "a password has 8 characters at least")                  \
+    X(PASSWORD_AGAIN, CONSOLE, 14, NEVER, "the two are not the same")                              \
     X(WHICH_ROLE, CONSOLE, 16, NEVER, "several requests are open: name the role")
 
 #define RA_ERROR_ENUM_(name, layer, no, retry, text) RA_E_##name = -(RA_LAYER_##layer * 32 + (no)),

@@ -60,6 +60,7 @@ static const struct ra_setting settings[] = {
     {"syslog-port", "514", NULL, "its UDP port", AT(syslog_port), 1, 65535, RA_SETTING_NUMBER},
     {"syslog-facility", "16", NULL, "16 is local0, 23 local7", AT(syslog_facility), 0, 23, RA_SETTING_NUMBER},
     {"syslog-level", "info", "emerg|alert|crit|err|warning|notice|info|debug", "send what is at least this severe", AT(syslog_level), 0, 0, RA_SETTING_CHOICE},
+    {"idle-minutes", "10", NULL, "end an idle session at the console; 0: never", AT(idle_minutes), 0, 1440, RA_SETTING_NUMBER},
     {"host-name", "ra-appliance", NULL, "this appliance's name", AT(host_name), 0, 32, RA_SETTING_TEXT},
 };
 /* clang-format on */

@@ -87,6 +87,7 @@ struct ra_config {
     uint8_t device_key;     /* 0: like the old key, else enum ra_key_alg */
     uint8_t key_policy;     /* enum ra_key_policy */
     bool hold;
+    uint16_t idle_minutes; /* of the console; 0: no end */
     /* the network */
     uint32_t ip_address; /* 0: DHCP; else a.b.c.d, a in the top byte */
     uint32_t netmask;

@@ -64,6 +64,9 @@ static enum ra_run running(struct ra_console *c, unsigned piece, struct ra_text 
         running_line(&c->ra->config, ra_setting_at(piece), all, to);
         return RA_RUN_MORE;
     }
+    if (c->ra->password.set) {
+        ra_text_add(to, "! secret password is set\n");
+    }
     ra_text_add(to, "! end; `config save` writes the settings to flash\n");
     return RA_RUN_DONE;
 }

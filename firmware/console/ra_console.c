@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ra_command.h"
+#include "ra_login.h"
 #include "ra_lookup.h"
 
 #define CTRL_C 0x03
@@ -18,8 +19,8 @@
 #define RESERVED 200u
 
 static const struct ra_command_table *const tables[] = {
-    &ra_commands_show,  &ra_commands_status,  &ra_commands_config,
-    &ra_commands_renew, &ra_commands_certreq, &ra_commands_system,
+    &ra_commands_show,    &ra_commands_status,   &ra_commands_config, &ra_commands_renew,
+    &ra_commands_certreq, &ra_commands_password, &ra_commands_system,
 };
 
 const struct ra_command *ra_command_at(unsigned i)
@@ -123,6 +124,8 @@ static void end_command(struct ra_console *c)
         ra_wipe(c->paste, c->paste_room);
     }
     ra_wipe(c->answer, sizeof c->answer);
+    ra_wipe(&c->kdf, sizeof c->kdf);
+    ra_wipe(&c->next_password, sizeof c->next_password);
     c->answer_size = 0;
     c->paste = NULL;
     c->command = NULL;
@@ -397,12 +400,23 @@ enum ra_run ra_console_paste(struct ra_console *c, const char *what, uint8_t *bu
 static void give_up(struct ra_console *c, const char *why)
 {
     emit(c, why);
-    end_command(c);
+    if (c->input == RA_CONSOLE_LOGIN) {
+        ra_wipe(c->answer, sizeof c->answer);
+        c->answer_size = 0;
+        c->login = RA_LOGIN_BEGIN;
+    } else {
+        end_command(c);
+    }
 }
 static void end_answer(struct ra_console *c)
 {
     emit(c, "\n");
-    if (c->too_long) {
+    if (c->input == RA_CONSOLE_LOGIN) {
+        if (ra_password_count(&c->ra->password)) {
+            ra_password_save(c->ra);
+        }
+        c->login = RA_LOGIN_COUNT;
+    } else if (c->too_long) {
         emit_error(c, RA_E_LINE_TOO_LONG);
         end_command(c);
     } else if (c->input == RA_CONSOLE_CONFIRM && !ra_text_equal_nocase(c->answer, "yes") &&
@@ -720,6 +734,45 @@ static void show_work(struct ra_console *c, uint64_t now_ms)
     }
 }
 
+/* Who went away leaves no question open and no console. */
+static void watch_idle(struct ra_console *c, uint64_t now_ms)
+{
+    uint32_t limit_ms = c->ra->config.idle_minutes * 60000u;
+    bool idle = limit_ms != 0 && c->active_ms != 0 && now_ms > c->active_ms + limit_ms;
+    if (idle && (c->command != NULL || c->answer_size != 0) && !running(c)) {
+        give_up(c, "\ntimed out\n");
+    }
+    if (c->command != NULL || !(c->leave || (idle && c->logged_in && c->ra->password.set))) {
+        return;
+    }
+    c->leave = false;
+    hide_line(c);
+    emit(c, c->ra->password.set ? "logged out\n" : "no password is set\n");
+    ra_login_end(c);
+}
+
+/* While nobody is logged in. */
+static bool login_step(struct ra_console *c, uint64_t now_ms)
+{
+    struct ra_text to;
+    uint8_t dropped[32];
+    const struct hal_serial *serial = &c->ra->hal->serial;
+    ra_text_init(&to, c->text, sizeof c->text);
+    hide_line(c);
+    bool more = ra_login_step(c, now_ms, &to);
+    emit(c, c->text);
+    if (c->login == RA_LOGIN_LOCKED) {
+        (void)serial->read(serial->dev, dropped, sizeof dropped);
+    }
+    return more;
+}
+
+static bool may_read(const struct ra_console *c)
+{
+    return !running(c) && (c->input != RA_CONSOLE_LOGIN || c->login == RA_LOGIN_TYPING) &&
+           room(c) >= RA_LINE_ECHO + RESERVED;
+}
+
 bool ra_console_step(struct ra_console *c)
 {
     const struct hal_serial *serial = &c->ra->hal->serial;
@@ -736,13 +789,22 @@ bool ra_console_step(struct ra_console *c)
         return false;
     }
     if (running(c)) {
+        c->active_ms = now_ms + 1; /* the time that is waited for it is not idle */
         if (c->text_at == c->text_size) {
             run_piece(c);
         }
         print_text(c);
         return true;
     }
-    if (c->command == NULL) {
+    if (!ra_started(c->ra) && c->ra->start_error == RA_OK) {
+        return c->out_count != 0;
+    }
+    watch_idle(c, now_ms);
+    if (ra_login_needed(c)) {
+        if (login_step(c, now_ms)) {
+            return true;
+        }
+    } else if (c->command == NULL) {
         if (show_news(c)) {
             return true;
         }
@@ -751,8 +813,8 @@ bool ra_console_step(struct ra_console *c)
             draw_line(c);
         }
     }
-    for (unsigned i = 0; i < 32 && !running(c) && room(c) >= RA_LINE_ECHO + RESERVED; i++) {
-        if (c->command == NULL && !c->line.drawn) {
+    for (unsigned i = 0; i < 32 && may_read(c); i++) {
+        if (c->command == NULL && c->input == RA_CONSOLE_COMMANDS && !c->line.drawn) {
             break; /* the prompt comes first */
         }
         if (serial->read(serial->dev, &ch, 1) == 0) {

@@ -6,7 +6,8 @@
  * above the line being typed (ra_line.h). Words may be shortened as long as only one
  * fits (ra_lookup.h); Tab completes them, `?` says what can follow. Output stops after
  * each page; `| json` makes it fit for a program, `| include WORD` leaves lines out.
- * While somebody is there, the prompt says what the machine is doing.
+ * While somebody is there, the prompt says what the machine is doing. A password may be set
+ * (ra_login.h).
  *
  * The commands are tables in ra_command_*.c; ra_command.h says how one is written.
  *
@@ -25,6 +26,8 @@
 
 #include "perennial.h"
 #include "ra_line.h"
+#include "ra_password.h"
+#include "ra_pbkdf2.h"
 #include "ra_text.h"
 
 #define RA_CONSOLE_OUT 768     /* bytes of output waiting for the serial line */
@@ -41,6 +44,7 @@ enum ra_console_input {
     RA_CONSOLE_COMMANDS, /* the line being typed; nothing is read while a command runs */
     RA_CONSOLE_CONFIRM,  /* the answer to a question of yes or no                      */
     RA_CONSOLE_SECRET,   /* a secret, without an echo                                  */
+    RA_CONSOLE_LOGIN,    /* the operator's password, or nobody: see ra_login.h         */
     RA_CONSOLE_PASTE,    /* lines up to one of "." or END, or up to ^D                 */
     RA_CONSOLE_PAGER     /* space, Enter or q after a page                             */
 };
@@ -91,6 +95,14 @@ struct ra_console {
     char paste_head[4]; /* the line's first characters */
     bool paste_secret;
 
+    /* The operator's password. */
+    bool logged_in;
+    bool leave;        /* log out when the command has ended */
+    uint8_t login;     /* enum ra_login                      */
+    uint64_t login_ms; /* locked until                       */
+    struct ra_pbkdf2 kdf;
+    struct ra_password next_password; /* the one being set */
+
     uint32_t events_shown; /* sequence number of the last one printed */
     bool news_begun;
 };
@@ -101,7 +113,8 @@ struct ra_console {
 void ra_console_init(struct ra_console *c, struct ra *ra, const char *board, uint8_t *bulk);
 /* What `show version` says of the network: a static text of a few words. */
 void ra_console_about_network(struct ra_console *c, const char *library);
-/* Move bytes and do one piece. Returns true when it has more to do at once. */
+/* Move bytes and do one piece. Returns true when it has more to do at once. Nothing is taken
+ * before the store has said whether a password is set. */
 bool ra_console_step(struct ra_console *c);
 /* Print a line of the board's own, above the line being typed (the banner). */
 void ra_console_say(struct ra_console *c, const char *line);

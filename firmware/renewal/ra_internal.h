@@ -15,7 +15,8 @@ enum ra_writer {
     RA_WRITER_COMMIT,
     RA_WRITER_CONFIG,
     RA_WRITER_CLEANUP,
-    RA_WRITER_PROVISION
+    RA_WRITER_PROVISION,
+    RA_WRITER_PASSWORD
 };
 
 /* Put one record and wait for it. RA_AGAIN while it, or somebody else's, is

@@ -1843,6 +1843,7 @@ void ra_store_info(const struct ra_store *s, struct ra_store_info *info)
 #define TXN_MAX 512 /* a transaction or a commit, with room to grow */
 #define CONFIG_MAX 2048
 #define EVENT_MAX 192
+#define PASSWORD_MAX 56
 
 static const struct ra_store_need build_needs[] = {
     {RA_ROLES_MAX * 3, RA_KEY_DER_MAX},
@@ -1852,9 +1853,10 @@ static const struct ra_store_need build_needs[] = {
     {RA_ANCHORS_MAX, RA_CERT_MAX},
     {1, CONFIG_MAX},
     {RA_EVENTS, EVENT_MAX},
+    {1, PASSWORD_MAX},
 };
 
-_Static_assert(RA_ROLES_MAX * 10 + 1 + RA_ANCHORS_MAX + 1 + RA_EVENTS <= RA_STORE_KEYS_MAX,
+_Static_assert(RA_ROLES_MAX * 10 + 1 + RA_ANCHORS_MAX + 2 + RA_EVENTS <= RA_STORE_KEYS_MAX,
                "RA_STORE_KEYS_MAX holds every record of this build's limits");
 
 uint32_t ra_store_bank_bytes(const struct hal_flash *flash, const struct ra_store_need *needs,

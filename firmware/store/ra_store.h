@@ -210,7 +210,7 @@ struct ra_store {
  *
  * `needs` NULL: this build's limits (ra_limits.h): for each of RA_ROLES_MAX roles three
  * generations (active, previous, pending) of key, certificate and chain and a transaction;
- * RA_ANCHORS_MAX anchors, configuration, commit, RA_EVENTS events. With a 16-byte unit and
+ * RA_ANCHORS_MAX anchors, configuration, commit, password, RA_EVENTS events. With a 16-byte unit and
  * RSA-4096 that is 158 KiB, with RA_RSA_BITS_MAX 2048 144 KiB: 384 KiB of 64 KiB sectors. */
 uint32_t ra_store_bank_bytes(const struct hal_flash *flash, const struct ra_store_need *needs,
                              size_t count);

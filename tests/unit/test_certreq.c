@@ -27,7 +27,8 @@ static void boot(void)
 {
     world_boot(&w);
     ra_console_init(&console, &w.ra, "test board", bulk);
-    console.length = 0; /* as after `terminal length 0` */
+    console.length = 0;           /* as after `terminal length 0` */
+    w.ra.config.idle_minutes = 0; /* a minute goes by with each step */
 }
 
 static void turn(void)

@@ -12,6 +12,7 @@ import time
 import lab
 import adcs
 import modes
+import scep_peers
 import ssl
 import words
 import x509
@@ -187,6 +188,50 @@ def others(this, kind):
     this.case('the next root', this.rollover)
 
 
+def by_client_certificate(kind, total):
+    """The RA's certificates, renewed on the strength of the device's own in TLS."""
+    print('by a client certificate on %s, EST' % kind, flush=True)
+    settings = {'ca-user': USER, 'ca-password': PASSWORD, 'subject': scep_peers.SUBJECT,
+                'key-policy': 'same'}
+    with lab.Lab(days_left=200, protocol='est') as the_lab:
+        ca = the_lab.ca
+        ca.auth(USER, PASSWORD)
+        the_lab.provision(kind, roles=('agent',), config=dict(the_lab.config(), **settings))
+        with the_lab.board(kind, life=total) as board:
+            wait_for_time(board)
+            this = Run(the_lab, board)
+
+            def nobody():
+                """Without a certificate, and without a name, it is refused."""
+                this.set('ca-user')
+                _, state = this.renew('issue')
+                if words.sentence('HTTP_AUTH') not in state.get('last failure', ''):
+                    raise ConsoleError('%s' % state)
+
+            def first():
+                scep_peers.enroll(board)
+                ca.wait(lambda c: c.issued('device'), 30, 'a first certificate')
+
+            def by_it(version):
+                this.set('tls-client-certificate', 'device')
+                ca.tls.maximum_version = version
+                end = time.monotonic() + 10
+                while not words.show(board)[1]['device'].get('thumbprint'):
+                    if time.monotonic() > end:
+                        raise ConsoleError('the device has no certificate')
+                    time.sleep(0.1)
+                this.renewed('want-cert')
+                asked = ca.log('enroll')[-1]
+                if asked['client'] != x509.Cert(ca.issued('device')[-1].cert).sha1:
+                    raise ConsoleError('%s' % asked)
+
+            this.case('a first certificate by password', first)
+            this.case('no certificate, no name', nobody)
+            this.case('the device vouches, TLS 1.2', by_it, ssl.TLSVersion.TLSv1_2)
+            this.case('the device vouches, TLS 1.3', by_it, ssl.TLSVersion.TLSv1_3)
+            return this.passed, this.failures
+
+
 def wait_for_time(board):
     board.read_until(words.PROMPT, 30)
     end = time.monotonic() + 20
@@ -239,6 +284,8 @@ def script(kind, total):
         passed, failed = passed + good, failed + len(bad)
     if not only:
         good, bad = run(kind, 'encryption', ENCRYPTION, total, False)
+        passed, failed = passed + good, failed + len(bad)
+        good, bad = by_client_certificate(kind, total)
         passed, failed = passed + good, failed + len(bad)
         good, bad = run(kind, 'agent', {'issue': RENEWED}, total, False, 'TLSv1.2')
         passed, failed = passed + good, failed + len(bad)

@@ -243,6 +243,60 @@ static ra_err anchor(void *ctx, unsigned place, struct ra_span *cert)
     return RA_OK;
 }
 
+/* Room for a certificate made here: name, key and dates of "issuing.cert", signed by itself. */
+static uint8_t own_root[1024];
+static struct world_blob own_root_blob = {"own_root", NULL, 0};
+
+/* "root2.cert" with one bit of its signature changed. */
+static uint8_t bent_root[1024];
+static struct world_blob bent_root_blob = {"bent_root", bent_root, 0};
+
+static void make_bent_root(void)
+{
+    const struct world_blob *b = world_blob("root2.cert");
+    memcpy(bent_root, b->p, b->size);
+    bent_root[b->size - 1] ^= 1;
+    bent_root_blob.size = b->size;
+}
+
+static void make_own_root(void)
+{
+    static const uint8_t yes = 0xff;
+    const struct world_blob *b = world_blob("issuing.cert"), *k = world_blob("issuing.key");
+    struct ra_cert like;
+    struct ra_der_put w;
+    struct ra_span tbs, der;
+    assert_int_equal(ra_cert_parse(&like, b->p, b->size), RA_OK);
+    assert_int_equal(ra_key_from_der(&key, k->p, k->size), RA_OK);
+    ra_der_put_init(&w, own_root, sizeof own_root);
+    ra_der_put_value(&w, RA_DER_BOOLEAN, &yes, 1);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_OCTETS, 0);
+    ra_der_put_oid(&w, RA_OID_BASIC_CONSTRAINTS);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(3), 0);
+    ra_der_put_raw(&w, like.spki);
+    ra_der_put_raw(&w, like.subject);
+    size_t mark = ra_der_put_size(&w);
+    ra_der_put_text(&w, RA_DER_UTC_TIME, "490101000000Z");
+    ra_der_put_text(&w, RA_DER_UTC_TIME, "200101000000Z");
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+    ra_der_put_raw(&w, like.subject);
+    ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
+    ra_der_put_u32(&w, 77);
+    mark = ra_der_put_size(&w);
+    ra_der_put_u32(&w, 2);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), mark);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    tbs = ra_der_put_span(&w);
+    assert_int_equal(
+        ra_csr_sign(own_root, sizeof own_root, tbs, &key, pki_random(), RA_HASH_SHA256, &der),
+        RA_OK);
+    own_root_blob.p = der.p;
+    own_root_blob.size = der.size;
+}
+
 /* What ra_ca_set_rollover_step finds in a set of these certificates; NULL: nothing. */
 static const char *next_of(const char *const names[], int64_t now)
 {
@@ -252,7 +306,11 @@ static const char *next_of(const char *const names[], int64_t now)
     ra_err e;
     memset(&set, 0, sizeof set);
     for (; names[set.count] != NULL; set.count++) {
-        const struct world_blob *b = world_blob(names[set.count]);
+        bool own = strcmp(names[set.count], "own_root") == 0;
+        bool bent = strcmp(names[set.count], "bent_root") == 0;
+        const struct world_blob *b = own    ? &own_root_blob
+                                     : bent ? &bent_root_blob
+                                            : world_blob(names[set.count]);
         set.cert[set.count] = (struct ra_span){b->p, b->size};
     }
     for (unsigned steps = 0; (e = ra_ca_set_rollover_step(&set, &t, &next)) != RA_E_NOT_FOUND;
@@ -276,8 +334,11 @@ static void next_root(void **state)
     static const char *const alone[] = {"root2.cert", "root_by_root2.cert", "root.cert", NULL};
     static const char *const without[] = {"root2_by_root.cert", "root.cert", NULL};
     /* A CA below the root that signs itself, and has the root's word for another name. */
-    static const char *const below[] = {"issuing.cert", "stranger.cert", NULL};
+    static const char *const below[] = {"own_root", "issuing.cert", "root.cert", NULL};
+    static const char *const bent[] = {"bent_root", "root2_by_root.cert", NULL};
     (void)state;
+    make_own_root();
+    make_bent_root();
     memset(anchors, 0, sizeof anchors);
     anchors[2] = "root.cert";
     busy = 3;
@@ -286,6 +347,7 @@ static void next_root(void **state)
     assert_null(next_of(alone, NOW));
     assert_null(next_of(without, NOW));
     assert_null(next_of(below, NOW));
+    assert_null(next_of(bent, NOW));
     /* Out of its dates, or known already, or where no anchor has the name. */
     assert_null(next_of(whole, NOW + 40LL * 365 * 86400));
     assert_null(next_of(whole, NOW - 10LL * 365 * 86400));
@@ -301,6 +363,127 @@ static void next_root(void **state)
     assert_string_equal(next_of(whole, NOW), "root2.cert");
 }
 
+/* --- a conversation with canned replies -------------------------------------------------------- */
+
+static struct ra_enroll talk;
+static struct ra_enroll_result result;
+static uint8_t reply_room[RA_REPLY_MAX], ca_room[RA_CA_SET_MAX];
+static ra_err key_error;
+
+static ra_err request_key(void *ctx, struct ra_key *out)
+{
+    (void)ctx;
+    pki_key(out, "agent");
+    return key_error;
+}
+
+static const struct ra_est_policy plain_policy = {.label = ""};
+static struct ra_enroll_tools talk_tools = {.anchor = anchor,
+                                            .request_key = request_key,
+                                            .key = &key,
+                                            .message = buf,
+                                            .message_cap = sizeof buf,
+                                            .reply = reply_room,
+                                            .reply_cap = sizeof reply_room,
+                                            .ca = ca_room,
+                                            .ca_cap = sizeof ca_room,
+                                            .now = NOW};
+static struct ra_url url;
+static struct ra_enroll_input talk_input = {
+    .url = &url, .est = &plain_policy, .tools = &talk_tools, .first = true};
+
+static ra_err ask(enum ra_enroll_op op)
+{
+    struct ra_http_request out;
+    ra_err e;
+    do {
+        e = ra_enroll_request(&talk, op, &talk_input, &out);
+    } while (e == RA_AGAIN);
+    return e;
+}
+
+/* A reply, and what is made of it. */
+static enum ra_enroll_outcome answer(uint16_t status, const char *type, const char *body)
+{
+    struct ra_http_reply reply = {.status = status, .body = reply_room, .body_size = strlen(body)};
+    strcpy(reply.content_type, type);
+    strcpy(reply.reason, "Some Words");
+    memcpy(reply_room, body, reply.body_size);
+    while (ra_enroll_reply(&talk, &reply, &result) == RA_AGAIN) {
+    }
+    return result.outcome;
+}
+
+/* To the question for csrattrs, or past its answer. */
+static void begin_talk(const char *list_of_attrs)
+{
+    static char base64[2048];
+    const struct world_blob *b = world_blob("issuing.cert");
+    struct ra_span der = {b->p, b->size}, tbs, csr, subject = {(const uint8_t *)"\x30\x00", 2};
+    uint8_t spki[RA_SPKI_MAX];
+    size_t size = 0;
+    pki_key(&key, "agent");
+    assert_int_equal(ra_key_spki(&key, spki, sizeof spki, &size), RA_OK);
+    const struct ra_csr_input in = {.subject = subject, .spki = {spki, size}, .plain = true};
+    assert_int_equal(ra_csr_begin(&in, buf, sizeof buf, &tbs), RA_OK);
+    assert_int_equal(ra_csr_sign(buf, sizeof buf, tbs, &key, pki_random(), RA_HASH_SHA256, &csr),
+                     RA_OK);
+    talk_input.request = csr.p;
+    talk_input.request_size = csr.size;
+    talk_tools.random = pki_random();
+    base64[ra_base64_read(der, 76, 0, base64, sizeof base64 - 1)] = '\0';
+    ra_enroll_init(&talk, &ra_est_ops);
+    assert_int_equal(ask(RA_ENROLL_SUBMIT), RA_OK);
+    assert_int_equal(answer(200, "", base64), RA_ENROLL_MORE);
+    assert_int_equal(ask(RA_ENROLL_SUBMIT), RA_OK);
+    if (list_of_attrs != NULL) {
+        assert_int_equal(answer(200, "application/csrattrs", list_of_attrs), RA_ENROLL_MORE);
+    }
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    assert_int_equal(ra_url_parse(&url, "https://ca.example.test", 23), RA_OK);
+    memset(anchors, 0, sizeof anchors);
+    key_error = RA_OK;
+    begin_talk(NULL);
+    assert_int_equal(answer(401, "", ""), RA_ENROLL_UNAUTHENTICATED);
+    assert_int_equal(result.cause, RA_E_HTTP_AUTH);
+    begin_talk("");
+    assert_int_equal(ask(RA_ENROLL_SUBMIT), RA_OK);
+    assert_int_equal(answer(200, "text/html", "<html>"), RA_ENROLL_BROKEN);
+    assert_int_equal(result.cause, RA_E_BASE64);
+    assert_string_equal(result.passed, "");
+    assert_int_equal(answer(500, "text/plain", ""), RA_ENROLL_FAILED);
+    assert_int_equal(result.cause, RA_E_HTTP_STATUS);
+    assert_string_equal(result.text, "Some Words");
+    assert_int_equal(answer(429, "text/html", "wait"), RA_ENROLL_FAILED);
+    assert_int_equal(result.cause, RA_E_HTTP_BUSY);
+    assert_int_equal(answer(204, "", ""), RA_ENROLL_FAILED);
+    /* The peer's words are cut, and made fit for a terminal. */
+    assert_int_equal(answer(400, "text/plain",
+                            "no\tway\x1b\x7f\xff 789 123456789 123456789 123456789 123456789 "
+                            "123456789 123456789 123456789 123456789 "),
+                     RA_ENROLL_FAILED);
+    assert_int_equal(result.cause, RA_E_CA_REQUEST);
+    assert_string_equal(result.text, "no way??? 789 123456789 123456789 123456789 123456789 "
+                                     "123456789 123456789 123456");
+    assert_int_equal(strlen(result.text), RA_PEER_TEXT_MAX);
+    assert_int_equal(answer(202, "", ""), RA_ENROLL_PENDING);
+    /* A key that cannot be read keeps the request from being signed again. */
+    begin_talk("MAsGCSqGSIb3DQEBDQ=="); /* sha512WithRSAEncryption */
+    key_error = RA_E_RECORD_SEAL;
+    assert_int_equal(ask(RA_ENROLL_SUBMIT), RA_E_RECORD_SEAL);
+    key_error = RA_OK;
+    assert_int_equal(ask(RA_ENROLL_SUBMIT), RA_OK);
+    ra_enroll_init(&talk, &ra_est_ops);
+    assert_int_equal(ask(RA_ENROLL_CACERT), RA_OK);
+    assert_int_equal(answer(200, "", ""), RA_ENROLL_ISSUED);
+    assert_int_equal(answer(503, "", ""), RA_ENROLL_FAILED);
+    assert_int_equal(result.cause, RA_E_HTTP_BUSY);
+}
+
 /* --- called wrongly ------------------------------------------------------------------------- */
 
 static void wrong_calls(void **state)
@@ -308,7 +491,6 @@ static void wrong_calls(void **state)
     static struct ra_enroll e;
     static const struct ra_est_policy policy = {.label = ""};
     static const struct ra_enroll_tools t;
-    struct ra_url url;
     struct ra_http_request out;
     struct ra_enroll_input in = {
         .url = &url, .est = &policy, .tools = &t, .request = buf, .request_size = 10};
@@ -331,7 +513,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked), cmocka_unit_test(no_lists),  cmocka_unit_test(limits),
-        cmocka_unit_test(amended),       cmocka_unit_test(next_root), cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(amended),       cmocka_unit_test(next_root), cmocka_unit_test(replies),
+        cmocka_unit_test(wrong_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,12 @@
  * compiler must not see that the object is smaller than wolfSSL's type for it. */
 sp_int *ra_mp_init(uint64_t *w, size_t words);
 
+/* Overwrites the stack below the caller, as deep as work with a private key goes: wolfSSL's numbers
+ * and spilled registers stay there. The work must be a call of its own (RA_OUT_OF_LINE). */
+void ra_wipe_stack_key(void);       /* reading and writing keys  */
+void ra_wipe_stack_operation(void); /* sign, decrypt, make a key */
+#define RA_OUT_OF_LINE __attribute__((noinline))
+
 enum ra_rsa_part { RA_RSA_N, RA_RSA_P, RA_RSA_Q, RA_RSA_DP, RA_RSA_DQ, RA_RSA_QI };
 
 /* The number inside the key; ra_rsa_part_init also makes it 0. */

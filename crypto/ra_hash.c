@@ -1,6 +1,6 @@
 #include "ra_hash.h"
 
-#include "ra_wolfssl_check.h"
+#include "ra_crypto_internal.h"
 
 #include <limits.h>
 #include <string.h>
@@ -190,4 +190,34 @@ void ra_wipe(void *p, size_t size)
 
     while (size-- > 0)
         *b++ = 0;
+}
+
+/* Bytes of stack below a function of ra_key.h at its deepest, by the table there; elsewhere the
+ * frames of 64-bit and instrumented code. */
+#ifdef __arm__
+#define STACK_KEY 5376u
+#define STACK_OPERATION 9216u
+#else
+#define STACK_KEY 32768u
+#define STACK_OPERATION 49152u
+#endif
+
+static void zero(volatile uint32_t *p, size_t words)
+{
+    while (words-- > 0)
+        *p++ = 0;
+}
+
+RA_OUT_OF_LINE void ra_wipe_stack_key(void)
+{
+    volatile uint32_t below[STACK_KEY / 4u];
+
+    zero(below, STACK_KEY / 4u);
+}
+
+RA_OUT_OF_LINE void ra_wipe_stack_operation(void)
+{
+    volatile uint32_t below[STACK_OPERATION / 4u];
+
+    zero(below, STACK_OPERATION / 4u);
 }

@@ -326,7 +326,7 @@ static ra_err pkcs8(struct ra_key *key, struct der *d)
     return rsa ? rsa_private(key, &inner) : ec_private(key, &inner, curve);
 }
 
-static ra_err from_der(struct ra_key *key, const uint8_t *der, size_t size)
+RA_OUT_OF_LINE static ra_err from_der(struct ra_key *key, const uint8_t *der, size_t size)
 {
     struct der all = {der, der + size};
     struct der d, after, c;
@@ -358,6 +358,7 @@ ra_err ra_key_from_der(struct ra_key *key, const uint8_t *der, size_t size)
 
     memset(key, 0, sizeof *key);
     e = from_der(key, der, size);
+    ra_wipe_stack_key();
     if (e != RA_OK)
         ra_key_wipe(key);
     return e;
@@ -575,7 +576,8 @@ static ra_err put_private_exponent(struct out *w, const struct ra_key *key)
     return e;
 }
 
-ra_err ra_key_to_der(const struct ra_key *key, uint8_t *out, size_t cap, size_t *size)
+RA_OUT_OF_LINE static ra_err to_der(const struct ra_key *key, uint8_t *out, size_t cap,
+                                    size_t *size)
 {
     struct out w;
     ra_err e = RA_OK;
@@ -613,6 +615,14 @@ ra_err ra_key_to_der(const struct ra_key *key, uint8_t *out, size_t cap, size_t 
         return e;
     }
     return out_end(&w, size);
+}
+
+ra_err ra_key_to_der(const struct ra_key *key, uint8_t *out, size_t cap, size_t *size)
+{
+    ra_err e = to_der(key, out, cap, size);
+
+    ra_wipe_stack_key();
+    return e;
 }
 
 int ra_key_same_public(const struct ra_key *a, const struct ra_key *b)
@@ -683,8 +693,9 @@ static ra_err ec_sign(const struct ra_key *key, enum ra_hash_alg alg, const uint
     return out_end(&w, size);
 }
 
-ra_err ra_key_sign(const struct ra_key *key, struct ra_random *random, enum ra_hash_alg alg,
-                   const uint8_t *digest, uint8_t *out, size_t cap, size_t *size)
+RA_OUT_OF_LINE static ra_err sign(const struct ra_key *key, struct ra_random *random,
+                                  enum ra_hash_alg alg, const uint8_t *digest, uint8_t *out,
+                                  size_t cap, size_t *size)
 {
     ra_err e;
 
@@ -702,6 +713,15 @@ ra_err ra_key_sign(const struct ra_key *key, struct ra_random *random, enum ra_h
     e = rsa_sign(key, random, alg, digest, out);
     if (e == RA_OK)
         *size = ra_key_block_size(key);
+    return e;
+}
+
+ra_err ra_key_sign(const struct ra_key *key, struct ra_random *random, enum ra_hash_alg alg,
+                   const uint8_t *digest, uint8_t *out, size_t cap, size_t *size)
+{
+    ra_err e = sign(key, random, alg, digest, out, cap, size);
+
+    ra_wipe_stack_operation();
     return e;
 }
 
@@ -841,8 +861,9 @@ ra_err ra_key_encrypt(const struct ra_key *key, struct ra_random *random, enum r
     return e;
 }
 
-ra_err ra_key_decrypt(const struct ra_key *key, struct ra_random *random, enum ra_padding padding,
-                      const uint8_t *in, size_t in_size, uint8_t *out, size_t cap, size_t *size)
+RA_OUT_OF_LINE static ra_err decrypt(const struct ra_key *key, struct ra_random *random,
+                                     enum ra_padding padding, const uint8_t *in, size_t in_size,
+                                     uint8_t *out, size_t cap, size_t *size)
 {
     uint8_t em[RA_RSA_BYTES_MAX];
     size_t block = ra_key_block_size(key);
@@ -870,5 +891,14 @@ ra_err ra_key_decrypt(const struct ra_key *key, struct ra_random *random, enum r
         e = RA_E_DECRYPT;
     }
     ra_wipe(em, sizeof em);
+    return e;
+}
+
+ra_err ra_key_decrypt(const struct ra_key *key, struct ra_random *random, enum ra_padding padding,
+                      const uint8_t *in, size_t in_size, uint8_t *out, size_t cap, size_t *size)
+{
+    ra_err e = decrypt(key, random, padding, in, in_size, out, cap, size);
+
+    ra_wipe_stack_operation();
     return e;
 }

@@ -19,7 +19,8 @@
  * leaves (a fault in one half of the CRT would give the key away). ECDSA takes its
  * nonce from the key and the digest (RFC 6979): the same input gives the same
  * signature, which a request rebuilt after a reset relies on. Padding errors of a
- * decryption all look alike: RA_E_DECRYPT.
+ * decryption all look alike: RA_E_DECRYPT. After each call that had a private key in hand the
+ * stack below it is overwritten as deep as it was used.
  *
  * Cost of one call, in thousands of instructions and bytes of stack below the caller
  * (Cortex-M3, -Os, Cortex-M assembly, RA_RSA_BITS_MAX 4096; QEMU with -icount):

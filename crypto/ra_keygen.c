@@ -443,7 +443,7 @@ static int may_be_repeated(ra_err e)
            e == RA_E_ENTROPY_HEALTH;
 }
 
-ra_err ra_keygen_step(struct ra_keygen *g, struct ra_random *random, struct ra_key *out)
+RA_OUT_OF_LINE static ra_err step(struct ra_keygen *g, struct ra_random *random, struct ra_key *out)
 {
     ra_err e;
 
@@ -481,5 +481,13 @@ ra_err ra_keygen_step(struct ra_keygen *g, struct ra_random *random, struct ra_k
     }
     if (!may_be_repeated(e))
         ra_keygen_cancel(g, out);
+    return e;
+}
+
+ra_err ra_keygen_step(struct ra_keygen *g, struct ra_random *random, struct ra_key *out)
+{
+    ra_err e = step(g, random, out);
+
+    ra_wipe_stack_operation();
     return e;
 }

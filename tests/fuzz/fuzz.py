@@ -84,18 +84,17 @@ def run(name, floor, seconds, keep):
 
 def run_all(names, seconds, jobs, keep):
     known, failed, total = floors(), 0, 0
-    print(f"{'target':<18}{'runs':>10}{'edges: corpus':>15}{'end':>7}{'floor':>7}{'corpus':>8}")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(run, n, known.get(n, 1), seconds, keep) for n in names]
         for done in concurrent.futures.as_completed(waiting):
             name, runs, first, edges, corpus, why, out = done.result()
             total += runs
-            print(f"{name:<18}{runs:>10}{first:>15}{edges:>7}{known.get(name, 1):>7}{corpus:>8}"
-                  f"{'  FAIL: ' + why if why else ''}", flush=True)
+            print(f"count: {name:<16}{runs:>9} runs, edges: {first:>5} by the corpus, {edges:>5} in the end, "
+                  f"{known.get(name, 1):>5} demanded; {corpus:>4} inputs{'  FAIL: ' + why if why else ''}", flush=True)
             if why:
                 failed += 1
                 print(out[-6000:])
-    print(f"{total} runs of {len(names)} targets")
+    print(f"count: {total} runs of {len(names)} targets")
     print(f"{len(names) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -452,7 +452,7 @@ int main(int argc, char **argv)
     for (uint64_t life = 0; only < 0 && life < lives; life++) {
         live(life);
     }
-    (void)printf("seed %llu: %llu lives, %llu exchanges, %llu replies changed, %llu resets, %llu "
+    (void)printf("count: seed %llu: %llu lives, %llu exchanges, %llu replies changed, %llu resets, %llu "
                  "certificates with a defect; at most %u exchanges and %u attempts in a day; %llu "
                  "credentials renewed in the end\n",
                  (unsigned long long)seed_, (unsigned long long)total.lives,

@@ -3,7 +3,8 @@
  * A command is a row of a table: its words, what they mean, and a function that prints it piece by
  * piece. To add a group of commands, write ra_command_GROUP.c with a table like those that are
  * there, and name the table in `tables` of ra_console.c; tests/tools/stack-emcraft-sf2.txt lists
- * the functions for the stack's computation. Help, prefixes and completion come from the row.
+ * the functions for the stack's computation, tests/tools/print_console.c has a session for
+ * docs/console.md. Help, prefixes and completion come from the row.
  *
  * A command function is called with piece 0, 1, 2 ... and appends at most RA_CONSOLE_PIECE bytes of
  * whole lines to `to`; each call is one bounded step of the main loop. Its arguments are

@@ -9,8 +9,7 @@ static enum ra_run list(struct ra_console *c, unsigned piece, struct ra_text *to
     ra_text_pad_to(to, 26);
     ra_config_print(&c->ra->config, s, false, to);
     ra_text_add(to, "\n");
-    ra_text_pad_to(to, 26);
-    ra_text_add(to, "  ");
+    ra_text_pad_to(to, 18);
     ra_text_add(to, s->help);
     ra_text_add(to, "\n");
     return piece + 1 < ra_setting_count() ? RA_RUN_MORE : RA_RUN_DONE;

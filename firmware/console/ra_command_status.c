@@ -83,7 +83,7 @@ static void show_role_timers(struct ra_console *c, enum ra_role role, struct ra_
         ra_show_time(c, "expires", s.not_after, to);
     }
     if (s.next != RA_TIME_UNKNOWN) {
-        ra_show_time(c, s.state == RA_STATE_PENDING ? "next question" : "next attempt", s.next, to);
+        ra_show_time(c, s.state == RA_STATE_PENDING ? "next poll" : "next attempt", s.next, to);
     }
     if (slot->probation_until != 0) {
         ra_show_time(c, "probation to", slot->probation_until, to);

@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = ("states", "errors", "configuration")
+DOCUMENTS = ("states", "errors", "configuration", "console")
 
 
 PRINTER = ROOT / "build/host-asan/unit/print_docs"
+OF_THE_CONSOLE = PRINTER.with_name("print_console")
 
 
 def main():
@@ -20,7 +21,11 @@ def main():
     stale = []
     for name in DOCUMENTS:
         path = ROOT / "docs" / f"{name}.md"
-        wanted = subprocess.run([PRINTER, name], capture_output=True, text=True, check=True).stdout
+        command = [OF_THE_CONSOLE] if name == "console" else [PRINTER, name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{command[0].name} ended with {done.returncode}")
+        wanted = done.stdout
         if "--write" in sys.argv[1:]:
             path.write_text(wanted)
         elif not path.exists() or path.read_text() != wanted:

@@ -40,9 +40,8 @@ static void listen(void)
         size_t before = w.shown_size;
         bool more = w.typed != NULL && *w.typed != '\0';
         turn();
-        quiet = !more && console.command == NULL && console.out_count == 0 && w.shown_size == before
-                    ? quiet + 1
-                    : 0;
+        bool runs = console.command != NULL && console.input == RA_CONSOLE_COMMANDS;
+        quiet = !more && !runs && console.out_count == 0 && w.shown_size == before ? quiet + 1 : 0;
     }
 }
 
@@ -604,6 +603,271 @@ static void pieces_make_no_difference(void **state)
     assert_non_null(strstr(whole, RA_CONSOLE_PROMPT "no such command\r\n"));
 }
 
+/* --- typing ------------------------------------------------------------------------- */
+
+static void words_may_be_shortened(void **state)
+{
+    (void)state;
+    assert_shows("sh cred\r", "Enrollment Agent (agent)");
+    assert_shows("sh ver\r", "Perennial " RA_VERSION);
+    assert_shows("conf s\r", "% E9-09 the beginning of several commands\r\n  set  ");
+    assert_non_null(strstr(w.shown, "\r\n  save  "));
+    assert_shows("re\r", "% E9-09");
+    assert_non_null(strstr(w.shown, "\r\n  reboot  "));
+    assert_shows("terminal\r", "% E9-10 the command is not complete\r\n  length  ");
+    assert_shows("ren ag\r", "Enrollment Agent: renewal begins");
+    assert_shows("showx\r", "% E9-01");
+    assert_shows("terminal width 80\r", "% E9-02");
+    assert_shows("! show\r", "! show\r\n" RA_CONSOLE_PROMPT);
+    assert_shows("a b c d e f g h i j k l m\r", "% E9-02");
+}
+
+static void tab_completes(void **state)
+{
+    (void)state;
+    assert_shows("sh\tcr\t\r", RA_CONSOLE_PROMPT "" + 1); /* something came back */
+    assert_non_null(strstr(w.shown, "show credentials \r\nEnrollment Agent (agent)"));
+    assert_shows("config set pol\t17\r", "config set poll-minutes 17\r\n");
+    assert_int_equal(w.ra.config.poll_minutes, 17);
+    assert_shows("renew en\t\r", "renew encryption \r\nCEP Encryption: renewal begins");
+    /* What fits is listed, and the line comes back; a word in the middle is completed too. */
+    (void)say("config s\t");
+    assert_non_null(strstr(w.shown, "config s\r\n  set             change a setting\r\n"
+                                    "  save            write the settings to flash\r\n"));
+    assert_non_null(strstr(w.shown, RA_CONSOLE_PROMPT "config s"));
+    (void)say("e\t\x15");
+    assert_non_null(strstr(w.shown, "et "));
+    (void)say("config set ca-\t");
+    assert_non_null(strstr(w.shown, "\r\n  ca-password\r\n"));
+    (void)say("\x15nothing \t\x15xyz\t\x15show x\t\x15 \t\x15"
+              "a b c d e f g h i j k l m n\t?\x15\r");
+    assert_shows("time\r", "source:");
+}
+
+static void a_question_mark_says_what_can_follow(void **state)
+{
+    (void)state;
+    (void)say("?\x15");
+    assert_non_null(strstr(w.shown, "\r\n  show            the credentials and how they stand"));
+    assert_non_null(strstr(w.shown, "\r\n  terminal        ...\r\n"));
+    (void)say("sho?\x15");
+    assert_non_null(strstr(w.shown, "sho?\r\n  show  "));
+    assert_null(strstr(w.shown, "renew"));
+    (void)say("show ?\x15");
+    assert_non_null(strstr(w.shown, "\r\n  timers  "));
+    assert_non_null(strstr(w.shown, "\r\n  <Enter>\r\n"));
+    (void)say("config set ?\x15");
+    assert_non_null(strstr(w.shown, "\r\n  poll-minutes\r\n"));
+    assert_non_null(strstr(w.shown, "\r\n  NAME [VALUE]\r\n"));
+    assert_null(strstr(w.shown, "<Enter>"));
+    /* In an argument it is itself. */
+    (void)say("config set ca-url http://ca.example.test/x?y=1\r");
+    assert_string_equal(w.ra.config.ca_url, "http://ca.example.test/x?y=1");
+}
+
+static void secrets_are_not_remembered(void **state)
+{
+    (void)state;
+    (void)say("time\rconfig set ca-password " SECRET "\rconfig set ca-pasword " SECRET
+              "\rconfg set ca-password " SECRET "\r");
+    assert_false(holds(&console, sizeof console, SECRET));
+    assert_shows("\x1b[A\r", "source:");
+    /* Asked for when it is not in the line. */
+    assert_shows("config set scep-challenge\r" SECRET "\r", "value, not shown: \r\n");
+    assert_null(strstr(w.shown, SECRET));
+    assert_string_equal(w.ra.config.scep_challenge, SECRET);
+    assert_false(holds(&console, sizeof console, SECRET));
+    assert_shows("config set scep-challenge\r\r", "value, not shown: \r\n");
+    assert_string_equal(w.ra.config.scep_challenge, "");
+    assert_shows("config set host-name\r", RA_CONSOLE_PROMPT);
+    assert_string_equal(w.ra.config.host_name, "");
+}
+
+/* --- output ------------------------------------------------------------------------- */
+
+static void pages_wait(void **state)
+{
+    (void)state;
+    console.length = 10;
+    const char more[] = "--more-- (space, Enter, q)";
+    char gone[80];
+    (void)snprintf(gone, sizeof gone, "\r%*s\r", (int)strlen(more), "");
+    (void)say("config list\r");
+    assert_string_equal(w.shown + w.shown_size - strlen(more), more);
+    unsigned lines = 0;
+    for (const char *p = w.shown; (p = strchr(p, '\n')) != NULL; p++) {
+        lines++;
+    }
+    assert_int_equal(lines, 10); /* the command's own, and nine of the list */
+    (void)say(" ");
+    assert_memory_equal(w.shown, gone, strlen(gone));
+    lines = 0;
+    for (const char *p = w.shown; (p = strchr(p, '\n')) != NULL; p++) {
+        lines++;
+    }
+    assert_int_equal(lines, 9);
+    (void)say("\r");
+    assert_int_equal(strcspn(w.shown + strlen(gone), "\n") + strlen(gone) + 1 + strlen(more),
+                     w.shown_size);
+    assert_string_equal(say("xyz"), "");
+    (void)say("q");
+    (void)snprintf(gone + strlen(gone), 40, "%s", RA_CONSOLE_PROMPT);
+    assert_string_equal(w.shown, gone);
+    /* No end of a page in JSON, and in what is short; events wait until it is over. */
+    assert_shows("show credentials | json\r", "}]\r\n" RA_CONSOLE_PROMPT);
+    assert_shows("time\r", RA_CONSOLE_PROMPT);
+    (void)say("show\r");
+    ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_SPLIT, RA_ROLE_AGENT, RA_OK, 0, NULL);
+    assert_string_equal(say(""), "");
+    assert_shows("\x03", "switched without its partner");
+    assert_shows("terminal length 1\r", "% E9-02");
+    assert_shows("terminal length 513\r", "% E9-02");
+    assert_shows("terminal length x\r", "% E9-02");
+    (void)say("terminal length 0\r");
+    assert_shows("config list\r", "host-name");
+    assert_null(strstr(w.shown, more));
+}
+
+static void filters(void **state)
+{
+    (void)state;
+    (void)say("config list | include poll\r");
+    assert_string_equal(strchr(w.shown, '\n') + 1,
+                        "poll-minutes              60\r\n"
+                        "scep-poll                 certpoll\r\n" RA_CONSOLE_PROMPT);
+    assert_shows("config list | include nothing-like-it\r", "it\r\n" RA_CONSOLE_PROMPT);
+    static const char *const wrong[] = {"config list | json\r", "show |\r",
+                                        "show | more\r",        "show | include\r",
+                                        "show | json x\r",      "show | include a b\r"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_shows(wrong[i], "% E9-11");
+    }
+    assert_shows("show transactions | json\r", "json\r\n[]\r\n");
+    assert_shows("show log 1 | json\r", "[{\r\n  \"sequence\": ");
+    assert_shows("show log 0\r", "% E9-02");
+    assert_shows("show log 33\r", "% E9-02");
+}
+
+/* What JSON has to escape; tests/e2e/console_lines.py reads it all with Python's json. */
+static void json_escapes(void **state)
+{
+    (void)state;
+    w.ca.mode[RA_ROLE_AGENT] = FAKE_CA_ERROR;
+    (void)say("renew agent\r");
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_BACKOFF, 600));
+    listen();
+    (void)snprintf(w.ra.renewal[RA_ROLE_AGENT].txn.peer, 20, "a \"b\\c");
+    assert_shows("show | json\r", "\"CA's_words\": \"a \\\"b\\\\c\"");
+    assert_shows("show transactions | json\r", "\"CA's_words\": \"a \\\"b\\\\c\"");
+    w.board_clock = false;
+    w.ca.no_date = true;
+    boot();
+    listen();
+    assert_shows("show timers | json\r", "\"time\": null");
+    w.ra.renewal[RA_ROLE_AGENT].txn.protocol = 99;
+    assert_shows("show transactions\r", "protocol     ?");
+}
+
+static void a_configuration_goes_to_another_appliance(void **state)
+{
+    (void)state;
+    static struct ra_config first;
+    static char paste[WORLD_SERIAL_MAX];
+    (void)say("config set ca-user EXAMPLE\\ra$\rconfig set ca-password " SECRET
+              "\rconfig set subject CN=ra1,O=Example\rconfig set ip-address 10.0.0.7\r"
+              "config set agent-key p384\rconfig set hold on\rconfig set poll-minutes 61\r");
+    first = w.ra.config;
+    for (unsigned all = 0; all < 2; all++) {
+        (void)say(all ? "show running-config all\r" : "show running-config\r");
+        assert_null(strstr(w.shown, SECRET));
+        assert_non_null(strstr(w.shown, "! secret ca-password is set\r\n"));
+        (void)snprintf(paste, sizeof paste, "%s", strchr(w.shown, '\n') + 1);
+        paste[strlen(paste) - strlen(RA_CONSOLE_PROMPT)] = '\0';
+        world_init(&w, NULL);
+        boot();
+        listen();
+        if (all) { /* over settings of its own, too */
+            (void)say("config set netmask 255.0.0.0\rconfig set device-url http://x.test/\r");
+        }
+        (void)say(paste);
+        assert_null(strstr(w.shown, "% E"));
+        (void)say("config set ca-password " SECRET "\r");
+        assert_memory_equal(&w.ra.config, &first, sizeof first);
+    }
+    assert_shows("show running-config some\r", "% E9-02");
+}
+
+static void a_support_case_has_no_secrets(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"! show version\r\n",   "! show timers\r\n",
+                                        "RSA bits max",         "source       board",
+                                        "bank bytes",           "thumbprint   ",
+                                        "phase        pending", "! secret ca-password is set",
+                                        "configuration saved"};
+    (void)say("config set ca-password " SECRET "\rconfig set scep-challenge " SECRET
+              "\rconfig save\r");
+    w.ca.mode[RA_ROLE_AGENT] = FAKE_CA_PEND;
+    (void)say("renew agent\r");
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PENDING, 600));
+    w.pace_ms = 10;
+    listen();
+    (void)say("show tech\r");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strstr(w.shown, parts[i]) == NULL) {
+            print_error("no '%s' in:\n%s\n", parts[i], w.shown);
+            fail();
+        }
+    }
+    assert_null(strstr(w.shown, SECRET));
+    assert_shows("show transactions\r", "  request id   3\r\n");
+    assert_shows("show timers\r", "  next poll    2");
+}
+
+static void the_prompt_says_what_goes_on(void **state)
+{
+    (void)state;
+    assert_true(world_settle(&w));
+    console.length = 24;
+    w.pace_ms = 10;
+    (void)say("config set key-policy new\r");
+    w.ca.mode[RA_ROLE_AGENT] = FAKE_CA_PEND;
+    w.shown_size = 0;
+    w.typed = "renew agent\r";
+    for (unsigned i = 0; world_state(&w, RA_ROLE_AGENT) != RA_STATE_PENDING; i++) {
+        assert_true(i < 200000);
+        turn();
+    }
+    listen();
+    assert_non_null(strstr(w.shown, "[agent: making a key"));
+    assert_non_null(strstr(w.shown, "\r[agent: pending, asks in 60 min] " RA_CONSOLE_PROMPT));
+    /* Not over what is being typed, and not where nobody is. */
+    (void)say("tim");
+    assert_true(world_run(&w, 120));
+    w.shown_size = 0;
+    listen();
+    assert_null(strstr(w.shown, "min]"));
+    assert_shows("e\r", "[agent: pending, asks in 5");
+    assert_true(world_run(&w, 301));
+    (void)say("");
+    assert_non_null(strstr(w.shown, "\r" RA_CONSOLE_PROMPT));
+    assert_string_equal(console.prompt, RA_CONSOLE_PROMPT);
+    (void)say("terminal length 0\r");
+    assert_null(strstr(w.shown, "pending"));
+    /* A search for primes says how far it is. */
+    console.length = 24;
+    console.status_ms = 0;
+    console.active_ms = ra_clock_ms(&w.ra.clock);
+    w.ra.renewal[RA_ROLE_AGENT].state = RA_STATE_KEYGEN;
+    w.ra.keygen.progress = 212;
+    w.shown_size = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        (void)ra_console_step(&console);
+        w.true_ms += 1000;
+    }
+    assert_non_null(strstr(w.shown, "[agent: making a key, 212 tried] " RA_CONSOLE_PROMPT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +888,16 @@ int main(void)
         cmocka_unit_test_setup(answers_while_the_machine_works, setup),
         cmocka_unit_test_setup(events_come_above_the_line_being_typed, setup),
         cmocka_unit_test_setup(reboot_waits_for_the_flash, setup),
+        cmocka_unit_test_setup(words_may_be_shortened, setup),
+        cmocka_unit_test_setup(tab_completes, setup),
+        cmocka_unit_test_setup(a_question_mark_says_what_can_follow, setup),
+        cmocka_unit_test_setup(secrets_are_not_remembered, setup),
+        cmocka_unit_test_setup(pages_wait, setup),
+        cmocka_unit_test_setup(filters, setup),
+        cmocka_unit_test_setup(json_escapes, setup),
+        cmocka_unit_test_setup(a_configuration_goes_to_another_appliance, setup),
+        cmocka_unit_test_setup(a_support_case_has_no_secrets, setup),
+        cmocka_unit_test_setup(the_prompt_says_what_goes_on, setup),
         cmocka_unit_test_setup(a_command_asks, setup),
         cmocka_unit_test_setup(a_refusal_ends_the_command, setup),
         cmocka_unit_test_setup(too_much_is_refused_whole, setup),

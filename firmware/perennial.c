@@ -1022,11 +1022,14 @@ uint32_t ra_new_generation(const struct ra *ra, enum ra_role role)
             newest = key.id & 0xffu;
         }
     }
-    /* After a fall back to an older commit the key of a newer one may be there still. */
-    do {
-        newest++;
-    } while (ra_store_find(&ra->store, RA_RECORD_KEY, ra_generation_id(role, newest)));
-    return newest;
+    newest++;
+    /* After a fall back to an older commit the pair of a newer one may be there still, and is kept.
+     * A key alone is one whose transaction a cut prevented: if each of those were kept too, cuts at
+     * one point would fill the store. */
+    uint16_t id = ra_generation_id(role, newest);
+    bool pair = ra_store_find(&ra->store, RA_RECORD_KEY, id) &&
+                ra_store_find(&ra->store, RA_RECORD_CERT, id);
+    return pair ? newest + 1u : newest;
 }
 
 /* Whether the role's own work would write the same records. Reading the store does not. */

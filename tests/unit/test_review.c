@@ -112,6 +112,34 @@ static void keys_without_a_transaction_are_dropped(void **state)
     assert_null(world_check(&w, RA_ROLE_AGENT));
 }
 
+static bool transaction_under_way(struct world *at)
+{
+    return ra_store_result(&at->ra.store) == RA_AGAIN && at->ra.store.put.type == RA_RECORD_TXN;
+}
+
+/* The same, and so early that no life comes to drop anything: the next key takes the place of the
+ * one before. */
+static void keys_without_a_transaction_do_not_pile_up(void **state)
+{
+    (void)state;
+    start_agent();
+    for (unsigned life = 0; life < 150u; life++) {
+        w.ra.cleanup_wanted = false;
+        assert_true(world_until(&w, transaction_under_way, RA_HOUR));
+        world_boot(&w);
+        struct ra_store_cursor cursor;
+        struct ra_store_key key;
+        unsigned keys = 0;
+        ra_store_cursor_init(&cursor, RA_RECORD_KEY);
+        while (ra_store_next(&w.ra.store, &cursor, &key)) {
+            keys++;
+        }
+        assert_in_range(keys, 1, 2);
+    }
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
 /* A pair whose issuers cannot be read is as broken as one without its key. */
 static void damaged_issuers_bring_the_old_pair_back(void **state)
 {
@@ -146,6 +174,7 @@ int main(void)
         cmocka_unit_test(provisioning_spares_the_key_of_a_pending_request),
         cmocka_unit_test(a_strange_board_does_not_replace_the_commit),
         cmocka_unit_test(keys_without_a_transaction_are_dropped),
+        cmocka_unit_test(keys_without_a_transaction_do_not_pile_up),
         cmocka_unit_test(damaged_issuers_bring_the_old_pair_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

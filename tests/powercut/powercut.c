@@ -161,7 +161,10 @@ static unsigned failures, depth_now;
 static uint32_t seed, first_seed = 1, rate = 1, share = 100, times, one_in = 1;
 static struct damage only[DEPTH_MAX + 1];
 static bool only_second, stop_at_first;
-static long only_point = -1, only_bit = -1;
+#define ANY UINT32_MAX
+static struct {
+    uint32_t geometry, start, story, counter, point, bit, at_least, part, parts;
+} wish = {ANY, ANY, ANY, ANY, ANY, ANY, 1, 0, 1};
 static uint32_t base_id; /* ids of the CA above it are of renewals */
 
 static uint32_t rnd(uint32_t below)
@@ -462,9 +465,12 @@ static void damage(unsigned depth, uint32_t at, const void *from, uint32_t size)
     w->flash.cut_at = w->flash.operations + 1u;
     if (d->kind == NOR_CUT_DISTURB) {
         uint32_t own = d->unit > 1 ? (d->unit - 1u) * w->flash.geometry.program_unit : 0;
-        unsigned i = rnd(t->writes + (own != 0));
-        w->flash.disturb_at =
-            i == t->writes ? at + rnd(own) : t->written[i].at + rnd(t->written[i].size);
+        unsigned i = t->writes != 0 ? rnd(t->writes + (own != 0)) : 0;
+        if (i < t->writes) {
+            w->flash.disturb_at = t->written[i].at + rnd(t->written[i].size);
+        } else if (own != 0) {
+            w->flash.disturb_at = at + rnd(own);
+        }
     }
     if (size != 0) {
         (void)w->hal.flash.program(w->hal.flash.dev, at, from, size);
@@ -934,6 +940,25 @@ static void story_retention(void)
     }
 }
 
+/* The commit is damaged at rest: the one before it serves the old pair, and the next renewal meets
+ * records of the generation that it is about to make. */
+static void story_lost_commit(void)
+{
+    prepare(0);
+    finish();
+    for (uint32_t i = 0; i < golden->ra.store.entries; i++) {
+        if (golden->ra.store.entry[i].type == RA_RECORD_COMMIT) {
+            golden->memory[golden->ra.store.entry[i].at + 40u] ^= 0x24;
+        }
+    }
+    nor_model_format(&golden->flash, false);
+    world_boot(golden);
+    if (is_new(golden, RA_ROLE_AGENT) || is_new(golden, RA_ROLE_ENCRYPTION)) {
+        fail("the story has no older commit");
+    }
+    finish();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -942,7 +967,7 @@ static const struct {
     {"pending", story_pending},           {"rollback", story_rollback},
     {"retention", story_retention},       {"scep", story_scep},
     {"scep-pending", story_scep_pending}, {"est", story_est},
-    {"est-pending", story_est_pending},
+    {"est-pending", story_est_pending},   {"lost-commit", story_lost_commit},
 };
 #define STORIES (sizeof stories / sizeof stories[0])
 
@@ -1062,18 +1087,18 @@ static void repeats(void)
 {
     unsigned points = 0;
     prepare_torn();
-    for (unsigned point = only_point > 0 ? (unsigned)only_point : 1u;
-         same_point(point, times) && only_point < 0; point++) {
+    for (unsigned point = wish.point != ANY ? wish.point : 1u;
+         same_point(point, times) && wish.point == ANY; point++) {
         points++;
     }
     printf("geometry %2u: %u operations of a life\n", here.geometry, points);
 }
 
-static void count_up(int which)
+static void count_up(void)
 {
     for (unsigned i = 0; i < COUNTERS_; i++) {
         unsigned long before = n.fired;
-        if (which >= 0 && which != (int)i) {
+        if (wish.counter != ANY && wish.counter != i) {
             continue;
         }
         clock_t start = clock();
@@ -1172,7 +1197,7 @@ static void after_flip(struct world *w, bool settle)
         flips.nothing += !again;
         if (!again && !shown_damaged(w)) {
             fail("what is damaged is not shown");
-            if (only_bit >= 0) {
+            if (wish.bit != ANY) {
                 printf("%s\n", w->shown);
             }
         }
@@ -1201,7 +1226,7 @@ static void flip_all(void)
             here.flip = (long)at * 9 + bit;
             struct damage d = {.operation = at + 1u, .kind = bit};
             seed_from(&d, 3);
-            bool chosen = only_bit >= 0 ? here.flip == only_bit : rnd(one_in) == 0;
+            bool chosen = wish.bit != ANY ? here.flip == (long)wish.bit : rnd(one_in) == 0;
             if (!chosen || (bit == 8 && at % unit != 0)) {
                 continue;
             }
@@ -1292,54 +1317,51 @@ static void run_one(void)
     (void)fflush(stdout);
 }
 
+/* The options with a number. */
+static const struct {
+    const char *name;
+    uint32_t *to;
+} options[] = {
+    {"--seed", &first_seed},  {"--rate", &rate},        {"--share", &share},
+    {"--times", &times},      {"--one-in", &one_in},    {"--at-least", &wish.at_least},
+    {"--bit", &wish.bit},     {"--point", &wish.point}, {"--geometry", &wish.geometry},
+    {"--start", &wish.start}, {"--story", &wish.story}, {"--only", &wish.counter},
+};
+
+static bool option(const char *name, const char *value)
+{
+    if (strcmp(name, "--part") == 0) {
+        const char *parts = strchr(value, '/');
+        wish.part = number(value);
+        wish.parts = parts != NULL ? number(parts + 1) : 0;
+        return wish.parts != 0;
+    }
+    for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(name, options[i].name) == 0) {
+            *options[i].to = number(value);
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char *argv[])
 {
     static const char *const modes[] = {"sample",  "singles",  "pairs", "markers",
                                         "repeats", "counters", "flips", "replay"};
-    int geometry = -1, start = -1, story = -1, counter = -1;
-    unsigned part = 0, parts = 1, config = 0;
-    unsigned long at_least = 1;
+    unsigned config = 0;
     const char *id = NULL;
     for (mode = SAMPLE; mode <= REPLAY && (argc < 2 || strcmp(argv[1], modes[mode]) != 0); mode++) {
     }
-    for (int i = 2; i < argc; i += 2) {
+    for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--stop") == 0) {
             stop_at_first = true;
-            i--;
         } else if (mode == REPLAY && i == 2) {
             id = argv[2];
-            i--;
-        } else if (i + 1 >= argc) {
+        } else if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
             mode = REPLAY + 1;
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            first_seed = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--rate") == 0) {
-            rate = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--share") == 0) {
-            share = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--times") == 0) {
-            times = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--one-in") == 0) {
-            one_in = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--point") == 0) {
-            only_point = (long)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--bit") == 0) {
-            only_bit = (long)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--at-least") == 0) {
-            at_least = number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--geometry") == 0) {
-            geometry = (int)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--start") == 0) {
-            start = (int)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--story") == 0) {
-            story = (int)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--only") == 0) {
-            counter = (int)number(argv[i + 1]);
-        } else if (strcmp(argv[i], "--part") == 0) {
-            part = number(argv[i + 1]);
-            parts = number(strchr(argv[i + 1], '/') + 1);
         } else {
-            mode = REPLAY + 1;
+            i++;
         }
     }
     if (mode > REPLAY || (mode == REPLAY && (id == NULL || !read_id(id)))) {
@@ -1359,9 +1381,10 @@ int main(int argc, char *argv[])
         for (unsigned g = 0; g < GEOMETRIES; g++) {
             for (unsigned s = 0; s < (whole ? 1u : STARTS); s++) {
                 for (unsigned t = 0; t < (mode == FLIPS ? 2u : whole ? 1u : STORIES); t++) {
-                    if ((geometry >= 0 && g != (unsigned)geometry) ||
-                        (start >= 0 && s != (unsigned)start) ||
-                        (story >= 0 && t != (unsigned)story) || config++ % parts != part) {
+                    if ((wish.geometry != ANY && g != wish.geometry) ||
+                        (wish.start != ANY && s != wish.start) ||
+                        (wish.story != ANY && t != wish.story) ||
+                        (config++ * 2654435761u >> 16) % wish.parts != wish.part) {
                         continue;
                     }
                     here.geometry = g;
@@ -1370,7 +1393,7 @@ int main(int argc, char *argv[])
                     if (mode == REPEATS) {
                         repeats();
                     } else if (mode == COUNTERS) {
-                        count_up(counter);
+                        count_up();
                     } else if (mode == FLIPS) {
                         flip_all();
                     } else {
@@ -1400,7 +1423,7 @@ int main(int argc, char *argv[])
         printf("FAIL: a planned cut did not fire\n");
         failed++;
     }
-    if (n.fired + n.seconds_fired < at_least) {
+    if (n.fired + n.seconds_fired < wish.at_least) {
         printf("FAIL: fewer cuts than there must be\n");
         failed++;
     }

@@ -34,7 +34,7 @@ TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) failures$', re.M)
 def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
-    return ([['sample', '--seed', seed, '--share', 80, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+    return ([['sample', '--seed', seed, '--share', 60, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
             [['counters', '--seed', seed, '--geometry', 0, '--times', 2500],
              ['repeats', '--seed', seed, '--geometry', whole, '--times', 50]] +
             [['flips', '--seed', seed, '--geometry', g, '--one-in', 800] for g in range(GEOMETRIES)])

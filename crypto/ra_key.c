@@ -466,12 +466,12 @@ static void put_mp(struct out *w, const sp_int *a)
     int bits = sp_count_bits(a);
     size_t size = (size_t)(bits + 7) / 8;
 
-    if (w->full || (size_t)(w->p - w->start) < size) {
+    if (w->full || (size_t)(w->p - w->start) < size ||
+        sp_to_unsigned_bin_len(a, w->p - size, (int)size) != MP_OKAY) {
         w->full = 1;
         return;
     }
     w->p -= size;
-    (void)sp_to_unsigned_bin_len(a, w->p, (int)size);
     if (bits % 8 == 0) /* 0, or the top bit is set */
         put_octet(w, 0);
     wrap(w, TAG_INTEGER, since);

@@ -79,7 +79,10 @@ static uint32_t crc_add(uint32_t crc, const uint8_t *p, size_t size)
     return ~crc;
 }
 
-static const char *const state_names[] = {"idle", "connecting", "open", "closed", "failed"};
+static const char *const state_names[] = {
+    [RA_TRANSPORT_IDLE] = "idle",          [RA_TRANSPORT_CONNECTING] = "connecting",
+    [RA_TRANSPORT_WORKING] = "working",    [RA_TRANSPORT_OPEN] = "open",
+    [RA_TRANSPORT_PEER_CLOSED] = "closed", [RA_TRANSPORT_FAILED] = "failed"};
 
 static void print_end(uint64_t since)
 {

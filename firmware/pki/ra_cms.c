@@ -331,6 +331,10 @@ ra_err ra_cms_signed_verify(const struct ra_cms_signed *s, const struct ra_key *
         (ra_key_is_rsa(key->alg) != 0) != s->sig_rsa) {
         return RA_E_SIGNATURE;
     }
+    /* What is not id-data has to be signed with attributes [RFC 5652 5.3]: else its type is not. */
+    if (s->signed_attrs.p == NULL && !ra_span_equal(s->content_type, ra_oid_value(RA_OID_DATA))) {
+        return RA_E_SIGNATURE;
+    }
     ra_err err = ra_hash(s->hash, s->content.p, s->content.size, digest);
     if (err == RA_OK && s->signed_attrs.p != NULL) {
         struct ra_hash_state state;

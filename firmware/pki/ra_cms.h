@@ -63,7 +63,8 @@ ra_err ra_cms_signed_parse(struct ra_cms_signed *s, uint8_t *buf, size_t size, s
 /* Whether `cert` is the one the SignerInfo names. */
 bool ra_cms_signed_by(const struct ra_cms_signed *s, const struct ra_cert *cert);
 /* Verify the first signer's signature with `key`; with signed attributes their content
- * type and message digest too. An absent content counts as empty. The signer's
+ * type and message digest too; without, the content must be id-data [RFC 5652 5.3]. An absent
+ * content counts as empty. The signer's
  * certificate is the caller's matter. RA_E_SIGNATURE. One public-key operation. */
 ra_err ra_cms_signed_verify(const struct ra_cms_signed *s, const struct ra_key *key);
 /* The value (whole element) of a signed attribute of this OID contents; RA_E_NOT_FOUND. */

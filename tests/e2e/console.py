@@ -82,6 +82,12 @@ class Console:
             return
         if self.SETTLE:
             time.sleep(self.SETTLE)
+        if os.environ.get("RA_COUNTED"):  # check_coverage.py: it writes its counters as it ends
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
         self._process.kill()
         self._process.wait(10)
         self._end_threads()

@@ -6,8 +6,9 @@
  *
  * tests/CMakeLists.txt makes a link option --wrap=sp_copy of it. From fault_forget on every place
  * in the code that calls such a function is known to have failed or not; while fault_armed is set,
- * the first place that has not failed yet does, once, and fault_armed is cleared. FAULT_ALL instead
- * of clearing: each new place as it is reached. A suite goes on until no new place comes.
+ * the first place that has not failed yet does, once, and fault_armed is cleared. With fault_all,
+ * instead: each new place as it is reached. A suite goes on until no new place comes.
+ * FAULT_WHEN, defined before: an expression, false where nothing may fail.
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -16,6 +17,9 @@
 #include <stddef.h>
 
 #define FAULT_SITES 1024u
+#ifndef FAULT_WHEN
+#define FAULT_WHEN true
+#endif
 
 static const void *fault_site[FAULT_SITES];
 static const char *fault_name; /* the function that failed last */
@@ -30,7 +34,7 @@ static inline void fault_forget(void)
 
 static inline bool fault_here(const void *site, const char *name)
 {
-    if (!fault_armed) {
+    if (!fault_armed || !(FAULT_WHEN)) {
         return false;
     }
     for (unsigned i = 0; i < fault_sites; i++) {

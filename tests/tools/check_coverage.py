@@ -7,9 +7,9 @@
       --missed    print each line that was not reached, or not in each direction
       --no-run    judge the counters that are there
 
-The programs are those of build/gcov (-O0 --coverage; `make gcov`): all unit suites, and net_probe as
-tests/e2e/net_host.py runs it, for firmware/net. It fails where the lines of a folder are below LINES
-or its branches below BRANCHES (per cent, of what tests/tools/coverage.txt does not leave out), and
+The programs are those of build/gcov (-O0 --coverage; `make gcov`): all unit suites, and those of the
+host board as some scripts of tests/e2e run them, for what needs lwIP or a peer. It fails where the lines of a folder are below LINES
+or its branches below BRANCHES, or below its line in FLOORS (per cent, of what tests/tools/coverage.txt does not leave out), and
 where an entry of that table leaves out nothing any more.
 """
 import argparse
@@ -25,9 +25,18 @@ from run import network_wrapper  # noqa: E402  (the path comes first)
 
 TREE = ROOT / "build/gcov"
 EXCLUDED = ROOT / "tests/tools/coverage.txt"
-LINES = 100.0
-BRANCHES = 95.0
-PROBE = TREE / "boards/host/net_probe"
+LINES, BRANCHES = 100.0, 95.0
+# Folders that are not there yet: what they may not fall below.
+FLOORS = {
+    "all": (94.5, 87.4), "crypto": (98.9, 92.6), "firmware": (96.0, 86.2),
+    "firmware/appliance": (69.0, 50.5), "firmware/config": (98.0, 95.0),
+    "firmware/console": (83.0, 73.5), "firmware/enroll": (95.5, 88.3), "firmware/http": (98.5, 93.0),
+    "firmware/net": (82.0, 62.5), "firmware/pki": (99.0, 95.0), "firmware/renewal": (96.0, 86.0),
+    "firmware/store": (95.5, 89.0),
+}
+HOST = TREE / "boards/host"
+SCRIPTS = [["net_host.py", "--probe", HOST / "net_probe"], ["tls_host.py"],
+           ["est_host.py", "issue"], ["scep_host.py", "issue"]]
 LCOV = ["lcov", "--quiet", "--rc", "lcov_branch_coverage=1"]
 
 
@@ -42,11 +51,18 @@ def run(name, command):
 def measure():
     for counters in TREE.rglob("*.gcda"):
         counters.unlink()
-    commands = [("net_host", [*network_wrapper(), ROOT / "tests/e2e/net_host.py", "--probe", PROBE])]
+    # The scripts find the host board in RA_BUILD/host, and end it so that its counters are written.
+    os.environ.update(RA_BUILD=str(TREE / "e2e"), RA_COUNTED="1")
+    (TREE / "e2e").mkdir(exist_ok=True)
+    for link in (TREE / "e2e/host", TREE / "e2e/host-asan"):
+        if not link.is_symlink():
+            link.symlink_to("..")
+    commands = [(script[0], [*network_wrapper(), ROOT / "tests/e2e" / script[0], *script[1:]])
+                for script in SCRIPTS]
     for suite in sorted((ROOT / "tests/unit").glob("test_*.c")):
         commands.append((suite.stem, [TREE / "unit" / suite.stem]))
-    # net_host mostly waits: it is one more than there are processors.
-    with concurrent.futures.ThreadPoolExecutor(1 + (os.cpu_count() or 1)) as pool:
+    # The scripts mostly wait: more run than there are processors.
+    with concurrent.futures.ThreadPoolExecutor(3 + (os.cpu_count() or 1)) as pool:
         bad = [f"{name}: {code}" for name, code in pool.map(lambda c: run(*c), commands) if code != 0]
     if bad:
         sys.exit("ended with an error: " + ", ".join(bad))
@@ -171,10 +187,13 @@ def main():
     print(f"left out by {len(table)} entries of {EXCLUDED.relative_to(ROOT)}: "
           f"{left_out[0]} lines, {left_out[1]} branches")
     for name, lines, lines_all, branches, branches_all in sums:
-        if percent(lines, lines_all) < LINES:
-            wrong.append(f"{name}: {lines_all - lines} lines were not reached")
-        if percent(branches, branches_all) < BRANCHES:
-            wrong.append(f"{name}: branches below {BRANCHES} %")
+        least_lines, least_branches = FLOORS.get(name, (LINES, BRANCHES))
+        if percent(lines, lines_all) < least_lines:
+            wrong.append(f"{name}: {lines_all - lines} lines were not reached, {least_lines} % is the least")
+        if percent(branches, branches_all) < least_branches:
+            wrong.append(f"{name}: branches below {least_branches} %")
+    for name in FLOORS:
+        print(f"still below {LINES} and {BRANCHES} %: {name}")
     for text in wrong:
         print(text)
     return 1 if wrong else 0

@@ -54,6 +54,7 @@ class Console:
         if self.running():
             raise ConsoleError("already running")
         self._end_threads()
+        self.unread()  # the last life's prompt is not this one's
         argv = self.command()
         # A worker thread may end before the test does; then the kernel must not act on it.
         tie = threading.current_thread() is threading.main_thread()

@@ -3,7 +3,9 @@
 
     powercut.py [--seed N]          a sample over every kind, geometry, start and story; the seed is
                                     the day's number, so that each day cuts elsewhere
-    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips
+    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips: some 60
+                                    million cuts and 100 million flips, by the parts that were run some
+                                    16 hours of one core
     powercut.py --long --shard 2/8  every 8th job of these, beginning with the second
     powercut.py --replay ID --seed N
 
@@ -34,7 +36,7 @@ TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) failures$', re.M)
 def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
-    return ([['sample', '--seed', seed, '--share', 60, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+    return ([['sample', '--seed', seed, '--share', 50, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
             [['counters', '--seed', seed, '--geometry', 0, '--times', 2500],
              ['repeats', '--seed', seed, '--geometry', whole, '--times', 50]] +
             [['flips', '--seed', seed, '--geometry', g, '--one-in', 800] for g in range(GEOMETRIES)])

@@ -4,13 +4,17 @@ MAKEFLAGS += --no-print-directory
 DIRS := WOLFSSL_DIR LWIP_DIR PICOHTTPPARSER_DIR CMOCKA_DIR
 export $(DIRS)
 
-TREES := host host-asan gcov emcraft-sf2 mps2-an386 big-endian fuzzers
+TREES := host host-asan gcov emcraft-sf2 emcraft-sf2-tls mps2-an386 big-endian fuzzers
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
 OPTIONS_host := -DRA_BOARD=host -DRA_WITH_TLS=ON
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_SANITIZE=ON
 OPTIONS_gcov := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_COVERAGE=ON
-OPTIONS_fuzzers := -DRA_FUZZ=ON -DCMAKE_C_COMPILER=clang
+OPTIONS_fuzzers := -DRA_FUZZ=ON -DRA_WITH_TLS=ON -DCMAKE_C_COMPILER=clang
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
+# AD CS by https in 256 KiB: without SCEP, EST, certreq and TLS 1.3, RSA up to 3072 bits.
+OPTIONS_emcraft-sf2-tls := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON -DRA_WITH_TLS=ON \
+	-DRA_WITH_TLS13=OFF -DRA_WITH_SCEP=OFF -DRA_WITH_EST=OFF -DRA_WITH_CERTREQ=OFF \
+	-DRA_DEFINITIONS="RA_RSA_BITS_MAX=3072;RA_AES_SMALL=1" $(CROSS)
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))

@@ -114,7 +114,7 @@
 #if defined(WOLFCRYPT_ONLY) || defined(NO_TLS) || defined(NO_CERTS)
 #error "Perennial needs WOLFCRYPT_ONLY, NO_TLS and NO_CERTS off in user_settings.h for TLS"
 #endif
-#ifndef WOLFSSL_TLS13
+#if RA_WITH_TLS13 && !defined(WOLFSSL_TLS13)
 #error "Perennial needs WOLFSSL_TLS13 in user_settings.h for TLS because servers may take 1.3 only"
 #endif
 #ifndef HAVE_PK_CALLBACKS

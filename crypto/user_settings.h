@@ -106,9 +106,18 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define HAVE_AESGCM
 #define GCM_TABLE_4BIT
 #define WOLFSSL_AES_NO_UNROLL
+#if RA_AES_SMALL
+#define WOLFSSL_AES_SMALL_TABLES
+#endif
 #define NO_AES_192
+#if RA_WITH_SCEP /* its envelopes; DES3 too */
 #define HAVE_AES_CBC
 #define HAVE_AES_DECRYPT
+#else
+#define NO_AES_CBC
+#define NO_AES_DECRYPT
+#define NO_DES3
+#endif
 #define HAVE_AESGCM_DECRYPT
 
 #if !RA_WITH_TLS
@@ -130,7 +139,9 @@ void *ra_wolfssl_alloc_trap(size_t size);
 
 /* ---- TLS 1.3 and 1.2, client only: ECDHE with AES-GCM, nothing else ------------ */
 #if RA_WITH_TLS
+#if RA_WITH_TLS13
 #define WOLFSSL_TLS13
+#endif
 #define HAVE_TLS_EXTENSIONS
 #define HAVE_SUPPORTED_CURVES
 #define HAVE_SNI
@@ -138,6 +149,11 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define HAVE_EXTENDED_MASTER
 #define HAVE_SERVER_RENEGOTIATION_INFO
 #define HAVE_HKDF
+#define NO_HANDSHAKE_DONE_CB
+#define NO_CHECK_PRIVATE_KEY
+
+#define WOLFSSL_NO_CA_NAMES
+#define NO_MULTIBYTE_PRINT
 #define HAVE_PK_CALLBACKS        /* the client's key stays in struct ra_key */
 #define HAVE_KEYING_MATERIAL     /* tls-exporter [RFC 9266] */
 #define WOLFSSL_HAVE_TLS_UNIQUE  /* tls-unique [RFC 5929] */
@@ -152,7 +168,6 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define WOLFSSL_USER_IO
 #define NO_WOLFSSL_SERVER
 #define NO_SESSION_CACHE
-#define NO_DES3_TLS_SUITES
 #define MAX_CHAIN_DEPTH (RA_CHAIN_CERTS_MAX + 1)
 #define MAX_CERTIFICATE_SZ RA_TLS_CHAIN_MAX
 #define WOLFSSL_MIN_RSA_BITS 2048

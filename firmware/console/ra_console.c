@@ -18,9 +18,15 @@
 /* Room that is left for ra_console_say, which cannot wait. */
 #define RESERVED 200u
 
+static const struct ra_command_table none = {NULL, 0};
 static const struct ra_command_table *const tables[] = {
-    &ra_commands_show,    &ra_commands_status,   &ra_commands_config, &ra_commands_renew,
-    &ra_commands_certreq, &ra_commands_password, &ra_commands_system,
+    &ra_commands_show,
+    &ra_commands_status,
+    &ra_commands_config,
+    &ra_commands_renew,
+    RA_WITH_CERTREQ ? &ra_commands_certreq : &none,
+    &ra_commands_password,
+    &ra_commands_system,
 };
 
 const struct ra_command *ra_command_at(unsigned i)

@@ -2,6 +2,16 @@
 
 #include <string.h>
 
+static ra_err absent(struct ra_enroll *e, enum ra_enroll_op op, const struct ra_enroll_input *in,
+                     struct ra_http_request *out)
+{
+    (void)e, (void)op, (void)in, (void)out;
+    return RA_E_UNSUPPORTED;
+}
+
+const struct ra_enroll_ops ra_enroll_absent = {
+    .name = "absent", .message = RA_ENROLL_MESSAGE_PKCS10, .request = absent};
+
 void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops)
 {
     memset(e, 0, sizeof *e);

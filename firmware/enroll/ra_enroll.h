@@ -180,6 +180,9 @@ struct ra_enroll {
     };
 };
 
+/* In place of a protocol that this build lacks: every request is RA_E_UNSUPPORTED. */
+extern const struct ra_enroll_ops ra_enroll_absent;
+
 void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);
 
 /* Describe the HTTP request for `op`. `*out` points into `*e` and `*in`: keep

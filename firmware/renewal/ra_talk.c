@@ -8,9 +8,9 @@
 #include "ra_scep.h"
 
 static const struct ra_enroll_ops *const protocols[RA_PROTOCOLS] = {
-    [RA_PROTOCOL_ADCS] = &ra_adcs_ops,
-    [RA_PROTOCOL_SCEP] = &ra_scep_ops,
-    [RA_PROTOCOL_EST] = &ra_est_ops,
+    [RA_PROTOCOL_ADCS] = RA_WITH_ADCS ? &ra_adcs_ops : &ra_enroll_absent,
+    [RA_PROTOCOL_SCEP] = RA_WITH_SCEP ? &ra_scep_ops : &ra_enroll_absent,
+    [RA_PROTOCOL_EST] = RA_WITH_EST ? &ra_est_ops : &ra_enroll_absent,
 };
 
 enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role)

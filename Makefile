@@ -4,17 +4,18 @@ MAKEFLAGS += --no-print-directory
 DIRS := WOLFSSL_DIR LWIP_DIR PICOHTTPPARSER_DIR CMOCKA_DIR
 export $(DIRS)
 
-TREES := host host-asan gcov emcraft-sf2 emcraft-sf2-tls mps2-an386 big-endian fuzzers
+TREES := host host-asan gcov emcraft-sf2 emcraft-sf2-tls emcraft-sf2-est mps2-an386 big-endian fuzzers
 CROSS := -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake
 OPTIONS_host := -DRA_BOARD=host -DRA_WITH_TLS=ON
 OPTIONS_host-asan := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_SANITIZE=ON
 OPTIONS_gcov := -DRA_BOARD=host -DRA_WITH_TLS=ON -DRA_COVERAGE=ON
 OPTIONS_fuzzers := -DRA_FUZZ=ON -DRA_WITH_TLS=ON -DCMAKE_C_COMPILER=clang
 OPTIONS_emcraft-sf2 := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON $(CROSS)
-# AD CS by https in 256 KiB: without SCEP, EST, certreq and TLS 1.3, RSA up to 3072 bits.
-OPTIONS_emcraft-sf2-tls := -DRA_BOARD=emcraft-sf2 -DRA_BOARD_SEMIHOSTING=ON -DRA_WITH_TLS=ON \
-	-DRA_WITH_TLS13=OFF -DRA_WITH_SCEP=OFF -DRA_WITH_EST=OFF -DRA_WITH_CERTREQ=OFF \
-	-DRA_DEFINITIONS="RA_RSA_BITS_MAX=3072;RA_AES_SMALL=1" $(CROSS)
+# https in 256 KiB: TLS 1.2 alone, RSA-2048 or ECDSA, one protocol, no certreq.
+HTTPS := -DRA_WITH_TLS=ON -DRA_WITH_TLS13=OFF -DRA_WITH_SCEP=OFF -DRA_WITH_CERTREQ=OFF \
+	-DRA_DEFINITIONS="RA_RSA_BITS_MAX=2048;RA_AES_SMALL=1"
+OPTIONS_emcraft-sf2-tls := $(OPTIONS_emcraft-sf2) $(HTTPS) -DRA_WITH_EST=OFF
+OPTIONS_emcraft-sf2-est := $(OPTIONS_emcraft-sf2) $(HTTPS) -DRA_WITH_ADCS=OFF
 OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
@@ -38,8 +39,9 @@ $(TREES): setup
 
 host:   ## the appliance as a Linux program: build/host/boards/host/
 
-demo: host emcraft-sf2 ## renew both certificates on the emulated appliance; PROTOCOL=adcs|scep|est
-	@tests/e2e/demo.py --protocol $(or $(PROTOCOL),adcs)
+DEMO := emcraft-sf2$(if $(TLS),-tls)$(if $(filter est,$(PROTOCOL)),-est)
+demo: host $(DEMO) ## renew both certificates on the emulated appliance; PROTOCOL=adcs|scep|est, TLS=1
+	@tests/e2e/demo.py --protocol $(or $(PROTOCOL),adcs) $(if $(TLS),--tls)
 
 test: build ## every test; T="unit e2e/renew": only those whose name holds one of the words
 	@tests/run.py $(T)

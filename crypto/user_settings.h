@@ -168,6 +168,7 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define WOLFSSL_USER_IO
 #define NO_WOLFSSL_SERVER
 #define NO_SESSION_CACHE
+#define NO_DES3_TLS_SUITES
 #define MAX_CHAIN_DEPTH (RA_CHAIN_CERTS_MAX + 1)
 #define MAX_CERTIFICATE_SZ RA_TLS_CHAIN_MAX
 #define WOLFSSL_MIN_RSA_BITS 2048

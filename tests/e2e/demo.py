@@ -188,6 +188,9 @@ def tell(story, the_lab, kind, limits):
 
     story.chapter('A flash image; both certificates have 30 days left')
     settings = the_lab.config()
+    if the_lab.tls is not False and the_lab.protocol == 'adcs':
+        the_lab.ca.auth(*LOGIN)
+        settings.update({'ca-user': LOGIN[0], 'ca-password': LOGIN[1]})
     if the_lab.protocol == 'est':
         ca.auth(*LOGIN)
         settings.update({'ca-user': LOGIN[0], 'ca-password': LOGIN[1]})
@@ -420,6 +423,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--board', choices=('sf2', 'host'), default='sf2')
     parser.add_argument('--protocol', choices=('adcs', 'scep', 'est'), default='adcs')
+    parser.add_argument('--tls', action='store_true', help='AD CS by https, with a password')
     parser.add_argument('--keep', help='directory for all files, kept afterwards')
     parser.add_argument('--agent-key', default='rsa2048', choices=sorted(x509.KEY_KINDS))
     parser.add_argument('--total', type=int, default=280, help='seconds for all of it')
@@ -430,10 +434,10 @@ def main():
     story = Story()
     print('Perennial renews both RA certificates of an appliance.\nBoard: '
           + {'sf2': 'emcraft-sf2, a Cortex-M3, under QEMU', 'host': 'host'}[args.board]
-          + {'adcs': '. CA: AD CS Web Enrollment', 'scep': '. CA: SCEP', 'est': '. CA: EST'}[args.protocol])
+          + {'adcs': '. CA: AD CS Web Enrollment' + (' by https' if args.tls else ''), 'scep': '. CA: SCEP', 'est': '. CA: EST'}[args.protocol])
     try:
         with lab.Lab(days_left=30, keep=args.keep, agent_key=args.agent_key,
-                     protocol=args.protocol) as the_lab:
+                     protocol=args.protocol, tls={} if args.tls else False) as the_lab:
             try:
                 tell(story, the_lab, args.board, limits)
                 if args.protocol == 'scep':

@@ -304,7 +304,10 @@ class Lab:
         (use `with`, or start())."""
         if kind == 'sf2':
             from qemu_sf2 import QemuSf2
-            elf = os.path.join(BUILD, 'emcraft-sf2', 'boards', 'emcraft-sf2',
+            # 256 KiB do not hold TLS and every protocol: see the trees in the Makefile.
+            tree = 'emcraft-sf2' + ('' if self.tls is False else
+                                    '-est' if self.protocol == 'est' else '-tls')
+            elf = os.path.join(BUILD, tree, 'boards', 'emcraft-sf2',
                                'appliance-test.elf')
             told = {'key': self.path('device.key')} if words is None else words
             return QemuSf2(elf, self.path(image), words=told, extra=options, life=life)

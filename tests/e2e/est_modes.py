@@ -174,7 +174,8 @@ def others(this, kind):
     this.case("the peer's words", this.words_of_the_peer)
     this.case('what is passed over', this.passed_over)
     this.case('label, operation, path', this.paths)
-    this.case('bound when asked, TLS 1.3', this.bound, 'asked', 'TLSv1.3')
+    # The image of emcraft-sf2 has no room for TLS 1.3.
+    this.case('bound when asked', this.bound, 'asked', 'TLSv1.3' if kind == 'host' else 'TLSv1.2')
     if kind != 'host':
         return
     this.case('bound by setting', this.bound, 'always', 'TLSv1.3')
@@ -228,7 +229,8 @@ def by_client_certificate(kind, total):
             this.case('a first certificate by password', first)
             this.case('no certificate, no name', nobody)
             this.case('the device vouches, TLS 1.2', by_it, ssl.TLSVersion.TLSv1_2)
-            this.case('the device vouches, TLS 1.3', by_it, ssl.TLSVersion.TLSv1_3)
+            if kind == 'host':
+                this.case('the device vouches, TLS 1.3', by_it, ssl.TLSVersion.TLSv1_3)
             return this.passed, this.failures
 
 
@@ -287,6 +289,7 @@ def script(kind, total):
         passed, failed = passed + good, failed + len(bad)
         good, bad = by_client_certificate(kind, total)
         passed, failed = passed + good, failed + len(bad)
+    if not only and kind == 'host':
         good, bad = run(kind, 'agent', {'issue': RENEWED}, total, False, 'TLSv1.2')
         passed, failed = passed + good, failed + len(bad)
     print('%d passed, %d failed' % (passed, failed))

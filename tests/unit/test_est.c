@@ -316,7 +316,7 @@ static const char *next_of(const char *const names[], int64_t now)
     for (unsigned steps = 0; (e = ra_ca_set_rollover_step(&set, &t, &next)) != RA_E_NOT_FOUND;
          steps++) {
         assert_true(steps < 200);
-        for (unsigned i = 0; e == RA_OK && i < set.count; i++) {
+        for (unsigned i = 0; e == RA_OK && names[i] != NULL; i++) {
             if (set.cert[i].p == next.p) {
                 assert_null(found);
                 found = names[i];
@@ -406,8 +406,8 @@ static ra_err ask(enum ra_enroll_op op)
 static enum ra_enroll_outcome answer(uint16_t status, const char *type, const char *body)
 {
     struct ra_http_reply reply = {.status = status, .body = reply_room, .body_size = strlen(body)};
-    strcpy(reply.content_type, type);
-    strcpy(reply.reason, "Some Words");
+    memcpy(reply.content_type, type, strlen(type) + 1);
+    memcpy(reply.reason, "Some Words", sizeof "Some Words");
     memcpy(reply_room, body, reply.body_size);
     while (ra_enroll_reply(&talk, &reply, &result) == RA_AGAIN) {
     }

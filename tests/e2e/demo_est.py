@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo under EST, on the host board: see demo.py."""
+"""The demo under EST: see demo.py."""
 # timeout: 300
 import os
 import sys
@@ -10,5 +10,5 @@ import lab  # noqa: E402
 
 if __name__ == '__main__':
     lab.enter()
-    sys.argv[1:] = ['--protocol', 'est', '--board', 'host']
+    sys.argv[1:] = ['--protocol', 'est']
     sys.exit(demo.main())

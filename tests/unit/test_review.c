@@ -140,6 +140,38 @@ static void keys_without_a_transaction_do_not_pile_up(void **state)
     assert_null(world_check(&w, RA_ROLE_AGENT));
 }
 
+/* The commit is damaged at rest, an older one serves: the next renewal leaves the pair alone that
+ * the damaged one named, should it be read after all. */
+static void the_pair_of_a_lost_commit_is_left_alone(void **state)
+{
+    (void)state;
+    uint8_t before[RA_KEY_DER_MAX], after[RA_KEY_DER_MAX];
+    size_t before_size = 0, after_size = 0;
+    uint16_t id = ra_generation_id(RA_ROLE_AGENT, 2);
+    start_agent();
+    uint32_t old = world_serves(&w, RA_ROLE_AGENT);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_true(world_settle(&w));
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, before, sizeof before, &before_size));
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        if (w.ra.store.entry[i].type == RA_RECORD_COMMIT) {
+            w.memory[w.ra.store.entry[i].at + 40u] ^= 0x24;
+        }
+    }
+    nor_model_format(&w.flash, false);
+    world_boot(&w);
+    assert_int_equal(world_serves(&w, RA_ROLE_AGENT), old);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_COMMIT, RA_HOUR));
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, after, sizeof after, &after_size));
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, after_size);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_int_equal(w.ra.commit.slot[RA_ROLE_AGENT].active, 3);
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+    assert_true(world_settle(&w));
+    assert_false(world_flash_holds(&w, RA_RECORD_KEY, id, after, sizeof after, &after_size));
+}
+
 /* A pair whose issuers cannot be read is as broken as one without its key. */
 static void damaged_issuers_bring_the_old_pair_back(void **state)
 {
@@ -175,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_strange_board_does_not_replace_the_commit),
         cmocka_unit_test(keys_without_a_transaction_are_dropped),
         cmocka_unit_test(keys_without_a_transaction_do_not_pile_up),
+        cmocka_unit_test(the_pair_of_a_lost_commit_is_left_alone),
         cmocka_unit_test(damaged_issuers_bring_the_old_pair_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

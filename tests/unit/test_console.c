@@ -161,15 +161,15 @@ static void a_damaged_credential_is_named(void **state)
     (void)state;
     uint8_t out[RA_SIGNATURE_MAX], digest[32] = {0};
     size_t size = 0;
-    struct ra_store_entry_ *entry = NULL;
+    unsigned damaged = 0;
     for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        if (w.ra.store.entry[i].type == RA_RECORD_KEY &&
-            w.ra.store.entry[i].id == ra_generation_id(RA_ROLE_AGENT, 1)) {
-            entry = &w.ra.store.entry[i];
+        const struct ra_store_entry_ *entry = &w.ra.store.entry[i];
+        if (entry->type == RA_RECORD_KEY && entry->id == ra_generation_id(RA_ROLE_AGENT, 1)) {
+            w.memory[entry->at + 60] ^= 0x04;
+            damaged++;
         }
     }
-    assert_non_null(entry);
-    w.memory[entry->at + 60] ^= 0x04;
+    assert_int_equal(damaged, 1);
     boot();
     ra_err e;
     do {

@@ -182,15 +182,15 @@ static void damaged_issuers_bring_the_old_pair_back(void **state)
     uint32_t old = world_serves(&w, RA_ROLE_AGENT);
     assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
     assert_true(world_settle(&w));
-    struct ra_store_entry_ *entry = NULL;
+    unsigned damaged = 0;
     for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        if (w.ra.store.entry[i].type == RA_RECORD_CHAIN &&
-            w.ra.store.entry[i].id == ra_generation_id(RA_ROLE_AGENT, 2)) {
-            entry = &w.ra.store.entry[i];
+        const struct ra_store_entry_ *e = &w.ra.store.entry[i];
+        if (e->type == RA_RECORD_CHAIN && e->id == ra_generation_id(RA_ROLE_AGENT, 2)) {
+            w.memory[e->at + 40] ^= 0x10;
+            damaged++;
         }
     }
-    assert_non_null(entry);
-    w.memory[entry->at + 40] ^= 0x10;
+    assert_int_equal(damaged, 1);
     world_boot(&w);
     assert_true(world_run(&w, 1));
     assert_int_not_equal(ra_issuers(&w.ra, RA_ROLE_AGENT, chain, sizeof chain, &size), RA_OK);

@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "ra_credentials.h"
+#include "ra_password.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
 {
@@ -38,6 +39,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
                       strcmp(txn.request_id, txn_again.request_id) == 0 &&
                       strcmp(txn.peer, txn_again.peer) == 0 && txn.next == txn_again.next,
                   "the same transaction");
+    }
+    struct ra_password password, no_password;
+    memset(&no_password, 0, sizeof no_password);
+    memset(&password, 0xff, sizeof password);
+    if (ra_password_decode(&password, p, size) == RA_OK) {
+        ra_password_encode(&password, again);
+        fuzz_must(memcmp(again, p, RA_PASSWORD_SIZE) == 0, "the same password");
+        fuzz_must(ra_password_lock_s(&password) <= RA_PASSWORD_LOCK_MAX_S, "the lock has an end");
+    } else {
+        fuzz_must(!password.set && password.failures == 0 && password.iterations == 0 &&
+                      memcmp(password.hash, no_password.hash, sizeof password.hash) == 0,
+                  "zeroed on damage");
     }
     return 0;
 }

@@ -104,7 +104,14 @@ CONSOLE = [
     b"config list\r\nconfig show\r\nconfig set ca-url http://ca.example.test/certsrv\r\nconfig set ca-password secret\r\nconfig save\r\n",
     b"set renew-days 30\rset hold on\nset hold maybe\r\nconfig\r\n\x15\x03abc\x08\x08\x7f\r\n",
     b"renew agent\r\nrenew all\r\nenroll device\r\nretrieve agent 17\r\ntime 2027-01-15T08:00:00Z\r\n",
-    b"show store\r\nshow network\r\nshow anchors\r\nanchor 0\r\nreset\r\n", b"request agent\r\nshow request agent\r\nanswer agent\r\nMIIB\r\n.\r\nyes\r\n", b"import agent\r\npass\r\nEND\r\n", b"reboot\r\n", b"a" * 400 + b"\r\nhelp\n",
+    b"show store\r\nshow network\r\nshow anchors\r\nanchor 0\r\nreset\r\n", b"request agent\r\nshow request agent\r\nanswer agent\r\nMIIB\r\n.\r\nyes\r\n", b"import agent\r\npass\r\nEND\r\n", b"reboot\r\n",
+    b"password set\rcorrect horse\rcorrect horse\rlogout\rwrong\r", b"sh\tcr\t| json\rconf s?\x15show tech\r  q\x1b[A\x1b[D\x16?\rterminal length 0\rshow running-config all\rhelp ren\r",
+    b"show timers | json\rshow counters | include by\rshow transactions\rshow log 3 | json\rconfig set ca-password\rx\r", b"a" * 400 + b"\r\nhelp\n",
+]
+LINE = [
+    b"show log\x1b[D\x1b[D\x1b[3~x\x1b[Hs\x1bOFy\x01\x06\x02\x05\x7f\x08\x04\x0c\rtime\n\x1b[A\x1b[A\x1b[B\x10\x0e\x0e\x16?\t\r\x04?a b c\x17\x17\x0b\x15\x03\xff\x07",
+    b"a" * 330 + b"\r" + b"b" * 320 + b"\x01" + b"\x1b[C" * 90 + b"\t\x1b[4~" + b"\x1b[D" * 200 + b"xyz\x0b\r",
+    b"".join(b"command %d\r" % i for i in range(50)) + b"\x1b[A" * 40 + b"\x1b[B" * 50 + b"\x1b[1;5C\x1b[20~\x1bOH\x1bx\x1b[1~\x1b[7~\x1b[8~",
 ]
 CONFIG = [
     b"ca-url http://ca.example.test/certsrv\nca-user EXAMPLE\\ra\nca-password p%ss\nrenew-days 60\nhold on\n",
@@ -139,7 +146,7 @@ def texts():
                 b"https://10.0.0.1/scep/pkiclient.exe\n?operation=GetCACaps&message=a%20b\nc\n#f", b"http://a_b-c.d\n/"],
         "name": [b"CN=ra01.example.com,O=Example\\, Inc,C=DE", b"DC=net,DC=example,OU=a\\20b,L=x,ST=y,serialNumber=7", b"CN=\\c3\\a9\xe2\x82\xac"],
         "time": [b"221106084937Z", b"20221106084937Z", b"Sun, 06 Nov 1994 08:49:37 GMT", b"2026-11-22T22:04:00Z", b"2026-11-22 22:04", b"2026-11-22", b"500101000000Z", b"\xff" * 8],
-        "console": CONSOLE, "config": CONFIG, "inf": INF,
+        "console": CONSOLE, "line": LINE, "config": CONFIG, "inf": INF,
         "adcs": adcs_pages(),
         "scep_attributes": [scep_attributes(s, b"A0", b"0123456789abcdef", *m) for s, m in ((b"0", ()), (b"3", ()), (b"2", FAIL), (b"2", NDES))],
         "sntp": [bytes([h]) + bytes.fromhex("240203e80000000000000000c0a80001") + bytes(24) + bytes.fromhex("e7000000800000") + b"\0" for h in (1, 5, 9, 0)]

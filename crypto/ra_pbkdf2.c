@@ -53,7 +53,8 @@ static ra_err hmac(const struct ra_pbkdf2 *k, const uint8_t *in, uint32_t size, 
 ra_err ra_pbkdf2_start(struct ra_pbkdf2 *k, const char *password, size_t password_size,
                        const uint8_t *salt, size_t salt_size, uint32_t iterations)
 {
-    uint8_t key[RA_HASH_SIZE_MAX] = {0}, first[SALT_MAX + 4];
+    static const uint8_t block_1[4] = {0, 0, 0, 1};
+    uint8_t key[RA_HASH_SIZE_MAX] = {0}, first[SALT_MAX + sizeof block_1];
     struct states s;
     ra_err e = RA_OK;
     if (salt_size > SALT_MAX || iterations == 0) {
@@ -70,9 +71,9 @@ ra_err ra_pbkdf2_start(struct ra_pbkdf2 *k, const char *password, size_t passwor
     }
     memcpy(k->opaque_, &s, sizeof s);
     memcpy(first, salt, salt_size);
-    memcpy(first + salt_size, "\0\0\0\1", 4);
+    memcpy(first + salt_size, block_1, sizeof block_1);
     if (e == RA_OK) {
-        e = hmac(k, first, (uint32_t)salt_size + 4u, k->last);
+        e = hmac(k, first, (uint32_t)(salt_size + sizeof block_1), k->last);
     }
     memcpy(k->sum, k->last, sizeof k->sum);
     k->left = iterations - 1;

@@ -353,7 +353,7 @@ static void escape(struct ra_line *l, char ch, struct ra_text *echo)
 enum ra_line_result ra_line_put(struct ra_line *l, char ch, struct ra_text *echo)
 {
     bool printable = ch >= ' ' && ch <= '~';
-    if (!printable && (unsigned char)ch > DELETE) {
+    if (((unsigned char)ch & 0x80u) != 0) {
         return RA_LINE_NOTHING;
     }
     if (!printable) {

@@ -295,7 +295,9 @@ static void an_unreadable_record_keeps_it_shut(void **state)
         }
     }
     assert_non_null(entry);
-    w.memory[entry->at + 60] ^= 0x04;
+    if (entry != NULL) {
+        w.memory[entry->at + 60] ^= 0x04;
+    }
     boot();
     assert_true(listen());
     assert_int_equal(w.ra.password_error, RA_E_RECORD_DAMAGED);

@@ -117,6 +117,8 @@ def run(protocol):
         print('count: %s: %d patterns in %d bytes of RAM and %d of flash: %d found'
               % (protocol, len(wanted), sum(map(len, memory.values())) - len(memory['flash']),
                  len(memory['flash']), len(bad)))
+        if not search(b'x' + next(iter(wanted)), wanted):
+            bad.append('the search finds nothing')
         if memory['eSRAM'].count(b'RA01') == 0 and memory['eSRAM'].count(b'certsrv') == 0:
             bad.append('this is not the memory of an appliance')
         for line in bad[:20]:

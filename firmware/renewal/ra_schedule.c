@@ -87,10 +87,7 @@ int64_t ra_schedule_retry(enum ra_retry retry, unsigned failures, int64_t now, i
     } else {
         wait = spread(doubled(RA_DAY, failures, LATER_LONGEST), random);
     }
-    if (not_after - now < 7 * RA_DAY) {
-        wait = least(wait, RA_DAY);
-    }
-    return now + wait;
+    return now + least(wait, most(not_after - 7 * RA_DAY - now, 0) + RA_DAY);
 }
 
 unsigned ra_schedule_reminder(int64_t left)
@@ -112,19 +109,19 @@ static uint32_t day_of(int64_t now)
     return now <= 0 ? 0u : (uint32_t)(now / RA_DAY);
 }
 
-static bool another_day(const struct ra_budget *b, int64_t now)
+bool ra_budget_over(const struct ra_budget *b, int64_t now)
 {
     return day_of(now) > b->day || day_of(now) + 1u < b->day;
 }
 
 bool ra_budget_allows(const struct ra_budget *b, const struct ra_config *c, int64_t now)
 {
-    return another_day(b, now) || b->spent < c->attempts_per_day;
+    return ra_budget_over(b, now) || b->spent < c->attempts_per_day;
 }
 
 void ra_budget_spend(struct ra_budget *b, int64_t now)
 {
-    if (another_day(b, now)) {
+    if (ra_budget_over(b, now)) {
         b->day = day_of(now);
         b->spent = 0;
     }

@@ -35,8 +35,9 @@ int64_t ra_schedule_split(const struct ra_config *c, int64_t first_not_after);
  *   LATER:    1 day, doubling to 7.
  *   DENIED:   14, 7, 3, 1 days before the end, then halving what is left, 1 hour at least.
  *   OPERATOR, NEVER: as LATER; the cause may have gone away.
- * SOON and LATER get +-25 % from `random`. In the last week no wait is longer
- * than a day. While the certificate is valid there is always a next time. */
+ * SOON and LATER get +-25 % from `random`. No wait reaches further than a day into
+ * the last week, and none in it is longer. While the certificate is valid there is
+ * always a next time. */
 int64_t ra_schedule_retry(enum ra_retry retry, unsigned failures, int64_t now, int64_t not_after,
                           uint32_t random);
 
@@ -64,6 +65,8 @@ struct ra_budget {
  * within a day or back by one refills nothing. */
 bool ra_budget_allows(const struct ra_budget *b, const struct ra_config *c, int64_t now);
 void ra_budget_spend(struct ra_budget *b, int64_t now);
+/* Whether what was spent no longer counts. */
+bool ra_budget_over(const struct ra_budget *b, int64_t now);
 /* Start of the day after the one the budget was spent on. */
 int64_t ra_budget_refilled(const struct ra_budget *b);
 

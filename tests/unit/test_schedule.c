@@ -98,6 +98,12 @@ static void in_the_last_week_no_wait_is_longer_than_a_day(void **state)
     for (unsigned failures = 1; failures < 10; failures++) {
         assert_true(ra_schedule_retry(RA_RETRY_LATER, failures, NOW, NOW + DAYS(6), 99) <=
                     NOW + RA_DAY);
+        /* Nor does one reach over it from before: at the latest on its second day it is tried. */
+        for (int hours = 7 * 24; hours < 20 * 24; hours++) {
+            int64_t end = NOW + (int64_t)hours * RA_HOUR;
+            assert_true(ra_schedule_retry(RA_RETRY_LATER, failures, NOW, end, UINT32_MAX) <=
+                        end - DAYS(6));
+        }
     }
 }
 

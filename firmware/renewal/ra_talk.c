@@ -373,7 +373,9 @@ int ra_work_submit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    r->txn.phase = RA_PHASE_PENDING;
+    /* What EST issues comes once, with the answer: lost, it takes another attempt. */
+    bool gone = r->issued_at_once && r->txn.protocol == RA_PROTOCOL_EST;
+    r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;
     /* Issued at once says nothing yet: a bad certificate each day is to become one a week. */
     if (!r->issued_at_once) {
         r->txn.cause = RA_OK;

@@ -116,6 +116,20 @@ static void odd_replies_are_understood(void **state)
     }
 }
 
+/* The certificate came with the answer, and the power goes before it is stored. */
+static void issued_and_lost_costs_an_attempt(void **state)
+{
+    (void)state;
+    start("attempts-per-day", "2");
+    for (unsigned i = 0; i < 5; i++) {
+        (void)world_until_state(&w, ENCRYPTION, RA_STATE_FETCH, HOUR);
+        world_boot(&w);
+    }
+    assert_int_equal(w.ca.most_a_day[ENCRYPTION], 2);
+    until(ENCRYPTION, RA_STATE_PROBATION, 2 * DAY);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
 /* 202: the same request again, not before the server says, and after a reset too. */
 static void pending(void **state)
 {
@@ -373,6 +387,7 @@ int main(void)
         cmocka_unit_test(lists_that_say_nothing),
         cmocka_unit_test(the_next_root),
         cmocka_unit_test(a_forged_root),
+        cmocka_unit_test(issued_and_lost_costs_an_attempt),
         cmocka_unit_test(a_first_enrolment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ enum start_phase {
 
 #define LOOK_MS 1000u
 #define SAVE_AGAIN_MS 60000u
+#define SAVE_STILL_MS 86400000u /* and again: each time may cost a thousand erases */
 #define PROVISION_PATIENCE_MS 60000u
 #define SEED_PATIENCE_MS 60000u
 #define SETTLE_PATIENCE_MS 10000u
@@ -68,12 +69,14 @@ bool ra_started(const struct ra *ra)
 ra_err ra_seed(struct ra *ra)
 {
     uint64_t ms = ra_clock_ms(&ra->clock);
+    uint16_t before = ra->random.collected;
     ra_err e = ra_random_seed(&ra->random);
     if (e != RA_AGAIN) {
         ra->seed_ms = 0;
         return e;
     }
-    if (ra->seed_ms == 0) {
+    /* A source that has come back is waited for. */
+    if (ra->seed_ms == 0 || ra->random.collected != before) {
         ra->seed_ms = ms + 1u;
     }
     return ms > ra->seed_ms + SEED_PATIENCE_MS ? RA_E_ENTROPY : RA_AGAIN;
@@ -280,6 +283,15 @@ static bool in_use(const struct ra *ra, uint16_t id)
            (ahead != 0 && ahead < 128 && ra_store_find(&ra->store, RA_RECORD_CERT, id));
 }
 
+/* What a transaction that is over still has to say after a reset. */
+static bool still_counts(const struct ra *ra, const struct ra_renewal *r)
+{
+    int64_t now = ra_clock_now(&ra->clock);
+    bool today = now == RA_TIME_UNKNOWN || !ra_budget_over(&r->txn.budget, now);
+    return (r->txn.budget.spent != 0 && today) ||
+           (r->txn.rollbacks != 0 && r->state == RA_STATE_PROBATION);
+}
+
 /* Drop the records that nothing names any more, a transaction that is over among
  * them. Not before every role has read
  * its transaction, and never without a commit: then nothing can be judged. */
@@ -306,7 +318,8 @@ static ra_err cleanup(struct ra *ra)
         }
     }
     for (unsigned i = 0; i < RA_ROLES && n < RA_STORE_DROP_MAX; i++) {
-        if (ra->renewal[i].txn.phase == RA_PHASE_NONE &&
+        const struct ra_renewal *r = &ra->renewal[i];
+        if (r->txn.phase == RA_PHASE_NONE && !still_counts(ra, r) &&
             ra_store_find(&ra->store, RA_RECORD_TXN, (uint16_t)i)) {
             keys[n].type = RA_RECORD_TXN;
             keys[n++].id = (uint16_t)i;
@@ -367,7 +380,8 @@ static ra_err save(struct ra *ra, enum ra_writer who, bool *dirty, ra_err (*put)
         ra->save_error = RA_OK;
     } else if (e != RA_AGAIN) {
         *dirty = true;
-        ra->save_ms = ra_clock_ms(&ra->clock) + SAVE_AGAIN_MS;
+        ra->save_ms =
+            ra_clock_ms(&ra->clock) + (ra->save_error == RA_OK ? SAVE_AGAIN_MS : SAVE_STILL_MS);
         if (ra->save_error != e) {
             ra->save_error = e;
             ra_log(ra, RA_LOG_NOT_SAVED, RA_EVENT_NO_ROLE, e, 0, NULL);

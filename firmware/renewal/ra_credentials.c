@@ -160,6 +160,7 @@ size_t ra_txn_encode(const struct ra_txn *t, uint8_t out[RA_TXN_SIZE_MAX])
     put(&to, t->budget.spent, 2);
     put(&to, t->attempts, 2);
     put(&to, t->failures, 2);
+    put(&to, t->rollbacks, 1);
     put(&to, (uint64_t)t->started, 8);
     put(&to, (uint64_t)t->submitted, 8);
     put(&to, (uint64_t)t->next, 8);
@@ -192,6 +193,7 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     t->budget.spent = (uint16_t)get(&from, 2);
     t->attempts = (uint16_t)get(&from, 2);
     t->failures = (uint16_t)get(&from, 2);
+    t->rollbacks = (uint8_t)get(&from, 1);
     t->started = get_time(&from);
     t->submitted = get_time(&from);
     t->next = get_time(&from);

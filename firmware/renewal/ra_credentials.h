@@ -105,6 +105,7 @@ struct ra_txn {
     struct ra_budget budget;
     uint16_t attempts;               /* requests sent in this transaction            */
     uint16_t failures;               /* in a row, of the last class                  */
+    uint8_t rollbacks;               /* of what was switched to, in a row            */
     int64_t started;                 /* when it began                                */
     int64_t submitted;               /* when the request last left                   */
     int64_t next;                    /* not before this time, 0: at once             */
@@ -114,7 +115,8 @@ struct ra_txn {
 };
 
 #define RA_TXN_SIZE_MAX                                                                            \
-    (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 24 + 2 + 4 + 1 + RA_PEER_TEXT_MAX)
+    (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 1 + 24 + 2 + 4 + 1 +             \
+     RA_PEER_TEXT_MAX)
 
 /* Both write to `out` and return the number of bytes. */
 size_t ra_commit_encode(const struct ra_commit *c, uint8_t out[RA_COMMIT_SIZE]);

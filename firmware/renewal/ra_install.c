@@ -284,6 +284,10 @@ static ra_err advance(struct ra *ra, enum ra_role role, struct ra_slot *slot)
     if (e == RA_OK) {
         e = ra_cert_parse(&cert, ra->old_cert, ra->old_cert_size);
     }
+    /* It may have been stored for long, without power. */
+    if (e == RA_OK && cert.not_after <= ra_clock_now(&ra->clock)) {
+        e = RA_E_GATE_EXPIRED;
+    }
     if (e != RA_OK) {
         return e;
     }
@@ -356,7 +360,7 @@ int ra_work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (before[i] != ra->commit.slot[i].active) {
             ra_log(ra, RA_LOG_SWITCHED, i, RA_OK, 0, NULL);
-            memset(&ra->renewal[i].txn, 0, sizeof ra->renewal[i].txn);
+            ra_txn_clear(&ra->renewal[i].txn);
             ra->renewal[i].asked = false;
             ra->renewal[i].confirm_expiry = false;
             if (i != (unsigned)role) {
@@ -431,6 +435,9 @@ int ra_work_rollback(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         if (ra->commit.slot[i].active != ra->next_commit.slot[i].active) {
             ra->commit.slot[i] = ra->next_commit.slot[i];
             ra_log(ra, RA_LOG_ROLLED_BACK, i, RA_OK, 0, NULL);
+            if (ra->renewal[i].txn.rollbacks < UINT8_MAX) {
+                ra->renewal[i].txn.rollbacks++;
+            }
             ra->renewal[i].txn.phase = RA_PHASE_WAIT;
             ra->renewal[i].txn.generation = ra->commit.slot[i].newest;
             ra->renewal[i].cause = RA_E_PROBATION;

@@ -110,7 +110,8 @@ void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause,
  * present active one becomes the previous. */
 void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_cert *cert);
 
-/* Forget a transaction, all but what it has used up of the day's attempts. */
+/* Forget a transaction, all but what it has used up of the day's attempts and how often its
+ * result was given up. */
 void ra_txn_clear(struct ra_txn *txn);
 
 /* When the role's certificate ends; for one that has none, some time to go by. */

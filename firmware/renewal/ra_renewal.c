@@ -4,6 +4,8 @@
 
 /* How long a role that waits for time is left alone; every look is cheap. */
 #define LOOK_MS 1000u
+/* How often an expiry is doubted that only a jump of the clock bears witness to. */
+#define EXPIRED_AGAIN (7 * RA_DAY)
 
 static int64_t now_of(const struct ra *ra)
 {
@@ -33,8 +35,10 @@ void ra_enter(struct ra *ra, enum ra_role role, enum ra_state state)
 void ra_txn_clear(struct ra_txn *txn)
 {
     struct ra_budget budget = txn->budget;
+    uint8_t rollbacks = txn->rollbacks;
     memset(txn, 0, sizeof *txn);
     txn->budget = budget;
+    txn->rollbacks = rollbacks;
 }
 
 /* What an event means beyond the new state: the transaction's bookkeeping. */
@@ -47,6 +51,7 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
             memset(&r->wish, 0, sizeof r->wish);
         }
         ra_txn_clear(&r->txn);
+        r->txn.rollbacks = 0;
         r->txn.generation = ra_new_generation(ra, role);
         r->txn.first = r->state != RA_STATE_IDLE;
         r->txn.by_hand = r->wish.by_hand;
@@ -64,7 +69,10 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
     if (event == RA_EVENT_TIMER && r->state == RA_STATE_BACKOFF) {
         r->waited = true;
     }
-    if (event == RA_EVENT_VALID) {
+    if (event == RA_EVENT_EXPIRE) {
+        r->poll_at = now_of(ra) + EXPIRED_AGAIN;
+    }
+    if (r->state == RA_STATE_EXPIRED) {
         r->confirm_expiry = false;
     }
     if (event == RA_EVENT_FAILED && r->state == RA_STATE_ROLLBACK) {
@@ -289,8 +297,15 @@ static uint32_t step_probation(struct ra *ra, enum ra_role role, int64_t now)
 
 static uint32_t step_expired(struct ra *ra, enum ra_role role, int64_t now)
 {
+    struct ra_renewal *r = &ra->renewal[role];
     if (now != RA_TIME_UNKNOWN && !expired(ra, role, now)) {
         ra_apply(ra, role, RA_EVENT_VALID);
+        return 0;
+    }
+    /* A clock that jumped may be wrong for long: the CA is asked now and then whether it is so. */
+    r->poll_at = ra_schedule_clamp(r->poll_at, now, EXPIRED_AGAIN);
+    if (ra->clock.jumped && ra_may_ask(ra) && now >= r->poll_at) {
+        ra_apply(ra, role, RA_EVENT_TIMER);
         return 0;
     }
     return step_empty(ra, role, now); /* a new enrolment, if the operator asks for one */

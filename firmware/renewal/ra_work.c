@@ -139,7 +139,9 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         *wait_ms = RA_WAIT_FLASH_MS;
         return RA_WORK_GOES_ON;
     }
-    ra_clock_witness(&ra->clock, r->txn.submitted);
+    if (!ra->clock.jumped) { /* else it may have been written by the clock that is doubted */
+        ra_clock_witness(&ra->clock, r->txn.submitted);
+    }
     enum ra_state to = ra_states_recover(&found);
     /* Without the time, without a network or on hold nothing that leads to the CA is
      * begun: the waiting states look again, and the others have the worker. */
@@ -521,6 +523,10 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     }
     if (r->txn.failures < UINT16_MAX) {
         r->txn.failures++;
+    }
+    /* What the CA issues is well each time, and fails each time: once a week is enough of that. */
+    if (r->cause == RA_E_PROBATION) {
+        r->txn.failures = r->txn.rollbacks;
     }
     /* An attempt that nobody heard does not count against the day. One that was
      * cut short may have been. */

@@ -32,13 +32,13 @@ static const uint8_t txn_bytes[] = {
     0,    1,    2,    3,    4,  5,  6,  7, /* SHA-256      */
     8,    9,    10,   11,   12, 13, 14, 15, 16, 17,   18,   19, 20, 21, 22,
     23,   24,   25,   26,   27, 28, 29, 30, 31, 0x61, 0x51, 0,  0,  3,  0, /* budget       */
-    4,    0,    2,    0,                                                   /* attempts, failures */
-    0x10, 0,    0,    0,    0,  0,  0,  0,                                 /* started      */
-    0x20, 0,    0,    0,    0,  0,  0,  0,                                 /* submitted    */
-    0x30, 0,    0,    0,    0,  0,  0,  0,                                 /* next         */
-    0xc1, 0,                /* cause: layer 6, number 1 */
-    0x00, 0x48, 0x09, 0x80, /* HRESULT      */
-    3,    'n',  'o',  '!',  /* the peer's words */
+    4,    0,    2,    0,    6,             /* attempts, failures, rollbacks */
+    0x10, 0,    0,    0,    0,  0,  0,  0, /* started      */
+    0x20, 0,    0,    0,    0,  0,  0,  0, /* submitted    */
+    0x30, 0,    0,    0,    0,  0,  0,  0, /* next         */
+    0xc1, 0,                               /* cause: layer 6, number 1 */
+    0x00, 0x48, 0x09, 0x80,                /* HRESULT      */
+    3,    'n',  'o',  '!',                 /* the peer's words */
 };
 
 static void commit_has_its_bytes(void **state)
@@ -109,6 +109,7 @@ static void transaction_has_its_bytes(void **state)
     assert_int_equal(t.budget.spent, 3);
     assert_int_equal(t.attempts, 4);
     assert_int_equal(t.failures, 2);
+    assert_int_equal(t.rollbacks, 6);
     assert_int_equal(t.started, 16);
     assert_int_equal(t.submitted, 32);
     assert_int_equal(t.next, 48);

@@ -583,6 +583,43 @@ static void the_daily_budget_holds(void **state)
     }
 }
 
+static void noise_that_comes_back_is_waited_for(void **state)
+{
+    const struct world_blob *root = world_blob("root.cert");
+    (void)state;
+    provision_agent(100);
+    w.noise = WORLD_NOISE_NONE;
+    world_boot(&w);
+    assert_int_equal(ra_provision_anchor(&w.ra, 1, root->p, root->size), RA_AGAIN);
+    assert_true(world_run(&w, 200));
+    assert_int_equal(ra_provision_anchor(&w.ra, 1, root->p, root->size), RA_E_ENTROPY);
+    w.noise = WORLD_NOISE_GOOD;
+    world_anchor(&w, 1, "root.cert");
+}
+
+static void a_renewal_does_not_refill_the_budget(void **state)
+{
+    (void)state;
+    provision_agent(30);
+    world_boot_offline(&w);
+    world_set(&w, "attempts-per-day", "3");
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)ra_renew(&w.ra, AGENT, true);
+        assert_true(world_run(&w, 1200));
+        if (i % 2 != 0) {
+            assert_true(world_settle(&w));
+            world_boot(&w);
+            assert_true(world_run(&w, 600));
+        }
+    }
+    assert_int_equal(w.ca.most_a_day[AGENT], 3);
+    until(AGENT, RA_STATE_PROBATION, 2 * DAY);
+    check_role(AGENT);
+}
+
 /* --- resets --------------------------------------------------------------------------------------- */
 
 static unsigned early; /* requests that left before flash held what they need */
@@ -781,6 +818,23 @@ static void clock_jumps_ahead_and_nobody_answers(void **state)
     check_role(AGENT);
 }
 
+static void an_expiry_after_a_jump_is_doubted_once_a_week(void **state)
+{
+    (void)state;
+    provision_agent(45);
+    w.board_error_s = 60 * DAY;
+    w.ca.net = FAKE_NET_REFUSED;
+    world_boot(&w);
+    until(AGENT, RA_STATE_EXPIRED, HOUR);
+    unsigned connections = w.ca.connections;
+    assert_true(world_run(&w, 15 * DAY));
+    assert_in_range(w.ca.connections - connections, 1, 4);
+    /* The clock stays wrong, the CA comes back. */
+    w.ca.net = FAKE_NET_UP;
+    until(AGENT, RA_STATE_PROBATION, 8 * DAY);
+    check_role(AGENT);
+}
+
 static void no_storm_after_clock_jumps(void **state)
 {
     (void)state;
@@ -920,6 +974,43 @@ static void failure_in_use_brings_the_pair_back(void **state)
     assert_int_equal(world_state(&w, AGENT), RA_STATE_PROBATION);
     assert_true(world_serves(&w, AGENT) > 4 && world_serves(&w, ENCRYPTION) > 4);
     check_pair();
+}
+
+static void what_fails_each_time_is_tried_once_a_week(void **state)
+{
+    (void)state;
+    start_agent(41);
+    for (int64_t end = world_now(&w) + 33 * DAY; world_now(&w) < end;) {
+        if (world_state(&w, AGENT) == RA_STATE_PROBATION) {
+            ra_report_use(&w.ra, AGENT, false);
+            until(AGENT, RA_STATE_BACKOFF, 60);
+            assert_true(world_settle(&w));
+            world_boot(&w);
+        }
+        assert_true(world_run(&w, HOUR));
+    }
+    /* After 1, 2, 4 and then 7 days. */
+    assert_in_range(w.ca.submits[AGENT], 5, 9);
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    until(AGENT, RA_STATE_PROBATION, 8 * DAY);
+    check_role(AGENT);
+}
+
+static void what_was_ready_may_have_expired_meanwhile(void **state)
+{
+    (void)state;
+    start_pair(20, 20);
+    world_set(&w, "minimum-life-days", "30");
+    w.ca.mode[AGENT] = FAKE_CA_SHORT; /* 60 days */
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(AGENT, RA_STATE_READY, HOUR);
+    assert_true(world_settle(&w));
+    world_advance(&w, 70 * DAY);
+    w.ca.net = FAKE_NET_REFUSED;
+    world_boot(&w);
+    until(AGENT, RA_STATE_EXPIRED, 2 * DAY);
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    assert_int_equal(world_logged(&w, RA_LOG_SWITCHED, AGENT), 0);
 }
 
 static void never_back_to_an_expired_one(void **state)
@@ -1176,6 +1267,8 @@ int main(void)
         cmocka_unit_test(the_ca_forgets_the_request),
         cmocka_unit_test(the_operator_names_the_request),
         cmocka_unit_test(the_daily_budget_holds),
+        cmocka_unit_test(a_renewal_does_not_refill_the_budget),
+        cmocka_unit_test(noise_that_comes_back_is_waited_for),
         cmocka_unit_test(reset_in_every_state),
         cmocka_unit_test(unknown_time_begins_nothing),
         cmocka_unit_test(time_from_http_after_a_minute),
@@ -1183,12 +1276,15 @@ int main(void)
         cmocka_unit_test(clock_steps_back),
         cmocka_unit_test(clock_jumps_ahead_and_the_ca_answers),
         cmocka_unit_test(clock_jumps_ahead_and_nobody_answers),
+        cmocka_unit_test(an_expiry_after_a_jump_is_doubted_once_a_week),
         cmocka_unit_test(no_storm_after_clock_jumps),
         cmocka_unit_test(expired_needs_enrolment),
         cmocka_unit_test(hold_stops_everything),
         cmocka_unit_test(renew_is_refused_when_it_cannot_be),
         cmocka_unit_test(network_down_costs_no_attempt),
         cmocka_unit_test(failure_in_use_brings_the_pair_back),
+        cmocka_unit_test(what_fails_each_time_is_tried_once_a_week),
+        cmocka_unit_test(what_was_ready_may_have_expired_meanwhile),
         cmocka_unit_test(never_back_to_an_expired_one),
         cmocka_unit_test(a_damaged_record_falls_back),
         cmocka_unit_test(after_a_cut_a_clean_copy_serves),

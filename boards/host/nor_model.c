@@ -67,6 +67,12 @@ static uint8_t programmed(const struct nor_model *m, uint8_t old, uint8_t wanted
     return m->geometry.erased != 0 ? (uint8_t)(old & ~change) : (uint8_t)(old | change);
 }
 
+static bool is_bad(const struct nor_model *m, uint32_t sector)
+{
+    return m->bad_sector == sector + 1u ||
+           (m->endurance != NULL && m->wear != NULL && m->wear[sector] > m->endurance[sector]);
+}
+
 static bool cut_now(struct nor_model *m)
 {
     m->operations++;
@@ -265,7 +271,7 @@ static int model_program(void *dev, uint32_t at, const void *from, uint32_t size
     }
     m->programs++;
     m->programmed += size;
-    bool bad = m->bad_sector == at / m->geometry.sector_size + 1u;
+    bool bad = is_bad(m, at / m->geometry.sector_size);
     if (bad && m->bad_kind != NOR_BAD_ERASE) {
         /* One bit of the range stays as it was. */
         for (uint32_t i = 0; i < size; i++) {
@@ -317,7 +323,7 @@ static int model_erase(void *dev, uint32_t sector)
         memset(m->shadow + sector * size, m->geometry.erased, size);
     }
     touch(m, sector * size, size, false);
-    if (m->bad_sector == sector + 1u && m->bad_kind == NOR_BAD_ERASE) {
+    if (m->bad_kind == NOR_BAD_ERASE && is_bad(m, sector)) {
         m->memory[sector * size + size / 2u] = (uint8_t)(m->geometry.erased ^ 0x10u);
         if (m->shadow != NULL) {
             m->shadow[sector * size + size / 2u] = m->memory[sector * size + size / 2u];

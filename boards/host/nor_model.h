@@ -53,14 +53,15 @@ struct nor_model {
     uint8_t *shadow;     /* size bytes: the other thing an unstable cell may read as  */
     uint32_t *wear;      /* erases of each sector                                     */
     uint32_t polls;      /* polls that say busy after each operation is started       */
+    uint32_t *endurance; /* a sector whose wear is beyond it fails as a bad one       */
     uint32_t bad_sector; /* this sector, 1-based, fails: see bad_kind; 0: none        */
     enum { NOR_BAD_ERASE, NOR_BAD_PROGRAM, NOR_BAD_SILENT } bad_kind;
     uint32_t cut_at; /* 0: never */
     enum nor_cut cut;
-    uint32_t depth; /* of PREFIX and of an erase: 0 .. 255 of 256 parts of the range */
+    uint32_t depth;    /* of PREFIX and of an erase: 0 .. 255 of 256 parts of the range */
     uint32_t cut_unit; /* n: units before the n-th of the range are complete, `cut` is done to that
                           one, those after it are untouched; 0: `cut` is done to the whole range */
-    uint32_t seed;  /* of random bits and of unstable reads                      */
+    uint32_t seed;     /* of random bits and of unstable reads                      */
     uint32_t disturb_at;
     bool unstable;
     bool fades;    /* an unstable unit may also read erased, and is erased from then on */

@@ -22,8 +22,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / 'build/host'
-SOUND = BUILD / 'powercut/powercut'
+TARGET = 'powercut/powercut'
 COPY = ROOT / 'build/planted'
+NOTHING = ['replay', '0:0:0:9999:0:0:0:0']  # what must fail without a bug too
 FOLDERS = ('firmware', 'crypto', 'hal', 'boards')
 REPLAY = re.compile(r'replay: powercut ((?:replay|flips|repeats|counters) .*?--seed \d+(?: --\w+ \d+)*)')
 STORE = 'firmware/store/ra_store.c'
@@ -94,7 +95,7 @@ def commands():
     with open(BUILD / 'compile_commands.json', encoding='utf-8') as f:
         compile_ = {c['file']: c['command'] for c in json.load(f)
                     if re.search(r'/(fast_perennial|powercut)\.dir/', c['command'])}
-    link = subprocess.run(['ninja', '-C', BUILD, '-t', 'commands', 'powercut/powercut'], capture_output=True,
+    link = subprocess.run(['ninja', '-C', BUILD, '-t', 'commands', TARGET], capture_output=True,
                           text=True, check=True).stdout.strip().splitlines()[-1]
     return compile_, link.removeprefix(': && ').removesuffix(' && :')
 
@@ -128,7 +129,8 @@ def build(name, file, changes):
 
 def run(program, arguments):
     try:
-        done = subprocess.run([program, *arguments, '--stop'], capture_output=True, text=True, timeout=200)
+        done = subprocess.run([program, *arguments, '--stop'], capture_output=True, text=True, timeout=200,
+                              errors='replace')
     except subprocess.TimeoutExpired:
         return 0, 'no end within 200 s'
     return done.returncode, done.stdout + done.stderr
@@ -153,7 +155,7 @@ def plant(name):
     code, out = run(program, words)
     if code == 0 or 'FAIL: ' not in out:
         return 'found, and not again by %s:\n%s' % (again.group(1), out[-600:]), ''
-    code, out = run(SOUND, words)
+    code, out = run(BUILD / TARGET, words)
     if code != 0:
         return 'there without the bug too, by %s:\n%s' % (again.group(1), out[-600:]), ''
     return '', found.group(1)
@@ -161,10 +163,12 @@ def plant(name):
 
 def main():
     names = sys.argv[1:] or list(BUGS)
-    code, out = run(SOUND, ['replay', '0:0:0:9999:0:0:0:0'])
-    bad = code == 0 or '0 fired' not in out
-    print('%s a cut of an operation that there is not is %s' % (('FAIL', 'taken for one') if bad else
-                                                                ('ok  ', 'a failure')))
+    bad = 0
+    if NOTHING:
+        code, out = run(BUILD / TARGET, NOTHING)
+        bad = code == 0 or '0 fired' not in out
+        print('%s a cut of an operation that there is not is %s' % (('FAIL', 'taken for one') if bad else
+                                                                    ('ok  ', 'a failure')))
     found = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for name, (wrong, how) in zip(names, pool.map(plant, names)):
@@ -174,7 +178,7 @@ def main():
                   flush=True)
     print('count: %d planted bugs, %d found and replayed; %.0f s of processor' % (
         len(names), found, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime))
-    print('%d passed, %d failed' % (len(names) + 1 - bad, bad))
+    print('%d passed, %d failed' % (len(names) + bool(NOTHING) - bad, bad))
     return 1 if bad else 0
 
 

@@ -139,25 +139,30 @@ const struct ra_key *fake_ca_key(const char *name)
 
 static int noise(void *dev, uint8_t *out, uint32_t size)
 {
-    (void)dev;
+    uint32_t *x = dev;
     for (uint32_t i = 0; i < size; i++) {
-        out[i] = (uint8_t)((i * 2654435761u + 0x9e37u) >> 13);
+        *x ^= *x << 13;
+        *x ^= *x >> 17;
+        *x ^= *x << 5;
+        out[i] = (uint8_t)(*x >> 11);
     }
     return (int)size;
 }
 
+/* Seeded anew each time: the generator of wolfSSL cannot be copied with the CA. */
 struct ra_random *fake_ca_random(struct fake_ca *ca)
 {
-    static const struct hal_entropy source = {noise, NULL};
-    if (!ra_random_ready(&ca->random)) {
-        fake_ca_must(ra_random_init(&ca->random, &source) == RA_OK, "a source of noise");
-        ra_err e;
-        do {
-            e = ra_random_seed(&ca->random);
-        } while (e == RA_AGAIN);
-        fake_ca_must(e == RA_OK, "random numbers");
-    }
-    return &ca->random;
+    static uint32_t state;
+    static const struct hal_entropy source = {noise, &state};
+    static struct ra_random random;
+    state = 2463534242u + ++ca->drawn;
+    fake_ca_must(ra_random_init(&random, &source) == RA_OK, "a source of noise");
+    ra_err e;
+    do {
+        e = ra_random_seed(&random);
+    } while (e == RA_AGAIN);
+    fake_ca_must(e == RA_OK, "random numbers");
+    return &random;
 }
 
 /* --- certificates -------------------------------------------------------------------------- */
@@ -341,23 +346,26 @@ static void issue(const struct fake_ca *ca, struct fake_ca_request *r, const str
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* A free place, or the oldest one that is not a certificate, or of many certificates the oldest. */
+/* A free place, or the oldest of a kind that there is too much of: not issued, issued and not in
+ * use as far as anybody said, in use. */
 static struct fake_ca_request *place(struct fake_ca *ca)
 {
-    struct fake_ca_request *oldest[2] = {NULL, NULL};
-    unsigned others = 0;
+    struct fake_ca_request *oldest[3] = {NULL, NULL, NULL};
+    unsigned count[3] = {0, 0, 0};
     for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
         struct fake_ca_request *r = &ca->request[i];
-        unsigned issued = r->state == FAKE_CA_ISSUED ? 1 : 0;
+        unsigned kind = r->state != FAKE_CA_ISSUED ? 0 : r->kept == 0 ? 1 : 2;
         if (r->id == 0) {
             return r;
         }
-        others += 1u - issued;
-        if (oldest[issued] == NULL || r->id < oldest[issued]->id) {
-            oldest[issued] = r;
+        count[kind]++;
+        const struct fake_ca_request *o = oldest[kind];
+        if (o == NULL || r->kept < o->kept || (r->kept == o->kept && r->id < o->id)) {
+            oldest[kind] = r;
         }
     }
-    return others > FAKE_CA_REQUESTS / 4u ? oldest[0] : oldest[1];
+    unsigned kind = count[0] > FAKE_CA_REQUESTS / 4u ? 0 : count[1] > FAKE_CA_REQUESTS / 4u ? 1 : 2;
+    return oldest[kind];
 }
 
 struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
@@ -383,6 +391,15 @@ const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t
         }
     }
     return NULL;
+}
+
+void fake_ca_keep(struct fake_ca *ca, uint32_t id)
+{
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        if (ca->request[i].id == id) {
+            ca->request[i].kept = ++ca->keeps;
+        }
+    }
 }
 
 void fake_ca_forget(struct fake_ca *ca, uint32_t id)

@@ -122,6 +122,7 @@ struct fake_ca_request {
     enum { FAKE_CA_WAITS, FAKE_CA_ISSUED, FAKE_CA_DENIED } state;
     enum fake_ca_mode as; /* it was issued: what it has of a defect */
     enum fake_authority by;
+    uint32_t kept; /* when it was last kept, 0: never */
     int64_t at;
     uint8_t csr_sha256[32];
     uint8_t spki[320]; /* to be certified */
@@ -177,7 +178,8 @@ struct fake_ca {
     uint32_t last_id;
 
     /* Private. */
-    struct ra_random random;
+    uint32_t keeps;
+    uint32_t drawn; /* times that it wanted random numbers */
 };
 
 void fake_ca_init(struct fake_ca *ca);
@@ -198,6 +200,8 @@ size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, 
                      size_t cap);
 /* NULL: forgotten, or never there. */
 const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id);
+/* It is in use: others are forgotten before it. */
+void fake_ca_keep(struct fake_ca *ca, uint32_t id);
 /* As a restore of the CA's database would. */
 void fake_ca_forget(struct fake_ca *ca, uint32_t id);
 /* The name of an authority's certificate, for world_blob: "root.cert". */

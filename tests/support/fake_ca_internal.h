@@ -13,7 +13,7 @@ struct fake_authority_files {
     const char *root, *issuing, *issuing_key, *scep, *scep_key;
 };
 const struct fake_authority_files *fake_ca_files(enum fake_authority by);
-/* The CA's own random numbers: they follow from what it has served. */
+/* The CA's own random numbers: they follow from how often it was asked. One at a time. */
 struct ra_random *fake_ca_random(struct fake_ca *ca);
 
 struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,

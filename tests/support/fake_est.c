@@ -108,14 +108,22 @@ static const char *judge(const struct fake_ca *ca, const char *request, size_t s
     if (!again) {
         return NULL;
     }
-    const struct fake_ca_request *r = fake_ca_newest(ca, *role);
-    if (r == NULL || ra_cert_parse(old, r->cert, r->cert_size) != RA_OK) {
-        return "there is nothing to renew";
+    const char *why = "there is nothing to renew";
+    for (unsigned i = 0; i < FAKE_CA_REQUESTS; i++) {
+        const struct fake_ca_request *r = &ca->request[i];
+        if (r->id == 0 || r->role != *role || r->state != FAKE_CA_ISSUED ||
+            ra_cert_parse(old, r->cert, r->cert_size) != RA_OK) {
+            continue;
+        }
+        if (!ra_span_equal(csr->subject, old->subject)) {
+            why = "the subject";
+        } else if (now >= old->not_after) {
+            why = "the certificate to renew has expired";
+        } else {
+            return NULL;
+        }
     }
-    if (now >= old->not_after) {
-        return "the certificate to renew has expired";
-    }
-    return ra_span_equal(csr->subject, old->subject) ? NULL : "the subject";
+    return why;
 }
 
 /* The request that waits, or has waited, for an answer about this key. */

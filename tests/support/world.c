@@ -344,7 +344,10 @@ void world_store_pair(struct world *w, enum ra_role role, const char *name, int 
         (void)ra_step(&w->ra);
         e = ra_provision(&w->ra, role, der, der_size, r->cert, r->cert_size, issuers,
                          issuing->size);
-    } while (e == RA_AGAIN);
+        if (e == RA_E_BUSY) {
+            (void)world_step(w);
+        }
+    } while (e == RA_AGAIN || e == RA_E_BUSY);
     must(e == RA_OK, ra_error_text(e));
 }
 
@@ -498,7 +501,7 @@ uint32_t world_serves(struct world *w, enum ra_role role)
     return r->id;
 }
 
-static ra_err try_sign(struct world *w, const struct ra_cert *cert)
+static ra_err try_sign(struct world *w, enum ra_role role, const struct ra_cert *cert)
 {
     uint8_t digest[RA_HASH_SIZE_MAX], sig[RA_SIGNATURE_MAX];
     size_t size = 0;
@@ -506,7 +509,7 @@ static ra_err try_sign(struct world *w, const struct ra_cert *cert)
     ra_err e;
     memset(digest, 0x3d, sizeof digest);
     do {
-        e = ra_sign(&w->ra, RA_ROLE_AGENT, RA_HASH_SHA256, digest, sig, sizeof sig, &size);
+        e = ra_sign(&w->ra, role, RA_HASH_SHA256, digest, sig, sizeof sig, &size);
     } while (e == RA_AGAIN);
     if (e == RA_OK) {
         e = ra_key_from_spki(&key, cert->spki.p, cert->spki.size);
@@ -549,7 +552,7 @@ const char *world_check(struct world *w, enum ra_role role)
         e = ra_cert_parse(&cert, der, size);
     }
     if (e == RA_OK) {
-        e = role == RA_ROLE_AGENT ? try_sign(w, &cert) : try_decrypt(w, &cert);
+        e = role == RA_ROLE_ENCRYPTION ? try_decrypt(w, &cert) : try_sign(w, role, &cert);
     }
     return e != RA_OK ? ra_error_text(e) : world_clean(w);
 }

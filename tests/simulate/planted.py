@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Plants bugs of a renewal, one at a time, in a copy of the tree: simulated years must find each.
+
+    planted.py [NAME ...]
+
+As tests/powercut/planted.py does: a bug is a few lines to look for and what stands there instead.
+The life that found it fails again by its id, and does not without the bug.
+"""
+# timeout: 400
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'powercut'))
+import planted  # noqa: E402  (the path comes first)
+
+RENEWAL = 'firmware/renewal/ra_renewal.c'
+INSTALL = 'firmware/renewal/ra_install.c'
+WORK = 'firmware/renewal/ra_work.c'
+TALK = 'firmware/renewal/ra_talk.c'
+SCHEDULE = 'firmware/renewal/ra_schedule.c'
+GATES = 'firmware/renewal/ra_gates.c'
+YEARS = ['--seed', '5', '--years', '1500']
+
+BUGS = {
+    'anything_the_ca_sends': (
+        'a certificate for another key is installed', GATES,
+        [('            ra_span_equal(leaf->spki, in->key)) {', '            true) {')], YEARS),
+    'attempts_not_counted': (
+        'the budget of the day is not used up', SCHEDULE, [('    b->spent++;', '')], YEARS),
+    'attempts_forgotten': (
+        'a renewal gives back the attempts of the day', INSTALL,
+        [('            ra_txn_clear(&ra->renewal[i].txn);',
+          '            memset(&ra->renewal[i].txn, 0, sizeof ra->renewal[i].txn);')], YEARS),
+    'act_then_persist': (
+        'a request leaves before its attempt is in flash', WORK,
+        [('    return ra_work_outcome(r, ra_write_txn(ra, role), RA_EVENT_DONE);\n}\n\n/* --- SAVE_FAILURE',
+          '    return RA_EVENT_DONE;\n}\n\n/* --- SAVE_FAILURE')], YEARS),
+    'clock_steps_forgotten': (
+        'a time to wait for from a clock that was years ahead', RENEWAL,
+        [('    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest > RA_DAY ? longest : RA_DAY);', '')],
+        YEARS),
+    'pending_sent_again': (
+        'the id of a request that waits is not kept', TALK,
+        [('    r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;', '    (void)gone;')], YEARS),
+    'a_week_too_late': (
+        'a wait reaches beyond the end of the certificate', SCHEDULE,
+        [('    return now + least(wait, most(not_after - 7 * RA_DAY - now, 0) + RA_DAY);',
+          '    return now + wait;')], YEARS),
+    'only_the_first_anchor': (
+        'a new root is not looked at', INSTALL,
+        [('ra->check.anchor < RA_ANCHORS_MAX', 'ra->check.anchor < 1')], YEARS),
+    'back_to_an_expired_one': (
+        'a rollback does not ask whether the old certificate is valid', INSTALL,
+        [('(now == RA_TIME_UNKNOWN || now < slot->previous_not_after)', '(now != 0)')], YEARS),
+    'ready_for_too_long': (
+        'a certificate that waited without power is switched to after its end', INSTALL,
+        [('e == RA_OK && cert.not_after <= ra_clock_now(&ra->clock)', 'false')], YEARS),
+    'listener_not_told': (
+        'the appliance goes on with the old certificate', 'firmware/perennial.c',
+        [('        ra->listener(ra->listener_ctx, role);', '')], YEARS),
+}
+
+
+def main():
+    planted.BUGS = BUGS
+    planted.TARGET = 'simulate/simulate'
+    planted.COPY = planted.ROOT / 'build/planted-simulate'
+    planted.REPLAY = re.compile(r'replay: simulate (--replay \d+)')
+    planted.NOTHING = None
+    return planted.main()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -89,6 +89,14 @@
 #error "Perennial needs RSA with private keys in user_settings.h (NO_RSA," \
     "WOLFSSL_RSA_PUBLIC_ONLY and WOLFSSL_RSA_VERIFY_ONLY off)"
 #endif
+#ifndef ECC_TIMING_RESISTANT
+#error "Perennial needs ECC_TIMING_RESISTANT in user_settings.h because no private operation may" \
+    "take a time that depends on the key"
+#endif
+#if defined(WC_NO_HARDEN) || defined(WC_NO_CACHE_RESISTANT)
+#error "Perennial needs WC_NO_HARDEN and WC_NO_CACHE_RESISTANT off in user_settings.h because no" \
+    "private operation may take a time that depends on the key"
+#endif
 #ifdef WC_NO_RSA_OAEP
 #error "Perennial needs WC_NO_RSA_OAEP off in user_settings.h because the CEP Encryption key" \
     "decrypts OAEP"

@@ -7,10 +7,11 @@
       --missed    print each line that was not reached, or not in each direction
       --no-run    judge the counters that are there
 
-The programs are those of build/gcov (-O0 --coverage; `make gcov`): all unit suites, and those of the
-host board as some scripts of tests/e2e run them, for what needs lwIP or a peer. It fails where the lines of a folder are below LINES
-or its branches below BRANCHES, or below its line in FLOORS (per cent, of what tests/tools/coverage.txt does not leave out), and
-where an entry of that table leaves out nothing any more.
+The programs are those of build/gcov (-O0 --coverage; `make gcov`): all unit suites, and those of
+the host board as some scripts of tests/e2e run them, for what needs lwIP or a peer. It fails where
+the lines of a folder are below LINES or its branches below BRANCHES, or below its line in FLOORS
+(per cent, of what tests/tools/coverage.txt does not leave out), and where an entry of that table
+leaves out nothing any more.
 """
 import argparse
 import concurrent.futures
@@ -28,11 +29,11 @@ EXCLUDED = ROOT / "tests/tools/coverage.txt"
 LINES, BRANCHES = 100.0, 95.0
 # Folders that are not there yet: what they may not fall below.
 FLOORS = {
-    "all": (94.5, 87.4), "crypto": (98.9, 92.6), "firmware": (96.0, 86.2),
-    "firmware/appliance": (69.0, 50.5), "firmware/config": (98.0, 95.0),
-    "firmware/console": (83.0, 73.5), "firmware/enroll": (95.5, 88.3), "firmware/http": (98.5, 93.0),
-    "firmware/net": (82.0, 62.5), "firmware/pki": (99.0, 95.0), "firmware/renewal": (96.0, 86.0),
-    "firmware/store": (95.5, 89.0),
+    "all": (97.3, 90.8), "crypto": (98.9, 92.5), "firmware": (96.0, 86.4),
+    "firmware/appliance": (95.5, 87.5), "firmware/config": (98.0, 95.0),
+    "firmware/console": (97.9, 91.0), "firmware/enroll": (95.5, 88.5), "firmware/http": (98.5, 93.0),
+    "firmware/net": (99.3, 93.5), "firmware/pki": (99.0, 95.0), "firmware/renewal": (96.0, 86.3),
+    "firmware/store": (95.7, 89.2),
 }
 HOST = TREE / "boards/host"
 SCRIPTS = [["net_host.py", "--probe", HOST / "net_probe"], ["tls_host.py"],
@@ -64,8 +65,10 @@ def measure():
     # The scripts mostly wait: more run than there are processors.
     with concurrent.futures.ThreadPoolExecutor(3 + (os.cpu_count() or 1)) as pool:
         bad = [f"{name}: {code}" for name, code in pool.map(lambda c: run(*c), commands) if code != 0]
-    if bad:
+    if any(b.startswith("test_") for b in bad):
         sys.exit("ended with an error: " + ", ".join(bad))
+    for text in bad:
+        print(f"{text}: what it reached counts, its verdict is its own test's")
     # All that was compiled, reached or not; then what was reached. Only the libraries: the tests
     # compile some of it again, otherwise.
     parts = []

@@ -14,7 +14,6 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'powercut'))
 import planted  # noqa: E402  (the path comes first)
 
-RENEWAL = 'firmware/renewal/ra_renewal.c'
 INSTALL = 'firmware/renewal/ra_install.c'
 WORK = 'firmware/renewal/ra_work.c'
 TALK = 'firmware/renewal/ra_talk.c'
@@ -36,26 +35,12 @@ BUGS = {
         'a request leaves before its attempt is in flash', WORK,
         [('    return ra_work_outcome(r, ra_write_txn(ra, role), RA_EVENT_DONE);\n}\n\n/* --- SAVE_FAILURE',
           '    return RA_EVENT_DONE;\n}\n\n/* --- SAVE_FAILURE')], YEARS),
-    'clock_steps_forgotten': (
-        'a time to wait for from a clock that was years ahead', RENEWAL,
-        [('    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest > RA_DAY ? longest : RA_DAY);', '')],
-        YEARS),
     'pending_sent_again': (
         'the id of a request that waits is not kept', TALK,
         [('    r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;', '    (void)gone;')], YEARS),
-    'a_week_too_late': (
-        'a wait reaches beyond the end of the certificate', SCHEDULE,
-        [('    return now + least(wait, most(not_after - 7 * RA_DAY - now, 0) + RA_DAY);',
-          '    return now + wait;')], YEARS),
     'only_the_first_anchor': (
         'a new root is not looked at', INSTALL,
         [('ra->check.anchor < RA_ANCHORS_MAX', 'ra->check.anchor < 1')], YEARS),
-    'back_to_an_expired_one': (
-        'a rollback does not ask whether the old certificate is valid', INSTALL,
-        [('(now == RA_TIME_UNKNOWN || now < slot->previous_not_after)', '(now != 0)')], YEARS),
-    'ready_for_too_long': (
-        'a certificate that waited without power is switched to after its end', INSTALL,
-        [('e == RA_OK && cert.not_after <= ra_clock_now(&ra->clock)', 'false')], YEARS),
     'listener_not_told': (
         'the appliance goes on with the old certificate', 'firmware/perennial.c',
         [('        ra->listener(ra->listener_ctx, role);', '')], YEARS),

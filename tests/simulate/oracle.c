@@ -127,6 +127,7 @@ static void watch_switch(struct life *l)
             continue;
         }
         changed += i < RA_PAIR;
+        l->denied[i] = false;
         bool forward = slot->active > old->active;
         l->n.renewals += forward;
         l->n.rollbacks += !forward;
@@ -233,6 +234,8 @@ static void count_requests(struct life *l, enum ra_role role)
 {
     struct world *w = &l->w;
     unsigned new = w->ca.submits[role] - l->submits[role];
+    l->denied[role] =
+        l->denied[role] || ra_error_retry(w->ra.renewal[role].txn.cause) == RA_RETRY_DENIED;
     l->submits[role] = w->ca.submits[role];
     l->n.submits += new;
     if (new != 0) {
@@ -352,7 +355,7 @@ static int64_t deadline_of(const struct life *l, enum ra_role role)
     int64_t calm = l->calm_ms / 1000;
     int64_t deadline = (calm > due ? calm : due) + CALM_LONG;
     /* Somebody may have said no, which is asked again on these days. */
-    bool denied = ra_error_retry(l->w.ra.renewal[role].txn.cause) == RA_RETRY_DENIED;
+    bool denied = l->denied[role];
     for (unsigned i = 0; i < sizeof days_before && (calm > due || denied); i++) {
         int64_t again = end - days_before[i] * DAY;
         if (again > calm) {

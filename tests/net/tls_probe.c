@@ -251,7 +251,7 @@ int main(int argc, char *argv[])
         if (strcmp(argv[at], "--anchor") == 0 && anchor_count < RA_ANCHORS_MAX) {
             read_file(value, &anchors[anchor_count++]);
         } else if (strcmp(argv[at], "--time") == 0 || strcmp(argv[at], "--floor") == 0) {
-            wall = atoll(value);
+            wall = strtoll(value, NULL, 10);
             is_floor = argv[at][2] == 'f';
         } else if (strcmp(argv[at], "--certs") == 0) {
             read_file(value, &certs);

@@ -215,37 +215,37 @@ static ra_err after(const uint8_t *p, size_t size, bool closed)
 static void every_alert_is_an_error_with_words(void **state)
 {
     static const struct {
-        uint8_t alert;
         const char *name;
         ra_err error;
+        uint8_t alert;
     } known[] = {
         /* RFC 8446 6, RFC 5246 7.2 */
-        {10, "unexpected_message", RA_E_ALERT_UNEXPECTED},
-        {20, "bad_record_mac", RA_E_ALERT_MAC},
-        {22, "record_overflow", RA_E_ALERT_OVERFLOW},
-        {40, "handshake_failure", RA_E_ALERT_HANDSHAKE},
-        {42, "bad_certificate", RA_E_ALERT_BAD_CERT},
-        {43, "unsupported_certificate", RA_E_ALERT_CERT_TYPE},
-        {44, "certificate_revoked", RA_E_ALERT_REVOKED},
-        {45, "certificate_expired", RA_E_ALERT_EXPIRED},
-        {46, "certificate_unknown", RA_E_ALERT_CERT_UNKNOWN},
-        {47, "illegal_parameter", RA_E_ALERT_PARAMETER},
-        {48, "unknown_ca", RA_E_ALERT_UNKNOWN_CA},
-        {49, "access_denied", RA_E_ALERT_ACCESS},
-        {50, "decode_error", RA_E_ALERT_DECODE},
-        {51, "decrypt_error", RA_E_ALERT_DECRYPT},
-        {70, "protocol_version", RA_E_ALERT_VERSION},
-        {71, "insufficient_security", RA_E_ALERT_SECURITY},
-        {80, "internal_error", RA_E_ALERT_INTERNAL},
-        {86, "inappropriate_fallback", RA_E_ALERT_FALLBACK},
-        {109, "missing_extension", RA_E_ALERT_MISSING},
-        {110, "unsupported_extension", RA_E_ALERT_EXTENSION},
-        {112, "unrecognized_name", RA_E_ALERT_NAME},
-        {113, "bad_certificate_status_response", RA_E_ALERT_STATUS},
-        {115, "unknown_psk_identity", RA_E_ALERT_PSK},
-        {116, "certificate_required", RA_E_ALERT_CERT_REQUIRED},
-        {120, "no_application_protocol", RA_E_ALERT_APPLICATION},
-        {200, "alert", RA_E_ALERT_OTHER},
+        {"unexpected_message", RA_E_ALERT_UNEXPECTED, 10},
+        {"bad_record_mac", RA_E_ALERT_MAC, 20},
+        {"record_overflow", RA_E_ALERT_OVERFLOW, 22},
+        {"handshake_failure", RA_E_ALERT_HANDSHAKE, 40},
+        {"bad_certificate", RA_E_ALERT_BAD_CERT, 42},
+        {"unsupported_certificate", RA_E_ALERT_CERT_TYPE, 43},
+        {"certificate_revoked", RA_E_ALERT_REVOKED, 44},
+        {"certificate_expired", RA_E_ALERT_EXPIRED, 45},
+        {"certificate_unknown", RA_E_ALERT_CERT_UNKNOWN, 46},
+        {"illegal_parameter", RA_E_ALERT_PARAMETER, 47},
+        {"unknown_ca", RA_E_ALERT_UNKNOWN_CA, 48},
+        {"access_denied", RA_E_ALERT_ACCESS, 49},
+        {"decode_error", RA_E_ALERT_DECODE, 50},
+        {"decrypt_error", RA_E_ALERT_DECRYPT, 51},
+        {"protocol_version", RA_E_ALERT_VERSION, 70},
+        {"insufficient_security", RA_E_ALERT_SECURITY, 71},
+        {"internal_error", RA_E_ALERT_INTERNAL, 80},
+        {"inappropriate_fallback", RA_E_ALERT_FALLBACK, 86},
+        {"missing_extension", RA_E_ALERT_MISSING, 109},
+        {"unsupported_extension", RA_E_ALERT_EXTENSION, 110},
+        {"unrecognized_name", RA_E_ALERT_NAME, 112},
+        {"bad_certificate_status_response", RA_E_ALERT_STATUS, 113},
+        {"unknown_psk_identity", RA_E_ALERT_PSK, 115},
+        {"certificate_required", RA_E_ALERT_CERT_REQUIRED, 116},
+        {"no_application_protocol", RA_E_ALERT_APPLICATION, 120},
+        {"alert", RA_E_ALERT_OTHER, 200},
     };
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {

@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "ra_key.h"
+#include "ra_server.h"
 #include "ra_x509.h"
 
 static void inside(struct ra_span s, const uint8_t *p, size_t size)
@@ -58,6 +59,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
     printable(text, sizeof text, true);
     ra_cert_template_name(&c, text, sizeof text);
     printable(text, sizeof text, true);
+    fuzz_must(ra_server_check(&c, "", c.not_before, false) == RA_E_TLS_NAME,
+              "no name fits nothing");
+    (void)ra_server_check(&c, "ca01.example.test", c.not_before, false);
+    (void)ra_server_check(&c, "192.0.2.7", c.not_before, true);
     ra_cert_serial_text(&c, text, sizeof text);
     fuzz_must(ra_name_equal(c.subject, c.subject), "a name is itself");
     fuzz_must(ra_cert_template_equal(&c, &c), "a template is itself");

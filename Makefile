@@ -78,7 +78,7 @@ bench: build ## counts for each phase of a renewal
 coverage: gcov ## lines and branches of our code that the tests reach, file by file
 	@tests/tools/check_coverage.py --table
 
-lint:   ## clang-tidy, cppcheck, clang-format over our files
+lint:   ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer over our files
 	@tests/tools/setup.sh lint
 	@$(MAKE) host-asan
 	@tests/tools/lint.sh

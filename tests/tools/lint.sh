@@ -1,5 +1,6 @@
 #!/bin/sh
-# clang-format, clang-tidy and cppcheck over our own files; all three run, any complaint fails.
+# clang-format, clang-tidy, cppcheck and gcc -fanalyzer over our own files; all run, any complaint
+# fails.
 # lint.sh [FILE...]: only these files. Needs build/host-asan (compile_commands.json).
 set -u
 cd "$(dirname "$0")/../.."
@@ -43,6 +44,9 @@ cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,performance,portab
     --suppress=preprocessorErrorDirective --suppress=comparePointers:boards/*/startup.c --error-exitcode=1 -j "$(nproc)" \
     $(git ls-files '*.h' | xargs -n1 dirname | sort -u | sed 's/^/-I /') \
     $(for file in $files; do case $file in *.c) echo "$file" ;; esac; done) || failed=1
+
+echo "lint: gcc -fanalyzer"
+tests/tools/check_analyzer.py $* || failed=1
 
 [ $failed = 0 ] && echo "lint: nothing to complain about"
 exit $failed

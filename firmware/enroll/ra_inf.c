@@ -55,6 +55,7 @@ static bool same_nocase(const char *a, const char *b, size_t size)
 {
     bool same = strlen(a) == size;
     for (size_t i = 0; same && i < size; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a has `size` characters */
         same = (a[i] | 0x20) == (b[i] | 0x20);
     }
     return same;

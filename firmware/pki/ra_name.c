@@ -61,8 +61,9 @@ static size_t read_value(const char **s, uint8_t out[VALUE_MAX])
             if (p[1] == '\0') {
                 return 0;
             }
-            if (hex(p[1]) >= 0 && hex(p[2]) >= 0) {
-                byte = (uint8_t)(hex(p[1]) << 4 | hex(p[2]));
+            int high = hex(p[1]), low = hex(p[2]);
+            if (high >= 0 && low >= 0) {
+                byte = (uint8_t)(high << 4 | low);
                 p += 2;
             } else {
                 byte = (uint8_t) * ++p;

@@ -103,6 +103,6 @@ void ra_event_print(const struct ra_event_entry *e, struct ra_text *to);
 void ra_event_print_text(const struct ra_event_entry *e, struct ra_text *to);
 bool ra_event_is_alert(enum ra_event_kind kind);
 /* "FAILED"; "UNKNOWN" for one of a newer release. */
-const char *ra_event_kind_name(enum ra_event_kind kind);
+const char *ra_event_kind_name(enum ra_event_kind no);
 
 #endif

@@ -131,12 +131,30 @@ static void jumps_of_more_than_30_days(void **state)
     assert_false(c.jumped);
 }
 
+/* A clock that has run since it was believed bears witness: a month of uptime is no jump; one that
+ * jumped bears none. */
+static void uptime_is_no_jump(void **state)
+{
+    (void)state;
+    start(NOW);
+    ra_clock_witness(&c, NOW);
+    ms += 400 * (uint64_t)DAY * 1000;
+    int64_t later = NOW + 400 * (int64_t)DAY;
+    assert_int_equal(ra_clock_offer(&c, RA_TIME_SNTP, later + 1), RA_OK);
+    assert_false(c.jumped);
+    assert_int_equal(ra_clock_offer(&c, RA_TIME_SNTP, later + 2 * RA_CLOCK_JUMP), RA_OK);
+    assert_true(c.jumped);
+    ms += 2 * (uint64_t)RA_CLOCK_JUMP * 1000;
+    assert_int_equal(ra_clock_offer(&c, RA_TIME_SNTP, later + 4 * RA_CLOCK_JUMP), RA_OK);
+    assert_true(c.jumped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_at_first),           cmocka_unit_test(the_boards_clock_runs),
         cmocka_unit_test(nothing_before_the_floor),   cmocka_unit_test(better_sources_win),
-        cmocka_unit_test(jumps_of_more_than_30_days),
+        cmocka_unit_test(jumps_of_more_than_30_days), cmocka_unit_test(uptime_is_no_jump),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,7 +331,7 @@ static void sequence(struct ra_line *l, char final, struct ra_text *echo)
         return;
     }
     for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if ((char)keys[i].final == final && keys[i].number == l->number) {
+        if (keys[i].final == final && (uint8_t)keys[i].number == l->number) {
             (void)control(l, keys[i].key, echo);
         }
     }

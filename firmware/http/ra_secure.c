@@ -125,8 +125,11 @@ static ra_err next_anchor(struct ra_secure *s)
         s->place++;
         if (e == RA_OK) {
             s->tried++;
-            return ra_chain_start(&s->chain, &s->leaf, s->pool, s->pool_count, &s->anchor, 1,
-                                  s->now);
+            e = ra_chain_start(&s->chain, &s->leaf, s->pool, s->pool_count, &s->anchor, 1, s->now);
+            if (s->at_least) {
+                ra_chain_at_least(&s->chain);
+            }
+            return e;
         }
     }
     return s->tried == 0 ? RA_E_NO_ANCHOR : s->cause;

@@ -25,6 +25,11 @@ ra_err ra_chain_start(struct ra_chain *c, const struct ra_cert *leaf, const stru
     return c->err;
 }
 
+void ra_chain_at_least(struct ra_chain *c)
+{
+    c->at_least = true;
+}
+
 /* Keep the reason that came furthest; of several at one level the last. "No issuer" is
  * said only when nothing better is known. */
 static void note(struct ra_chain *c, ra_err err, struct ra_span der)
@@ -75,7 +80,7 @@ static ra_err check_issuer(const struct ra_chain *c, const struct ra_cert *issue
     if (issuer->has_key_usage && (issuer->key_usage & RA_KU_KEY_CERT_SIGN) == 0) {
         return RA_E_CHAIN_CA;
     }
-    if (c->now < issuer->not_before || c->now > issuer->not_after) {
+    if ((c->now < issuer->not_before && !c->at_least) || c->now > issuer->not_after) {
         return RA_E_CHAIN_DATE;
     }
     if (issuer->has_path_len && issuers_below(c) > issuer->path_len) {

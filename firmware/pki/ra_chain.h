@@ -46,7 +46,7 @@ struct ra_chain {
     uint8_t next[RA_CHAIN_CERTS_MAX + 1]; /* candidate to try next at each level          */
     uint8_t signatures;                   /* verified so far                                */
     uint8_t failed_level;                 /* level of `failed`, the deepest wins            */
-    bool leaf_checked, done;
+    bool leaf_checked, done, at_least;
 };
 
 /* Begin. All arguments but `c` must stay in place until the end. pool_n is at most
@@ -54,6 +54,9 @@ struct ra_chain {
  * not 0 (RA_E_NO_ANCHOR). `now` is taken as it is: do not call with an unknown time. */
 ra_err ra_chain_start(struct ra_chain *c, const struct ra_cert *leaf, const struct ra_span *pool,
                       size_t pool_n, const struct ra_span *anchors, size_t anchors_n, int64_t now);
+/* After the start: `now` is only known to be past, so that an issuer that begins later is no
+ * contradiction; its end is checked all the same. */
+void ra_chain_at_least(struct ra_chain *c);
 /* RA_AGAIN, RA_OK, RA_E_CHAIN_* or RA_E_GATE_WEAK; after the end the same again. `work`
  * is scratch for one public key, needed during the call only. */
 ra_err ra_chain_step(struct ra_chain *c, struct ra_key *work);

@@ -2,6 +2,9 @@
 
 #include "ra_internal.h"
 
+_Static_assert(RA_CERT_MAX + RA_CHAIN_MAX <= RA_REPLY_MAX - RA_BER_SLACK - RA_HTTP_OUT_MAX,
+               "the client's certificates lie before the request's head in the reply buffer");
+
 static ra_err tool_ready(void *ctx)
 {
     return ra_seed(ctx);

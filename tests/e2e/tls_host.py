@@ -460,7 +460,8 @@ class Tests:
     def floor(self):
         day = 86400
         with Server(tls.context(self.server()), answer) as s:  # valid for ten days
-            for ago, word in ((5, 'reply 200'), (30, 'reply 200'), (-400, 'error TLS_EXPIRED')):
+            for ago, word in ((5, 'reply 200'), (30, 'reply 200'), (9000, 'reply 200'),
+                              (-400, 'error TLS_EXPIRED')):
                 self.want(self.probe(s.port, '--floor', int(time.time()) - ago * day, clock=False),
                           word)
 

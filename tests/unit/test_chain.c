@@ -34,6 +34,8 @@ static size_t spans(const char *names, struct ra_span *out, size_t max)
     return n;
 }
 
+static bool floor_only;
+
 static ra_err verify_at(const char *name, const char *pool, const char *anchors, int64_t now)
 {
     static struct ra_span p[RA_CHAIN_CERTS_MAX + 1], a[RA_ANCHORS_MAX + 1];
@@ -41,6 +43,9 @@ static ra_err verify_at(const char *name, const char *pool, const char *anchors,
     size_t an = spans(anchors, a, RA_ANCHORS_MAX + 1);
     pki_cert_parse(&leaf, name);
     ra_err err = ra_chain_start(&chain, &leaf, p, pn, a, an, now);
+    if (floor_only) {
+        ra_chain_at_least(&chain);
+    }
     steps = 0;
     if (err == RA_OK) {
         do {
@@ -187,6 +192,19 @@ static void each_rule(void **state)
     assert_int_equal(verify_at("agent", "", "sub", 2493072001), RA_E_CHAIN_DATE);
 }
 
+/* Against a floor: what ended before it has ended, what begins after it may have begun. */
+static void a_floor_of_the_time(void **state)
+{
+    (void)state;
+    floor_only = true;
+    assert_int_equal(verify("agent", "sub_future", "root"), RA_OK);
+    assert_int_equal(verify_at("agent", "", "sub", 1704067199), RA_OK);
+    assert_int_equal(verify_at("agent", "", "sub", 2493072001), RA_E_CHAIN_DATE);
+    assert_int_equal(verify("agent", "sub_expired", "root"), RA_E_CHAIN_DATE);
+    floor_only = false;
+    assert_int_equal(verify("agent", "sub_future", "root"), RA_E_CHAIN_DATE);
+}
+
 /* Certificates that all vouch for each other: 6! orders, but a bounded search. */
 static void the_search_ends(void **state)
 {
@@ -225,9 +243,13 @@ static void forged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_chains),         cmocka_unit_test(other_ways_are_tried),
-        cmocka_unit_test(no_way_to_an_anchor), cmocka_unit_test(each_rule),
-        cmocka_unit_test(the_search_ends),     cmocka_unit_test(forged),
+        cmocka_unit_test(good_chains),
+        cmocka_unit_test(other_ways_are_tried),
+        cmocka_unit_test(no_way_to_an_anchor),
+        cmocka_unit_test(each_rule),
+        cmocka_unit_test(a_floor_of_the_time),
+        cmocka_unit_test(the_search_ends),
+        cmocka_unit_test(forged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,9 @@ static ra_err secure_open(void *ctx, const char *host, uint16_t port, bool tls)
     }
     if (e == RA_OK) {
         memcpy(s->host, host, size <= RA_HOST_MAX ? size + 1 : 0);
+        if (size > 0 && size <= RA_HOST_MAX && host[size - 1] == '.') {
+            s->host[size - 1] = '\0'; /* neither SNI [RFC 6066 3] nor a certificate has it */
+        }
         e = s->inner->open(s->inner->ctx, host, port, false);
     }
     if (e == RA_OK) {

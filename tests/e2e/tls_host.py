@@ -378,6 +378,7 @@ class Tests:
                     answer) as s:
             self.want(self.probe(s.port, host='192.0.2.7'), 'reply 200 5\n')
             self.want(self.probe(s.port, host='192.0.2.8'), 'error TLS_NAME')
+            self.want(self.probe(s.port, host='192.0.2.7.'), 'reply 200 5\n')
 
     def wildcard(self):
         with Server(tls.context(self.server('wild', hosts=['*.example.net'])), answer) as s:
@@ -398,7 +399,9 @@ class Tests:
         with Server(context, answer) as s:
             self.want(self.probe(s.port), 'reply 200 5\n')
             self.want(self.probe(s.port, host='192.0.2.7'), 'error TLS_NAME')
-            if asked != [HOST, None]:
+            # The dot of an absolute name is not sent [RFC 6066 3].
+            self.want(self.probe(s.port, host=HOST + '.'), 'reply 200 5\n')
+            if asked != [HOST, None, HOST]:
                 raise AssertionError('SNI: %s' % asked)
 
     # -- servers that are refused

@@ -140,8 +140,38 @@ static void keys_without_a_transaction_do_not_pile_up(void **state)
     assert_null(world_check(&w, RA_ROLE_AGENT));
 }
 
-/* The commit is damaged at rest, an older one serves: the next renewal leaves the pair alone that
- * the damaged one named, should it be read after all. */
+static void damage_the_commit(void)
+{
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        if (w.ra.store.entry[i].type == RA_RECORD_COMMIT) {
+            w.memory[w.ra.store.entry[i].at + 40u] ^= 0x24;
+        }
+    }
+    nor_model_format(&w.flash, false);
+    world_boot(&w);
+}
+
+/* The commit is damaged at rest, an older one serves: the transaction, which is kept as long as its
+ * attempts count, brings the pair back without the CA. */
+static void the_pair_of_a_lost_commit_comes_back(void **state)
+{
+    (void)state;
+    start_agent();
+    uint32_t old = world_serves(&w, RA_ROLE_AGENT);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_true(world_settle(&w));
+    uint32_t new = world_serves(&w, RA_ROLE_AGENT);
+    unsigned submits = w.ca.submits[RA_ROLE_AGENT];
+    damage_the_commit();
+    assert_int_equal(world_serves(&w, RA_ROLE_AGENT), old);
+    assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    assert_int_equal(world_serves(&w, RA_ROLE_AGENT), new);
+    assert_int_equal(w.ca.submits[RA_ROLE_AGENT], submits);
+    assert_null(world_check(&w, RA_ROLE_AGENT));
+}
+
+/* The same when the transaction is gone: the next renewal leaves the pair alone that the damaged
+ * commit named, should it be read after all. */
 static void the_pair_of_a_lost_commit_is_left_alone(void **state)
 {
     (void)state;
@@ -151,15 +181,11 @@ static void the_pair_of_a_lost_commit_is_left_alone(void **state)
     start_agent();
     uint32_t old = world_serves(&w, RA_ROLE_AGENT);
     assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_PROBATION, RA_HOUR));
+    w.ra.renewal[RA_ROLE_AGENT].txn.budget.spent = 0; /* as on the next day */
+    w.ra.cleanup_wanted = true;
     assert_true(world_settle(&w));
     assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, before, sizeof before, &before_size));
-    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        if (w.ra.store.entry[i].type == RA_RECORD_COMMIT) {
-            w.memory[w.ra.store.entry[i].at + 40u] ^= 0x24;
-        }
-    }
-    nor_model_format(&w.flash, false);
-    world_boot(&w);
+    damage_the_commit();
     assert_int_equal(world_serves(&w, RA_ROLE_AGENT), old);
     assert_true(world_until_state(&w, RA_ROLE_AGENT, RA_STATE_COMMIT, RA_HOUR));
     assert_true(world_flash_holds(&w, RA_RECORD_KEY, id, after, sizeof after, &after_size));
@@ -207,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_strange_board_does_not_replace_the_commit),
         cmocka_unit_test(keys_without_a_transaction_are_dropped),
         cmocka_unit_test(keys_without_a_transaction_do_not_pile_up),
+        cmocka_unit_test(the_pair_of_a_lost_commit_comes_back),
         cmocka_unit_test(the_pair_of_a_lost_commit_is_left_alone),
         cmocka_unit_test(damaged_issuers_bring_the_old_pair_back),
     };

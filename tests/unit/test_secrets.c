@@ -121,12 +121,12 @@ static void look_for_number(struct ra_span n)
     for (size_t i = 0; i + 8 <= n.size; i += 4) {
         look_for_bytes(back + i, 8);
     }
-    for (unsigned limb = 50; limb < 64; limb++) {
+    for (unsigned limb = 50; limb <= 64; limb++) {
         for (size_t at = 0; at + limb <= 8 * n.size; at += limb) {
             look_for(bits_of(n.p, n.size, at, limb));
         }
     }
-    for (unsigned limb = 20; limb < 32; limb++) {
+    for (unsigned limb = 20; limb <= 32; limb++) {
         for (size_t at = 0; at + 2 * limb <= 8 * n.size; at += limb) {
             uint32_t two[2] = {(uint32_t)bits_of(n.p, n.size, at, limb),
                                (uint32_t)bits_of(n.p, n.size, at + limb, limb)};

@@ -294,7 +294,19 @@ class Tests:
             seen = re.search(rb'Keying material: ([0-9A-F]{64})', bytes(process.seen)).group(1)
             self.want(text, 'binding %s\n' % seen.decode().lower())
 
-    def answered(self, port, process, words):
+    def key_update(self, letter):
+        """The server takes new keys, and wants some of us too (K), before it answers."""
+        cert, key = self.server()
+        with s_server(cert, key, '-tls1_3', '-msg', stdin=subprocess.PIPE) as (port, process):
+            text = self.answered(port, process, letter,
+                                 b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
+            self.want(text, 'reply 200 2\n')
+            seen = bytes(process.seen).split(b'GET /5')[-1]
+            for mark, wanted in ((b'>>>', True), (b'<<<', letter == b'K\n')):
+                if any(l.startswith(mark) and b'KeyUpdate' in l for l in seen.splitlines()) != wanted:
+                    raise AssertionError('%r' % seen)
+
+    def answered(self, port, process, *words):
         """Types these words into s_server when the request is there; what the probe says."""
         done = []
         probe = threading.Thread(target=lambda: done.append(self.probe(port)))
@@ -302,8 +314,10 @@ class Tests:
         deadline = time.monotonic() + 5
         while b'GET /5' not in bytes(process.seen) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.stdin.write(words)
-        process.stdin.flush()
+        for part in words:
+            process.stdin.write(part)
+            process.stdin.flush()
+            time.sleep(0.3)  # s_server takes a command only where it reads nothing else with it
         probe.join(20)
         return done[0]
 
@@ -618,6 +632,8 @@ def run(t):
         case('suite ' + name, t.suites, 'TLS 1.2', name)
     case('TLS 1.2, flight in one record', t.one_record)
     case('TLS 1.3, tickets nobody asked for', t.ticket)
+    case('TLS 1.3, new keys of the server', t.key_update, b'k\n')
+    case('TLS 1.3, new keys of both', t.key_update, b'K\n')
     case('channel binding of TLS 1.3', t.exporter)
     case('address in the certificate', t.address)
     case('wildcard', t.wildcard)

@@ -230,6 +230,7 @@ static const struct ra_transport inner = {.open = tcp_open,
 static struct {
     ra_err ready, now, certs, key;
     bool at_least;
+    int64_t clock;  /* 0: NOW */
     unsigned again; /* times that flash is busy first */
     const char *anchors[RA_ANCHORS_MAX];
     struct ra_span client;
@@ -248,7 +249,7 @@ static ra_err ready(void *ctx)
 static ra_err now(void *ctx, int64_t *to, bool *at_least)
 {
     (void)ctx;
-    *to = NOW;
+    *to = told.clock != 0 ? told.clock : NOW;
     *at_least = told.at_least;
     return told.now;
 }
@@ -466,6 +467,25 @@ static void the_time(void **state)
     (void)setup(state);
     told.at_least = true;
     assert_int_equal(judged("expired", "sub", HOST), RA_E_TLS_EXPIRED);
+    /* the issuers may begin after the floor as well, and only after a floor */
+    (void)setup(state);
+    told.at_least = true;
+    told.clock = 1000000000;
+    assert_int_equal(judged("good", "sub", HOST), RA_OK);
+    (void)setup(state);
+    told.clock = 1704067199; /* the day before all of them */
+    assert_int_equal(judged("good", "sub", HOST), RA_E_TLS_NOT_YET);
+}
+
+/* The dot of an absolute name is in no certificate, and not in SNI [RFC 6066 3]. */
+static void a_dot_at_the_end(void **state)
+{
+    (void)state;
+    assert_int_equal(judged("good", "sub", HOST "."), RA_OK);
+    assert_string_equal(script.host, HOST);
+    (void)setup(state);
+    assert_int_equal(judged("good", "sub", "192.0.2.7."), RA_OK);
+    assert_null(script.config.host);
 }
 
 static void an_address_has_no_sni(void **state)
@@ -596,6 +616,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_chain, setup),
         cmocka_unit_test_setup(anchors, setup),
         cmocka_unit_test_setup(the_time, setup),
+        cmocka_unit_test_setup(a_dot_at_the_end, setup),
         cmocka_unit_test_setup(an_address_has_no_sni, setup),
         cmocka_unit_test_setup(the_clients_key_is_there_only_while_it_may_sign, setup),
         cmocka_unit_test_setup(beginnings_that_fail, setup),

@@ -200,8 +200,11 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     if (r->txn.cause == RA_E_BUDGET) {
         longest = 2 * RA_DAY; /* a budget is a day's, whatever the clock said then */
     }
-    /* The CA's own wish may be a day in every class. */
-    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest > RA_DAY ? longest : RA_DAY);
+    /* The CA's own wish may be a day in every class. What lies further off was planned by a clock
+     * that was wrong, and is cut short at each reset anew: to a day, so that it comes. */
+    longest = longest > RA_DAY ? longest : RA_DAY;
+    bool wrong = r->txn.next > now + longest + RA_DAY;
+    r->txn.next = ra_schedule_clamp(r->txn.next, now, wrong ? RA_DAY : longest);
     if ((ra_may_ask(ra) || r->txn.by_hand) && (r->asked || now >= r->txn.next)) {
         r->confirm_expiry = over;
         ra_apply(ra, role, r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER);

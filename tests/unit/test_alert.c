@@ -1,5 +1,5 @@
 /* Alerts: when a certificate's end is said, over resets too; the hook for the appliance's own code;
- * and an event as a message of RFC 5424 (a real daemon reads it in tests/e2e/syslog.py). */
+ * and an event as a message of RFC 5424 (a real daemon reads it in tests/e2e/alerts_syslog.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -35,5 +35,5 @@ bench.same.flash = 131
 bench.same.erases = 0
 bench.same.round-trips = 4
 bench.same.connections = 2
-bench.same.boot = 170000
-bench.same.boot-renewed = 208000
+bench.same.boot = 178000
+bench.same.boot-renewed = 262000

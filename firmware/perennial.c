@@ -480,22 +480,36 @@ static bool recall_reminders(struct ra *ra)
     return false;
 }
 
-/* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing. */
+/* The reminder that the role's certificate calls for, 0: none. */
+static unsigned reminder_of(const struct ra *ra, unsigned role, int64_t now)
+{
+    const struct ra_slot *slot = &ra->commit.slot[role];
+    int64_t left = slot->active_not_after - now;
+    return slot->active == 0 || left <= 0 ? 0 : ra_schedule_reminder(left);
+}
+
+/* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing. Only
+ * then is the log read for what was said before the start. */
 static void remind(struct ra *ra)
 {
     int64_t now = ra_clock_now(&ra->clock);
-    if (now == RA_TIME_UNKNOWN || ra->clock.jumped || !recall_reminders(ra)) {
+    bool any = false;
+    if (now == RA_TIME_UNKNOWN || ra->clock.jumped) {
         return;
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
-        const struct ra_slot *slot = &ra->commit.slot[i];
-        int64_t left = slot->active_not_after - now;
-        unsigned due = slot->active == 0 || left <= 0 ? 0 : ra_schedule_reminder(left);
+        any = any || reminder_of(ra, i, now) > ra->renewal[i].reminded;
+    }
+    if (any && !recall_reminders(ra)) {
+        return;
+    }
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        unsigned due = reminder_of(ra, i, now);
         if (due > ra->renewal[i].reminded) {
             char text[32];
             struct ra_text to;
             ra_text_init(&to, text, sizeof text);
-            ra_text_add_i64(&to, left / RA_DAY);
+            ra_text_add_i64(&to, (ra->commit.slot[i].active_not_after - now) / RA_DAY);
             ra_text_add(&to, " days left");
             ra_log(ra, RA_LOG_DAYS_LEFT, i, RA_OK, 0, text);
         }

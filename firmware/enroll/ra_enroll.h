@@ -73,6 +73,7 @@ struct ra_enroll_input {
     const struct ra_scep_policy *scep;
     const struct ra_est_policy *est;
     bool first; /* a first enrolment: no certificate is renewed            */
+    bool again; /* SUBMIT: the CA has taken this very request before; sent as a question */
 };
 
 enum ra_enroll_outcome {

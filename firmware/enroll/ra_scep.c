@@ -485,10 +485,12 @@ static bool weak_hash(enum ra_hash_alg hash)
     return hash == RA_HASH_SHA1;
 }
 
-/* The server does not take our kind of renewal: say so once, and the other kind follows. */
+/* The server does not take our kind of renewal: say so once, and the other kind follows. What it
+ * has taken before it cannot refuse for its kind. */
 static bool other_kind(const struct ra_enroll *e)
 {
-    return e->scep.type == RA_SCEP_RENEWAL_REQ && e->in->scep->renewal == RA_SCEP_RENEWAL_AUTO;
+    return e->scep.type == RA_SCEP_RENEWAL_REQ && e->in->scep->renewal == RA_SCEP_RENEWAL_AUTO &&
+           !e->in->again;
 }
 
 static ra_err refused(struct ra_enroll *e, const struct ra_scep_reply *s,

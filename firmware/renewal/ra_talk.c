@@ -218,6 +218,7 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     in->scep = &ra->scep_policy;
     in->est = &ra->est_policy;
     in->first = first_request(ra);
+    in->again = ra->renewal[ra->talker].txn.phase == RA_PHASE_PENDING;
     e = ra_enroll_request(&ra->enroll, op, in, &request);
     if (e != RA_OK) {
         return e;
@@ -329,7 +330,8 @@ static int judge(struct ra *ra, enum ra_role role)
                  (result->http_status == 200 || result->variant != 0) &&
                  (result->outcome == RA_ENROLL_FAILED || result->outcome == RA_ENROLL_DENIED);
     r->txn.variant = result->variant != 0 ? result->variant : r->txn.variant;
-    if (r->state == RA_STATE_POLL && r->refused && result->cause == RA_E_SCEP_BAD_REQUEST) {
+    bool asked = r->state != RA_STATE_FETCH && r->txn.phase == RA_PHASE_PENDING;
+    if (asked && r->refused && result->cause == RA_E_SCEP_BAD_REQUEST) {
         return ra_work_failed(r, RA_E_SCEP_ENDED);
     }
     switch (result->outcome) {

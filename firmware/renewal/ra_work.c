@@ -472,11 +472,19 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
  * and the request is sent again. */
 #define ANSWERS_MAX 4u
 
+/* What anybody on the way to a SCEP server can bring about: the CA itself has said nothing. */
+static bool is_noise(ra_err cause)
+{
+    return cause == RA_E_SCEP_SIGNER || cause == RA_E_SCEP_FOREIGN || cause == RA_E_SCEP_REPLAY ||
+           cause == RA_E_SCEP_CA_SET || cause == RA_E_SCEP_UNTRUSTED || cause == RA_E_SCEP_WEAK;
+}
+
 /* How far back a failure throws the transaction. The key stays wherever it can:
  * it costs most, and sending the same request again does no harm. */
 static void set_back(struct ra_txn *txn, ra_err cause, bool refused)
 {
-    bool told = ra_error_layer(cause) == RA_LAYER_GATE || ra_error_layer(cause) == RA_LAYER_CA;
+    bool told = ra_error_layer(cause) == RA_LAYER_GATE ||
+                (ra_error_layer(cause) == RA_LAYER_CA && !is_noise(cause));
     /* Without an anchor it is not the certificate's fault: it will be asked for again. */
     bool answered = ra_error_retry(cause) == RA_RETRY_DENIED || cause == RA_E_CA_UNKNOWN_ID ||
                     (ra_error_layer(cause) == RA_LAYER_GATE && cause != RA_E_NO_ANCHOR) ||

@@ -242,6 +242,66 @@ static void a_wrong_reply_is_dropped(void **state)
     }
 }
 
+/* Whoever is on the way can answer a CertPoll with what is not the CA's, as often as he likes: the
+ * CA has not spoken, and the request that waits at it is not given up. */
+static void noise_ends_no_pending_request(void **state)
+{
+    (void)state;
+    static const enum fake_scep_fault faults[] = {FAKE_SCEP_NONCE, FAKE_SCEP_TRANSACTION,
+                                                  FAKE_SCEP_STRANGER, FAKE_SCEP_LOOSE_SET,
+                                                  FAKE_SCEP_EMPTY_SET};
+    for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        start("host-name", "ra");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        char first[RA_ENROLL_ID_MAX + 1];
+        memcpy(first, w.ra.renewal[ENCRYPTION].txn.request_id, sizeof first);
+        w.ca.scep.fault = faults[i];
+        for (unsigned n = 0; n < 6; n++) {
+            until(ENCRYPTION, RA_STATE_POLL, 9 * DAY);
+            until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+            assert_int_equal(w.ra.renewal[ENCRYPTION].txn.phase, RA_PHASE_PENDING);
+            assert_string_equal(w.ra.renewal[ENCRYPTION].txn.request_id, first);
+            (void)ra_retry(&w.ra, ENCRYPTION);
+        }
+        w.ca.scep.fault = FAKE_SCEP_RIGHT;
+        assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
+/* Sent again as a question, a RenewalReq has been taken before: "no" is about the request, not about
+ * its kind, and an error of the web server is about neither. */
+static void a_question_is_not_refused_for_its_kind(void **state)
+{
+    (void)state;
+    for (unsigned denied = 0; denied < 2; denied++) {
+        start("scep-poll", "resend");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        char first[RA_ENROLL_ID_MAX + 1];
+        memcpy(first, w.ra.renewal[ENCRYPTION].txn.request_id, sizeof first);
+        if (denied) {
+            assert_true(fake_ca_refuse(&w.ca, ENCRYPTION));
+        } else {
+            w.ca.scep.fault = FAKE_SCEP_500;
+        }
+        until(ENCRYPTION, RA_STATE_BACKOFF, 2 * HOUR);
+        assert_int_equal(world_status(&w, ENCRYPTION).cause,
+                         denied ? RA_E_SCEP_ENDED : RA_E_HTTP_STATUS);
+        if (!denied) {
+            w.ca.scep.fault = FAKE_SCEP_RIGHT;
+            assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+            until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+            assert_string_equal(fake_ca_newest(&w.ca, ENCRYPTION)->transaction, first);
+            assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        }
+        assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
+    }
+}
+
 static void odd_replies_are_understood(void **state)
 {
     (void)state;
@@ -332,6 +392,8 @@ int main(void)
         cmocka_unit_test(what_was_issued_is_retrieved),
         cmocka_unit_test(failures_have_names),
         cmocka_unit_test(a_wrong_reply_is_dropped),
+        cmocka_unit_test(noise_ends_no_pending_request),
+        cmocka_unit_test(a_question_is_not_refused_for_its_kind),
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(the_gates_are_the_same),

@@ -80,7 +80,7 @@ coverage: gcov ## lines and branches of our code that the tests reach, file by f
 
 lint:   ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer over our files
 	@tests/tools/setup.sh lint
-	@$(MAKE) host-asan
+	@$(MAKE) host-asan emcraft-sf2
 	@tests/tools/lint.sh
 
 format: ## clang-format our files in place

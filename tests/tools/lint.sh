@@ -1,16 +1,21 @@
 #!/bin/sh
 # clang-format, clang-tidy, cppcheck and gcc -fanalyzer over our own files; all run, any complaint
 # fails.
-# lint.sh [FILE...]: only these files. Needs build/host-asan (compile_commands.json).
+# lint.sh [FILE...]: only these files. Needs build/host-asan and build/emcraft-sf2
+# (compile_commands.json).
 set -u
 cd "$(dirname "$0")/../.."
 build=build/lint
 failed=0
 
-# clang does not know every option of GCC that the build uses.
-mkdir -p $build
-sed -E 's/ -fcallgraph-info=[^ ]*| -fstack-usage//g' build/host-asan/compile_commands.json \
-    >$build/compile_commands.json
+# clang does not know every option of GCC that the build uses, nor where the cross compiler has its
+# C library.
+mkdir -p $build/target
+foreign=' -fcallgraph-info=[^ ]*| -fstack-usage'
+sed -E "s/$foreign//g" build/host-asan/compile_commands.json >$build/compile_commands.json || exit 1
+newlib=$(echo | arm-none-eabi-gcc -E -v - 2>&1 | sed -nE 's,^ (.*/arm-none-eabi/include)$,\1,p' | tail -n 1)
+sed -E "s/$foreign//g; s,(arm-none-eabi-gcc) ,\1 --target=arm-none-eabi -isystem $newlib ," \
+    build/emcraft-sf2/compile_commands.json >$build/target/compile_commands.json || exit 1
 
 ours() {
     git ls-files --cached --others --exclude-standard -- 'hal/*.h' 'crypto/*.[ch]' 'firmware/*.[ch]' \
@@ -22,20 +27,31 @@ echo "lint: clang-format"
 # shellcheck disable=SC2086
 clang-format --dry-run --Werror $files 2>&1 | grep -E ': (error|warning):' && failed=1
 
-# Only what the host builds has compile commands.
-compiled=$(sed -nE 's/^ *"file": "(.*)".*/\1/p' $build/compile_commands.json | sort -u)
-sources=
-for file in $files; do
-    case $file in
-    *.c) case $compiled in *"$PWD/$file"*) sources="$sources $file" ;; esac ;;
-    esac
-done
+# compiled DIR: those of our files that have a compile command there.
+compiled() {
+    known=$(sed -nE 's/^ *"file": "(.*)".*/\1/p' "$1/compile_commands.json" | sort -u)
+    for file in $files; do
+        case $file in
+        *.c) case $known in *"$PWD/$file"*) echo "$file" ;; esac ;;
+        esac
+    done
+}
+# tidy DIR FILE...
+tidy() {
+    dir=$1
+    shift
+    printf '%s\n' "$@" | xargs -r -P "$(nproc)" -n 4 clang-tidy --quiet -p "$dir" \
+        2>"$dir/clang-tidy.log" || failed=1
+    grep -E 'error:|Error ' "$dir/clang-tidy.log" && failed=1
+}
 
 echo "lint: clang-tidy"
+host=$(compiled $build)
 # shellcheck disable=SC2086
-printf '%s\n' $sources | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p $build \
-    2>$build/clang-tidy.log || failed=1
-grep -E 'error:|Error ' $build/clang-tidy.log && failed=1
+tidy $build $host
+# For the target: what the host does not build, and what sees another lwIP there.
+# shellcheck disable=SC2046
+tidy $build/target $(compiled $build/target | grep -vxF "$(echo "$host" | grep -v '^firmware/net/')")
 
 echo "lint: cppcheck"
 # shellcheck disable=SC2086

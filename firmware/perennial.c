@@ -471,7 +471,8 @@ static bool recall_reminders(struct ra *ra)
         return false;
     }
     ra->recall = e == RA_E_NOT_FOUND ? RA_EVENTS : (uint8_t)(ra->recall + 1);
-    if (e == RA_OK && entry.kind == RA_LOG_DAYS_LEFT && entry.role < RA_ROLES) {
+    bool said = entry.kind == RA_LOG_DAYS_LEFT || entry.kind == RA_LOG_EXPIRED;
+    if (e == RA_OK && said && entry.role < RA_ROLES) {
         const struct ra_slot *slot = &ra->commit.slot[entry.role];
         unsigned given = ra_schedule_reminder(slot->active_not_after - entry.time);
         struct ra_renewal *r = &ra->renewal[entry.role];
@@ -480,21 +481,26 @@ static bool recall_reminders(struct ra *ra)
     return false;
 }
 
-/* The reminder that the role's certificate calls for, 0: none. */
+/* The reminder that the role's certificate calls for, 0: none. Its end itself is said by the states
+ * IDLE and BACKOFF as they leave for EXPIRED; an open request outlives it, and has it said here. */
 static unsigned reminder_of(const struct ra *ra, unsigned role, int64_t now)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
+    const struct ra_txn *txn = &ra->renewal[role].txn;
     int64_t left = slot->active_not_after - now;
-    return slot->active == 0 || left <= 0 ? 0 : ra_schedule_reminder(left);
+    bool open = (txn->phase >= RA_PHASE_PENDING || txn->by_hand) && !txn->first;
+    return slot->active == 0 || (left <= 0 && (!open || ra->clock.jumped))
+               ? 0
+               : ra_schedule_reminder(left);
 }
 
-/* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing. Only
- * then is the log read for what was said before the start. */
+/* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing, and
+ * however the clock came to know it. Only then is the log read for what was said before the start. */
 static void remind(struct ra *ra)
 {
     int64_t now = ra_clock_now(&ra->clock);
     bool any = false;
-    if (now == RA_TIME_UNKNOWN || ra->clock.jumped) {
+    if (now == RA_TIME_UNKNOWN) {
         return;
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
@@ -505,7 +511,9 @@ static void remind(struct ra *ra)
     }
     for (unsigned i = 0; i < RA_ROLES; i++) {
         unsigned due = reminder_of(ra, i, now);
-        if (due > ra->renewal[i].reminded) {
+        if (due == RA_REMINDERS && ra->renewal[i].reminded != RA_REMINDERS) {
+            ra_log(ra, RA_LOG_EXPIRED, i, RA_OK, 0, NULL);
+        } else if (due > ra->renewal[i].reminded) {
             char text[32];
             struct ra_text to;
             ra_text_init(&to, text, sizeof text);

@@ -284,7 +284,7 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
 /* The same in the way of `wish`. A wish of a key, and by_hand, need a renewal that has not begun:
  * RA_E_BUSY; see ra_cancel. It is kept in RAM until the key is stored: after a reset before that the
  * operator asks again.
- * By hand nothing is sent, and hold does not hold it: the state becomes OFFLINE, which survives resets
+ * By hand nothing is sent, and `hold` does not hold it, nor its switch: the state becomes OFFLINE, which survives resets
  * and keeps the role from renewing by itself. ra_request_text shows the request, ra_accept takes the
  * answer, ra_submit and ra_retrieve hand over to the network. */
 ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish);

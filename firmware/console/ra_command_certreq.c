@@ -295,7 +295,7 @@ static enum ra_run set_hold(struct ra_console *c, const char *value, const char 
 static enum ra_run hold(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     (void)piece;
-    return set_hold(c, "on", "no renewal begins until `resume`\n", to);
+    return set_hold(c, "on", "nothing is renewed until `resume`\n", to);
 }
 
 static enum ra_run resume(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -326,7 +326,7 @@ static const struct ra_command commands[] = {
      ra_command_role_word, 0, 1, 0},
     {"rollback", ROLES " [force]", "go back to the previous credential", "rollback agent", rollback,
      ra_command_role_word, 1, 1, RA_COMMAND_FORCE},
-    {"hold", "", "begin no renewal until `resume`", "hold", hold, NULL, 0, 0, 0},
+    {"hold", "", "renew and switch nothing until `resume`", "hold", hold, NULL, 0, 0, 0},
     {"resume", "", "the opposite of `hold`", "resume", resume, NULL, 0, 0, 0},
 };
 const struct ra_command_table ra_commands_certreq = {commands,

@@ -4,8 +4,10 @@
 
 /* How long a role that waits for time is left alone; every look is cheap. */
 #define LOOK_MS 1000u
-/* How often an expiry is doubted that only a jump of the clock bears witness to. */
+/* How often an expiry is doubted that only a jump of the clock, or the network, bears witness to. */
 #define EXPIRED_AGAIN (7 * RA_DAY)
+/* So many attempts in a row that nobody answered, in about an hour, count as the CA's word. */
+#define UNHEARD_MAX 6u
 
 static int64_t now_of(const struct ra *ra)
 {
@@ -131,11 +133,18 @@ static uint32_t step_empty(struct ra *ra, enum ra_role role, int64_t now)
     return LOOK_MS;
 }
 
-/* An expiry is believed at once, unless the clock has just jumped ahead: then
- * one attempt at the CA comes first. */
+/* Whether the present time has jumped ahead, or has nobody's word but the network's. */
+static bool doubtful(const struct ra *ra)
+{
+    return ra->clock.jumped || ra->clock.source == RA_TIME_HTTP || ra->clock.source == RA_TIME_SNTP;
+}
+
+/* An expiry is believed at once, unless the time is doubtful: then one attempt at the CA comes
+ * first, and again each week. A false time must not end the attempts, least of all where only
+ * the CA's replies can put it right. */
 static bool believed(const struct ra *ra, enum ra_role role)
 {
-    return !ra->clock.jumped || ra->renewal[role].confirm_expiry;
+    return !doubtful(ra) || ra->renewal[role].confirm_expiry;
 }
 
 bool ra_may_ask(const struct ra *ra)
@@ -190,7 +199,8 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     /* What the CA has accepted, or issued, may still come. */
     bool over = expired(ra, role, now) && r->txn.phase < RA_PHASE_PENDING && !r->txn.by_hand &&
                 !r->txn.first;
-    if (over && believed(ra, role)) {
+    bool unheard = ra_error_retry(r->txn.cause) == RA_RETRY_SOON && r->txn.failures < UNHEARD_MAX;
+    if (over && believed(ra, role) && !(doubtful(ra) && unheard)) {
         ra_log(ra, RA_LOG_EXPIRED, role, RA_E_EXPIRED, 0, NULL);
         ra_apply(ra, role, RA_EVENT_EXPIRE);
         return 0;
@@ -201,10 +211,13 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
         longest = 2 * RA_DAY; /* a budget is a day's, whatever the clock said then */
     }
     /* The CA's own wish may be a day in every class. What lies further off was planned by a clock
-     * that was wrong, and is cut short at each reset anew: to a day, so that it comes. */
+     * that was wrong, and is cut short at each reset anew: to two hours at most, so that it comes
+     * though the power may go each evening. */
     longest = longest > RA_DAY ? longest : RA_DAY;
-    bool wrong = r->txn.next > now + longest + RA_DAY;
-    r->txn.next = ra_schedule_clamp(r->txn.next, now, wrong ? RA_DAY : longest);
+    if (r->txn.next > now + longest + RA_DAY) {
+        longest = RA_HOUR + (int64_t)(ra->commit.slot[role].seed % RA_HOUR);
+    }
+    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest);
     if ((ra_may_ask(ra) || r->txn.by_hand) && (r->asked || now >= r->txn.next)) {
         r->confirm_expiry = over;
         ra_apply(ra, role, r->asked ? RA_EVENT_DUE : RA_EVENT_TIMER);
@@ -267,6 +280,9 @@ static uint32_t step_ready(struct ra *ra, enum ra_role role, int64_t now)
     if (ra_not_yet(r, now)) {
         return LOOK_MS;
     }
+    if (ra->config.hold && !r->txn.by_hand) {
+        return LOOK_MS;
+    }
     bool coming = partner_coming(ra, role, now);
     if (coming && !r->txn.alone && !r->asked &&
         now < ra_schedule_split(&ra->config, first_expiry(ra, role))) {
@@ -286,8 +302,11 @@ static uint32_t step_probation(struct ra *ra, enum ra_role role, int64_t now)
     if (now == RA_TIME_UNKNOWN) {
         return LOOK_MS;
     }
-    slot->probation_until = ra_schedule_clamp(slot->probation_until, now,
-                                              (int64_t)ra->config.probation_hours * RA_HOUR);
+    int64_t longest = (int64_t)ra->config.probation_hours * RA_HOUR;
+    if (slot->probation_until > now + longest + RA_DAY) {
+        ra->commit_dirty = true; /* by a clock that was wrong: not anew at each reset */
+    }
+    slot->probation_until = ra_schedule_clamp(slot->probation_until, now, longest);
     if (now < slot->probation_until) {
         return LOOK_MS;
     }
@@ -305,9 +324,9 @@ static uint32_t step_expired(struct ra *ra, enum ra_role role, int64_t now)
         ra_apply(ra, role, RA_EVENT_VALID);
         return 0;
     }
-    /* A clock that jumped may be wrong for long: the CA is asked now and then whether it is so. */
+    /* The clock may be wrong for long: the CA is asked now and then whether it is so. */
     r->poll_at = ra_schedule_clamp(r->poll_at, now, EXPIRED_AGAIN);
-    if (ra->clock.jumped && ra_may_ask(ra) && now >= r->poll_at) {
+    if (doubtful(ra) && ra_may_ask(ra) && now >= r->poll_at) {
         ra_apply(ra, role, RA_EVENT_TIMER);
         return 0;
     }

@@ -591,6 +591,28 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
 
 /* --- CANCEL ----------------------------------------------------------------------------------- */
 
+/* Drop the certificate that was ready: a key that has one is kept for the sake of a commit that was
+ * lost. RA_AGAIN while it, or somebody else's put, is under way. */
+static ra_err drop_ready(struct ra *ra, enum ra_role role)
+{
+    uint32_t generation = ra->renewal[role].txn.generation;
+    const struct ra_store_key cert = {RA_RECORD_CERT, ra_generation_id(role, generation)};
+    if (ra->writer == RA_WRITER_WORK) {
+        ra_err e = ra_store_result(&ra->store);
+        ra->writer = e == RA_AGAIN ? RA_WRITER_WORK : RA_WRITER_NONE;
+        return e;
+    }
+    if (generation <= ra->commit.slot[role].newest ||
+        !ra_store_find(&ra->store, cert.type, cert.id)) {
+        return RA_OK;
+    }
+    ra_err e = ra->writer == RA_WRITER_NONE ? ra_store_drop(&ra->store, &cert, 1) : RA_E_BUSY;
+    if (e == RA_OK) {
+        ra->writer = RA_WRITER_WORK;
+    }
+    return e == RA_OK || e == RA_E_BUSY ? RA_AGAIN : e;
+}
+
 /* The record says that nothing is under way; the key goes when the store is cleaned up. */
 static int work_cancel(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
@@ -598,6 +620,9 @@ static int work_cancel(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     *wait_ms = RA_WAIT_FLASH_MS;
     if (r->sub == 0) {
         ra_stop_work(ra);
+        if (drop_ready(ra, role) == RA_AGAIN) {
+            return RA_WORK_GOES_ON;
+        }
         ra_txn_clear(&r->txn);
         r->sub = 1;
     }

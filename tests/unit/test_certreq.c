@@ -255,7 +255,7 @@ static void requests_without_a_file(void **state)
 static void hold_and_resume_and_retry(void **state)
 {
     (void)state;
-    assert_shows("hold\r", "no renewal begins until `resume`");
+    assert_shows("hold\r", "nothing is renewed until `resume`");
     assert_true(w.ra.config.hold);
     assert_shows("renew agent\r", "renewal is on hold");
     assert_shows("resume\r", "renewals begin by themselves");

@@ -1,0 +1,223 @@
+/* Renewal goes on for ever: clocks that were wrong, days that are short, requests that are given up
+ * and anchors that end must not stop it, nor leave the operator without a word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+#include "world_vectors.h"
+
+#define AGENT RA_ROLE_AGENT
+#define ENCRYPTION RA_ROLE_ENCRYPTION
+#define DAY ((int64_t)RA_DAY)
+#define HOUR ((int64_t)RA_HOUR)
+
+static struct world w;
+
+static void provision_agent(int days)
+{
+    const struct world_enrolment e = {.key = {"agent.key", NULL}, .days_left = {days, 0}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+}
+
+static void until(enum ra_role role, enum ra_state state, int64_t seconds)
+{
+    bool came = world_until_state(&w, role, state, seconds);
+    if (!came) {
+        print_error("%s is %s, not %s\n", ra_role_word(role), ra_state_name(world_state(&w, role)),
+                    ra_state_name(state));
+    }
+    assert_true(came);
+}
+
+/* Switched on for eight hours of each day. */
+static void a_working_day(void)
+{
+    assert_true(world_run(&w, 8 * HOUR));
+    assert_true(world_settle(&w));
+    world_advance(&w, 16 * HOUR);
+    world_boot(&w);
+    assert_true(world_run(&w, RA_MINUTE));
+}
+
+/* A failure was planned by a clock that was 20 days ahead. The appliance is never on for a whole
+ * day, so that a wait which begins anew at each boot would last as long as the clock was wrong. */
+static void a_wrong_plan_and_short_days(void **state)
+{
+    (void)state;
+    provision_agent(30);
+    w.board_error_s = 20 * DAY;
+    w.ca.net = FAKE_NET_PAGE;
+    world_boot(&w);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_true(world_settle(&w));
+    w.board_error_s = 0;
+    w.ca.net = FAKE_NET_UP;
+    world_boot(&w);
+    for (unsigned day = 0; day < 3 && world_serves(&w, AGENT) == 1; day++) {
+        a_working_day();
+    }
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_PROBATION);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* The same of a probation: its end goes back into flash as it is cut short. */
+static void a_wrong_probation_and_short_days(void **state)
+{
+    (void)state;
+    provision_agent(30);
+    w.board_error_s = 20 * DAY;
+    world_boot(&w);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_true(world_settle(&w));
+    w.board_error_s = 0;
+    world_boot(&w);
+    for (unsigned day = 0; day < 3; day++) {
+        a_working_day();
+    }
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_IDLE);
+}
+
+/* Only replies of the CA's web server give the time, and one is 20 days ahead: too little for a
+ * jump, enough for a certificate that has 15. Expired, nothing would be asked any more, so that no
+ * reply could put it right. */
+static void a_false_date_ends_nothing(void **state)
+{
+    (void)state;
+    provision_agent(15);
+    w.board_clock = false;
+    w.ca.clock_error = 20 * DAY;
+    w.ca.net = FAKE_NET_PAGE;
+    world_boot(&w);
+    until(AGENT, RA_STATE_EXPIRED, HOUR);
+    assert_false(w.ra.clock.jumped);
+    w.ca.clock_error = 0;
+    w.ca.net = FAKE_NET_UP;
+    until(AGENT, RA_STATE_PROBATION, 10 * DAY);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* A time server is 60 days ahead while nobody can be reached: that is no confirmation. */
+static void nobody_confirms_an_expiry(void **state)
+{
+    (void)state;
+    provision_agent(45);
+    w.board_error_s = 60 * DAY;
+    w.ca.net = FAKE_NET_REFUSED;
+    world_boot(&w);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_true(world_run(&w, HOUR / 4));
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 0);
+    w.ca.net = FAKE_NET_UP;
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* What is ready does not switch on hold, not by itself and not when the window to wait for the
+ * partner ends. */
+static void hold_keeps_what_is_ready(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 10, 10);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    world_boot(&w);
+    until(AGENT, RA_STATE_READY, HOUR);
+    world_set(&w, "hold", "on");
+    assert_true(world_run(&w, 5 * DAY));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_READY);
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_READY);
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_E_HELD);
+    world_set(&w, "hold", "off");
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* Two months on a shelf are a jump of the clock: no reason to be silent for the years after. */
+static void reminders_after_a_long_time_off(void **state)
+{
+    (void)state;
+    provision_agent(140);
+    world_boot(&w);
+    world_set(&w, "hold", "on");
+    ra_config_save(&w.ra);
+    assert_true(world_settle(&w));
+    world_advance(&w, 60 * DAY);
+    world_boot(&w);
+    assert_true(w.ra.clock.jumped);
+    assert_true(world_run(&w, 22 * DAY));
+    assert_int_equal(world_logged(&w, RA_LOG_DAYS_LEFT, AGENT), 1);
+}
+
+/* The CA manager lets the request lie until the certificate has expired: the operator is told, once. */
+static void an_expiry_while_a_request_waits(void **state)
+{
+    (void)state;
+    provision_agent(10);
+    w.ca.mode[AGENT] = FAKE_CA_PEND;
+    world_boot(&w);
+    until(AGENT, RA_STATE_PENDING, HOUR);
+    assert_true(world_run(&w, 11 * DAY));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_PENDING);
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    assert_true(world_run(&w, DAY));
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
+    assert_true(fake_ca_approve(&w.ca, AGENT, world_now(&w)));
+    until(AGENT, RA_STATE_PROBATION, 2 * HOUR);
+    assert_null(world_check(&w, AGENT));
+}
+
+static bool stored(enum ra_record type, uint16_t id)
+{
+    return world_flash_holds(&w, type, id, NULL, 0, NULL);
+}
+
+/* A request that is given up takes its key along, with a certificate or without. */
+static void given_up_when_ready(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 30, 30);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    world_boot(&w);
+    until(AGENT, RA_STATE_READY, HOUR);
+    assert_true(world_settle(&w));
+    uint16_t id = ra_generation_id(AGENT, 2);
+    assert_true(stored(RA_RECORD_KEY, id) && stored(RA_RECORD_CERT, id));
+    world_set(&w, "hold", "on");
+    assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+    until(AGENT, RA_STATE_IDLE, HOUR);
+    assert_true(world_run(&w, HOUR));
+    assert_true(world_settle(&w));
+    assert_false(stored(RA_RECORD_KEY, id));
+    assert_false(stored(RA_RECORD_CERT, id));
+    assert_false(stored(RA_RECORD_CHAIN, id));
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    assert_null(world_check(&w, AGENT));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_plan_and_short_days),
+        cmocka_unit_test(a_wrong_probation_and_short_days),
+        cmocka_unit_test(a_false_date_ends_nothing),
+        cmocka_unit_test(nobody_confirms_an_expiry),
+        cmocka_unit_test(hold_keeps_what_is_ready),
+        cmocka_unit_test(reminders_after_a_long_time_off),
+        cmocka_unit_test(an_expiry_while_a_request_waits),
+        cmocka_unit_test(given_up_when_ready),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -485,6 +485,14 @@ static bool weak_hash(enum ra_hash_alg hash)
     return hash == RA_HASH_SHA1;
 }
 
+/* An HTTP status that says "what is that?", and neither "not you" nor "not now". Old servers say it
+ * with 500. */
+static bool knows_not(uint16_t status)
+{
+    return (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429) ||
+           status == 500 || status == 501;
+}
+
 /* The server does not take our kind of renewal: say so once, and the other kind follows. What it
  * has taken before it cannot refuse for its kind. */
 static bool other_kind(const struct ra_enroll *e)
@@ -612,8 +620,7 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
     switch (s->step) {
     case ANSWER_READ:
         if (http->status != 200) {
-            bool other = other_kind(e) && http->status >= 400 && http->status != 401 &&
-                         http->status != 403 && http->status != 429 && http->status != 503;
+            bool other = other_kind(e) && knows_not(http->status) && http->status != 403;
             (void)ra_enroll_http_failed(http, r);
             if (other) {
                 r->variant = 1;

@@ -140,10 +140,11 @@ struct fake_ca {
     bool no_date;        /* replies have no Date */
     int64_t clock_error; /* of its Date */
     struct {
-        bool get_only;       /* POSTPKIOperation is not offered                */
-        bool no_renewal;     /* nor Renewal                                    */
-        bool refuse_renewal; /* offered, and then answered with badRequest     */
-        bool next_root;      /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
+        bool get_only;           /* POSTPKIOperation is not offered                */
+        bool no_renewal;         /* nor Renewal                                    */
+        bool refuse_renewal;     /* offered, and then answered with badRequest     */
+        bool next_root;          /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
+        unsigned message_status; /* HTTP's, in answer to each PKIOperation; 0: its own */
         enum fake_scep_fault fault;
         uint8_t fail_info; /* of FAKE_CA_ERROR, with `hresult`; of FAKE_CA_DENY it is 2 */
         const char *challenge;

@@ -395,8 +395,9 @@ size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, siz
     if (strncmp(line, "GetNextCACert", 13) == 0 && ca->scep.next_root) {
         return next_certificates(ca, now, reply);
     }
-    if (ca->scep.fault == FAKE_SCEP_500) {
-        return fake_ca_reply(ca, now, 500, "", "text/plain", garbage, sizeof garbage - 1, reply);
+    if (ca->scep.fault == FAKE_SCEP_500 || ca->scep.message_status != 0) {
+        unsigned status = ca->scep.message_status != 0 ? ca->scep.message_status : 500;
+        return fake_ca_reply(ca, now, status, "", "text/plain", garbage, sizeof garbage - 1, reply);
     }
     if (ca->scep.fault == FAKE_SCEP_GARBAGE) {
         return fake_ca_reply(ca, now, 200, "", "text/plain", garbage, sizeof garbage - 1, reply);

@@ -100,6 +100,33 @@ static void a_refused_renewal_becomes_a_request(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
+/* By HTTP it is refused only where the server says that it does not know it: not for now, not for
+ * who asks, and not by a gateway that did not reach the server. */
+static void which_status_refuses_a_kind(void **state)
+{
+    static const struct {
+        unsigned status;
+        bool refuses;
+    } cases[] = {{400, true},  {401, false}, {403, false}, {404, true}, {405, true},  {408, false},
+                 {415, true},  {429, false}, {500, true},  {501, true}, {502, false}, {503, false},
+                 {504, false}, {507, false}, {599, false}, {304, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        start("host-name", "ra");
+        w.ca.scep.message_status = cases[i].status;
+        until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+        bool refused = world_status(&w, ENCRYPTION).cause == RA_E_SCEP_RENEWAL_REFUSED;
+        if (refused != cases[i].refuses) {
+            print_error("HTTP status %u\n", cases[i].status);
+        }
+        assert_int_equal(refused, cases[i].refuses);
+        w.ca.scep.message_status = 0;
+        until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+        assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], refused);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
 static void kinds_by_setting(void **state)
 {
     (void)state;
@@ -386,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_pair_by_renewal_request),
         cmocka_unit_test(by_get_without_renewal),
         cmocka_unit_test(a_refused_renewal_becomes_a_request),
+        cmocka_unit_test(which_status_refuses_a_kind),
         cmocka_unit_test(kinds_by_setting),
         cmocka_unit_test(pending_is_asked_for),
         cmocka_unit_test(the_manager_denies),

@@ -338,6 +338,27 @@ static ra_err binary(const struct ra_http_reply *http, size_t *size)
     return ra_pem_to_der(http->body, http->body_size, http->body, http->body_size, size);
 }
 
+/* An HTTP status that says "what is that?", and neither "who are you?" nor "not now". Old servers
+ * say it with 500. */
+static bool knows_not(uint16_t status)
+{
+    return (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429) ||
+           status == 500 || status == 501;
+}
+
+/* No list, no capabilities: a server that old still has certificates [RFC 8894 3.5.2]. One that
+ * is busy, or was not reached, has a list another time. */
+static ra_err read_caps(struct ra_enroll *e, const struct ra_http_reply *http,
+                        struct ra_enroll_result *r)
+{
+    bool hung_up = http->status == 0;
+    if (http->status != 200 && !hung_up && !knows_not(http->status)) {
+        return ra_enroll_http_failed(http, r);
+    }
+    e->scep.caps = http->status == 200 ? ra_scep_caps_read(http->body, http->body_size) : 0;
+    return go_on(e, r, PART_CERTS);
+}
+
 enum certs { CERTS_READ, CERTS_FINGERPRINT, CERTS_RECIPIENT, CERTS_TRUST };
 
 static bool rollover_is_near(const struct ra_enroll *e)
@@ -483,14 +504,6 @@ enum answer { ANSWER_READ, ANSWER_TRUST, ANSWER_VERIFY, ANSWER_STATUS, ANSWER_KE
 static bool weak_hash(enum ra_hash_alg hash)
 {
     return hash == RA_HASH_SHA1;
-}
-
-/* An HTTP status that says "what is that?", and neither "not you" nor "not now". Old servers say it
- * with 500. */
-static bool knows_not(uint16_t status)
-{
-    return (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429) ||
-           status == 500 || status == 501;
 }
 
 /* The server does not take our kind of renewal: say so once, and the other kind follows. What it
@@ -672,9 +685,7 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
     }
     switch (e->part) {
     case PART_CAPS:
-        /* No list, no capabilities: a server that old still has certificates. */
-        e->scep.caps = http->status == 200 ? ra_scep_caps_read(http->body, http->body_size) : 0;
-        return http->status == 401 ? ra_enroll_http_failed(http, r) : go_on(e, r, PART_CERTS);
+        return read_caps(e, http, r);
     case PART_CERTS:
         return read_certs(e, http, r);
     case PART_NEXT:
@@ -684,10 +695,10 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
     }
 }
 
-/* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2]. */
-static bool dispensable(const struct ra_enroll *e)
+/* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2], without a word. */
+static bool dispensable(const struct ra_enroll *e, bool heard)
 {
-    return e->op != RA_ENROLL_CACERT && (e->part == PART_CAPS || e->part == PART_NEXT);
+    return e->op != RA_ENROLL_CACERT && ((e->part == PART_CAPS && !heard) || e->part == PART_NEXT);
 }
 
 const struct ra_enroll_ops ra_scep_ops = {

@@ -1,7 +1,8 @@
 /* ra_scep.h - SCEP, RFC 8894, behind ra_enroll.h.
  *
  * A conversation is up to four HTTP exchanges, on one connection where the server allows:
- *   GetCACaps      what the server can do; nothing of it is trusted. No answer, nothing
+ *   GetCACaps      what the server can do; nothing of it is trusted. A server that hangs up, or
+ *                  does not know it (4xx, 500, 501), can nothing; any other error is an error
  *   GetCACert      its certificates: the recipient and the signers must lead to an anchor, or
  *                  the operator's fingerprint names the CA, which then becomes an anchor
  *   GetNextCACert  when offered, and the CA certificate ends within RA_SCEP_ROLLOVER_DAYS: the

@@ -248,6 +248,11 @@ const struct ra_http_reply *ra_exchange_reply(const struct ra_exchange *x)
     return ra_http_reply(&x->http);
 }
 
+bool ra_exchange_heard(const struct ra_exchange *x)
+{
+    return ra_http_heard(&x->http);
+}
+
 size_t ra_exchange_binding(const struct ra_exchange *x, uint8_t *out, size_t cap)
 {
     const struct ra_transport *t = x->transport;

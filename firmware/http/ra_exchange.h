@@ -96,6 +96,9 @@ uint32_t ra_exchange_wait_ms(const struct ra_exchange *x, uint64_t now_ms);
  * after RA_E_HTTP_REDIRECT. In the reply buffer until the next start. */
 const struct ra_http_reply *ra_exchange_reply(const struct ra_exchange *x);
 
+/* Whether any byte of a reply came, in the exchange that is under way or has just ended. */
+bool ra_exchange_heard(const struct ra_exchange *x);
+
 /* The channel binding of the connection that the last exchange left open, see ra_transport.h;
  * 0: none is open, or it has none. */
 size_t ra_exchange_binding(const struct ra_exchange *x, uint8_t *out, size_t cap);

@@ -274,7 +274,8 @@ static ra_err converse(struct ra *ra, enum ra_role role, uint8_t protocol, uint8
             *wait_ms = ra_exchange_wait_ms(&ra->exchange, ra_clock_ms(&ra->clock));
         }
         bool hung_up = e == RA_E_NET_CLOSED || e == RA_E_NET_RESET || e == RA_E_HTTP_SYNTAX;
-        if (e != RA_OK && (!hung_up || !ra_enroll_unanswered(&ra->enroll))) {
+        bool heard = ra_exchange_heard(&ra->exchange);
+        if (e != RA_OK && (!hung_up || !ra_enroll_unanswered(&ra->enroll, heard))) {
             return e;
         }
         if (e == RA_OK) {

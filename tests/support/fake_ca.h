@@ -92,6 +92,7 @@ enum fake_scep_fault {
     FAKE_SCEP_BASE64,      /* in lines: no defect                  */
     FAKE_SCEP_GARBAGE,     /* no CMS                               */
     FAKE_SCEP_NO_CAPS,     /* GetCACaps: hangs up: no defect       */
+    FAKE_SCEP_HALF_CAPS,   /* GetCACaps: hangs up in the middle    */
     FAKE_SCEP_NO_SET,      /* GetCACert: 404                       */
     FAKE_SCEP_LOOSE_SET,   /* GetCACert: leads to no anchor        */
     FAKE_SCEP_EMPTY_SET,   /* GetCACert: nobody to encrypt to      */
@@ -144,7 +145,8 @@ struct fake_ca {
         bool no_renewal;         /* nor Renewal                                    */
         bool refuse_renewal;     /* offered, and then answered with badRequest     */
         bool next_root;          /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
-        unsigned message_status; /* HTTP's, in answer to each PKIOperation; 0: its own */
+        unsigned caps_status;    /* HTTP's, in answer to each GetCACaps; 0: its own    */
+        unsigned message_status; /* the same to each PKIOperation                      */
         enum fake_scep_fault fault;
         uint8_t fail_info; /* of FAKE_CA_ERROR, with `hresult`; of FAKE_CA_DENY it is 2 */
         const char *challenge;

@@ -382,12 +382,17 @@ size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, siz
     if (strncmp(line, "GetCACaps", 9) == 0 && ca->scep.fault == FAKE_SCEP_NO_CAPS) {
         return 0;
     }
+    if (strncmp(line, "GetCACaps", 9) == 0 && ca->scep.caps_status != 0) {
+        return fake_ca_reply(ca, now, ca->scep.caps_status, "", "text/plain", garbage,
+                             sizeof garbage - 1, reply);
+    }
     if (strncmp(line, "GetCACaps", 9) == 0) {
         (void)snprintf(caps, sizeof caps, "%s%s%sSHA-256\nAES\nSCEPStandard\n",
                        ca->scep.get_only ? "" : "POSTPKIOperation\n",
                        ca->scep.no_renewal ? "" : "Renewal\n",
                        ca->scep.next_root ? "GetNextCACert\n" : "");
-        return fake_ca_reply(ca, now, 200, "", "text/plain", caps, strlen(caps), reply);
+        size_t whole = fake_ca_reply(ca, now, 200, "", "text/plain", caps, strlen(caps), reply);
+        return ca->scep.fault == FAKE_SCEP_HALF_CAPS ? whole - 4 : whole;
     }
     if (strncmp(line, "GetCACert", 9) == 0) {
         return certificates(ca, now, reply);

@@ -174,7 +174,7 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
             link_fail(w, RA_E_NET_RESET);
         } else if (w->on_reply != NULL && w->on_reply(w)) {
             l->state = RA_TRANSPORT_PEER_CLOSED;
-        } else if (w->ca.net == FAKE_NET_GARBAGE ||
+        } else if (w->ca.net == FAKE_NET_GARBAGE || w->ca.scep.fault == FAKE_SCEP_HALF_CAPS ||
                    (l->reply_size == 0 && w->ca.scep.fault == FAKE_SCEP_NO_CAPS)) {
             l->state = RA_TRANSPORT_PEER_CLOSED;
         }

@@ -506,7 +506,7 @@ static void wrong_calls(void **state)
     assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_E_ARGUMENT);
     assert_int_equal(ra_enroll_request(&e, RA_ENROLL_CACERT, &in, &out), RA_OK);
     assert_string_equal(out.suffix, ".well-known/est/cacerts");
-    assert_false(ra_enroll_unanswered(&e));
+    assert_false(ra_enroll_unanswered(&e, false));
 }
 
 int main(void)

@@ -364,6 +364,40 @@ static void a_server_without_capabilities(void **state)
     assert_int_equal(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION), 0);
 }
 
+/* "I do not know it" is a server without a list. One that is busy or was not reached has its list
+ * another time, and the renewal waits for that. */
+static void which_status_is_no_capabilities(void **state)
+{
+    static const struct {
+        unsigned status;
+        bool none;
+    } cases[] = {{400, true},  {403, true},  {404, true},  {405, true},  {500, true},
+                 {501, true},  {401, false}, {408, false}, {429, false}, {502, false},
+                 {503, false}, {504, false}, {599, false}, {304, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        start("host-name", "ra");
+        w.ca.scep.caps_status = cases[i].status;
+        w.ca.scep.get_only = w.ca.scep.no_renewal = cases[i].none;
+        if (!cases[i].none) {
+            until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+            assert_int_equal(world_status(&w, ENCRYPTION).cause,
+                             cases[i].status == 401                             ? RA_E_HTTP_AUTH
+                             : cases[i].status == 429 || cases[i].status == 503 ? RA_E_HTTP_BUSY
+                                                                                : RA_E_HTTP_STATUS);
+            w.ca.scep.caps_status = 0;
+        }
+        until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+        assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], cases[i].none);
+        assert_int_equal(w.ca.others, 0);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+    start("host-name", "ra");
+    w.ca.scep.fault = FAKE_SCEP_HALF_CAPS;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_NET_CLOSED);
+}
+
 /* What the CA issues is looked at as it is with AD CS. */
 static void the_gates_are_the_same(void **state)
 {
@@ -424,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_question_is_not_refused_for_its_kind),
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(a_server_without_capabilities),
+        cmocka_unit_test(which_status_is_no_capabilities),
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),
     };

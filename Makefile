@@ -69,7 +69,7 @@ fuzz-merge: fuzzers ## the corpus, minimised, with what was found
 	@tests/fuzz/fuzz.py --merge $(T)
 	@tests/fuzz/fuzz.py --floors
 
-size: emcraft-sf2 ## code, data, stack for each part against budgets.mk
+size: emcraft-sf2 emcraft-sf2-tls emcraft-sf2-est ## code, data, stack for each part against budgets.mk
 	@tests/tools/size.py
 
 bench: build ## counts for each phase of a renewal

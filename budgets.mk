@@ -26,6 +26,26 @@ emcraft-sf2.code.firmware/store = 13312
 emcraft-sf2.code.boards/emcraft-sf2 = 5120
 emcraft-sf2.bss.boards/emcraft-sf2 = 46080
 
+# The same board with https, see the Makefile: one protocol each, TLS's arena in the DDR.
+emcraft-sf2-tls.code = 262144
+emcraft-sf2-tls.ram = 65536
+emcraft-sf2-tls.stack = 15616
+emcraft-sf2-tls.measured = 15616
+emcraft-sf2-tls.ddr = 167936
+emcraft-sf2-tls.code.wolfSSL = 102400
+emcraft-sf2-tls.code.crypto = 17408
+emcraft-sf2-tls.code.firmware/http = 9216
+emcraft-sf2-tls.code.firmware/enroll = 7168
+emcraft-sf2-est.code = 262144
+emcraft-sf2-est.ram = 65536
+emcraft-sf2-est.stack = 15616
+emcraft-sf2-est.measured = 15616
+emcraft-sf2-est.ddr = 167936
+emcraft-sf2-est.code.wolfSSL = 102400
+emcraft-sf2-est.code.crypto = 17408
+emcraft-sf2-est.code.firmware/http = 9216
+emcraft-sf2-est.code.firmware/enroll = 6144
+
 # Counts that tests/bench/check_counts.py compares (one renewal of the pair, RSA-2048, with its old
 # keys). In per cent: 100 is what the bare wolfSSL operations execute, or the bytes that are kept.
 # `make bench` shows the aims beside them.

@@ -12,18 +12,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARCHIVES = ["crypto/libwolfssl.a", "crypto/libperennial_crypto.a", "firmware/libperennial.a",
             "firmware/libperennial_net.a", "firmware/libperennial_appliance.a",
             "firmware/liblwip.a", "firmware/libpicohttpparser.a"]
-BOARDS = {"host": "nm", "emcraft-sf2": "arm-none-eabi-nm", "mps2-an386": "arm-none-eabi-nm"}
+CROSS = "arm-none-eabi-nm"
+TREES = {"host": "nm", "emcraft-sf2": CROSS, "emcraft-sf2-tls": CROSS, "emcraft-sf2-est": CROSS,
+         "mps2-an386": CROSS}
 
 
 def main():
     bad = files = objects = 0
-    for board, nm in BOARDS.items():
-        tree = ROOT / "build" / board
+    for name, nm in TREES.items():
+        tree = ROOT / "build" / name
         paths = [tree / a for a in ARCHIVES]
-        if board == "emcraft-sf2":
+        if name.startswith("emcraft-sf2"):
             images = sorted(tree.glob("boards/**/*.elf"))
             if not images:
-                print("check_noheap: no appliance image in build/emcraft-sf2", file=sys.stderr)
+                print(f"check_noheap: no appliance image in build/{name}", file=sys.stderr)
                 bad += 1
             paths += images
         for path in paths:

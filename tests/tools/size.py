@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Code, data, bss and worst stack of the appliance image, part by part, against budgets.mk.
+"""Code, data, bss and worst stack of the appliance images, part by part, against budgets.mk.
 
-    size.py [--quiet]       exits with 1 when a figure is above its budget
+    size.py [TREE...]       exits with 1 when a figure is above its budget; all trees: see TREES
 
 Figures are bytes. `code` is what lies in code memory: instructions, constants and the initial
 values of data; `data` and `bss` lie in RAM; `ddr` is the external RAM of the network buffers;
 `stack` is the deepest chain of calls that starts in the part (tests/tools/stack.py), and in the
 line of the whole image what the stack needs at most, an interrupt included. The measured stack is
-the largest that an image reported in a run of the tests ("stack N of M bytes").
+the largest that an image reported in a run of the tests ("stack N of M bytes"); TLS's own arena
+is part of ddr.
 """
 import collections
 import pathlib
@@ -20,7 +21,7 @@ import stack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOARD = "emcraft-sf2"
-IMAGE = ROOT / "build" / BOARD / "boards" / BOARD / "appliance.elf"
+TREES = ("emcraft-sf2", "emcraft-sf2-tls", "emcraft-sf2-est")
 EDGES = ROOT / "tests/tools/stack-emcraft-sf2.txt"
 MEASURED = re.compile(r"\bstack:? (\d+) of (\d+) bytes")
 
@@ -91,32 +92,41 @@ def budgets():
     return found
 
 
-def measured():
-    """Largest stack that an image of the board reported, in the logs of the tests; 0 = none."""
+def measured(tree):
+    """Largest stack that an image of the tree reported, in the logs of the tests; 0 = none."""
     logs = list((ROOT / "build").glob("test-logs/*.log")) + list((ROOT / "build").glob("demo/*.log"))
-    return max((int(m.group(1)) for log in logs
-                for m in MEASURED.finditer(log.read_text("utf-8", "replace"))), default=0)
+    largest = 0
+    for log in logs:
+        words = re.split(r"[-_]", log.stem)
+        of = TREES[0] + ("-est" if "est" in words else "-tls" if "tls" in words else "")
+        if of == tree:
+            for m in MEASURED.finditer(log.read_text("utf-8", "replace")):
+                largest = max(largest, int(m.group(1)))
+    return largest
 
 
-def main():
-    if not IMAGE.exists():
-        sys.exit(f"size: {IMAGE.relative_to(ROOT)} is missing: make emcraft-sf2")
+def report(tree):
+    """Prints the table of one tree; what is wrong, as texts, and the names its image has not."""
+    image = ROOT / "build" / tree / "boards" / BOARD / "appliance.elf"
+    if not image.exists():
+        return [f"{image.relative_to(ROOT)} is missing: make {tree}"], set()
     try:
-        analysis = stack.Analysis(IMAGE, EDGES)
+        analysis = stack.Analysis(image, EDGES)
     except stack.Problem as why:
-        sys.exit(f"size: {why}")
+        return [str(why)], set()
+    problems = [f"stack: {p}" for p in analysis.problems]
     if not analysis.roots:
-        sys.exit("size: " + "\nsize: ".join(analysis.problems))
-    parts, total, names = parts_of(IMAGE), totals_of(IMAGE), rooms()
+        return problems, analysis.absent
+    parts, total, names = parts_of(image), totals_of(image), rooms()
     deepest = collections.Counter()
     for function in analysis.functions:
         part = part_of(analysis.parts[function.unit], function.unit.split(".")[0], names)
         deepest[part] = max(deepest[part], function.depth)
-    deep, interrupt, total["stack"] = analysis.deepest()
-    total["measured"] = measured()
+    deep, _, total["stack"] = analysis.deepest()
+    total["measured"] = measured(tree)
 
     line = "{:<24}" + "{:>9}" * 5
-    print(f"{BOARD}, {IMAGE.relative_to(ROOT)}")
+    print(f"{tree}, {image.relative_to(ROOT)}")
     print(line.format("part", *COLUMNS, "stack"))
     for part in sorted(parts, key=lambda p: -parts[p]["code"]):
         print(line.format(part, *(parts[part][c] for c in COLUMNS), deepest[part]))
@@ -125,26 +135,37 @@ def main():
           f"{total['measured'] or 'not yet (make test)'}; eSRAM in all {total['ram']}")
     print("deepest: " + " > ".join(f"{f} {f.frame}" for f in stack.chain(deep)))
 
-    bad = 0
     for key, budget in budgets().items():
         board, _, figure = key.partition(".")
-        if board != BOARD:
+        if board != tree:
             continue
         figure, _, part = figure.partition(".")
         value = parts[part][figure] if part else total[figure]
         if part and part not in parts:
-            print(f"size: budgets.mk: {key}: no such part", file=sys.stderr)
-            bad += 1
+            problems.append(f"budgets.mk: {key}: no such part")
         if value > budget:
-            print(f"size: {key} is {value}, {value - budget} above its budget of {budget}",
-                  file=sys.stderr)
-            bad += 1
+            problems.append(f"{key} is {value}, {value - budget} above its budget of {budget}")
     if total["measured"] > total["stack"]:
-        print(f"size: measured more stack than computed: {EDGES.name} lacks a call", file=sys.stderr)
-        bad += 1
-    for problem in analysis.problems:
-        print(f"size: stack: {problem}", file=sys.stderr)
-    return 1 if bad or analysis.problems else 0
+        problems.append(f"measured more stack than computed: {EDGES.name} lacks a call")
+    return problems, analysis.absent
+
+
+def main():
+    trees = sys.argv[1:] or TREES
+    problems, absent = [], None
+    for number, tree in enumerate(trees):
+        if number:
+            print()
+        wrong, missing = report(tree)
+        problems += [f"{tree}: {w}" for w in wrong]
+        absent = missing if absent is None else absent & missing
+    if len(trees) == len(TREES):
+        problems += [f"{EDGES.name}: {name} is in none of the images" for name in sorted(absent)]
+        problems += [f"budgets.mk: no code, ram or stack of {tree}" for tree in trees
+                     if not {f"{tree}.{f}" for f in ("code", "ram", "stack")} <= set(budgets())]
+    for problem in problems:
+        print(f"size: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

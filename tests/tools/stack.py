@@ -11,7 +11,8 @@ A call through a pointer has no target in GCC's graph, so EDGES names them, one 
     recursion: function N ...     the function calls itself, at most N deep in all
     outside: function             its address is taken for something else than a call
     @NAME: target ...             a name for targets, used as @NAME in the lines below it
-It is an error when a function of the image calls through a pointer and has no line, when a line
+A name with a `?` behind it is part of a build option: an image without it has neither the calls nor
+the targets. size.py sees to it that one of the images has it. It is an error when a function of the image calls through a pointer and has no line, when a line
 fits no function, when a function whose address is taken is a target nowhere, when a frame has no
 bound, and when a cycle of calls has no `recursion` line. Functions of the C library and of libgcc
 have no figures; each counts ASSUMED bytes.
@@ -168,7 +169,7 @@ def read_edges(path):
         line = line.split("#")[0].strip()
         if not line:
             continue
-        match = re.match(r"^(@?(?:[\w.]+:)?[\w.]+):(?:\s+(.*))?$", line)
+        match = re.match(r"^(@?(?:[\w.]+:)?[\w.]+\??):(?:\s+(.*))?$", line)
         if not match:
             raise Problem(f"{path}:{number}: not understood: {line}")
         key, words = match.group(1), []
@@ -186,7 +187,7 @@ def read_edges(path):
 class Analysis:
     def __init__(self, image, edges):
         self.image = pathlib.Path(image)
-        self.problems = []
+        self.problems, self.absent = [], set()  # absent: what a build option left out
         files = graph_files(image)
         linked = linked_names(image)
         functions, self.outside = read_graph(files)
@@ -202,7 +203,10 @@ class Analysis:
         self.measure()
 
     def find(self, where, name):
-        found = self.by_name.get(name, [])
+        found = self.by_name.get(name.rstrip("?"), [])
+        if not found and name.endswith("?"):
+            self.absent.add(name)
+            return None
         if len(found) != 1:
             self.problems.append(f"{where}: {name}: " + ("no such function in the image" if not found
                                  else "not unique, write " + " or ".join(
@@ -227,7 +231,7 @@ class Analysis:
             elif key != "outside":
                 caller = self.find(where, key)
                 if caller:
-                    if not caller.indirect:
+                    if not caller.indirect and not key.endswith("?"):
                         self.problems.append(f"{where}: {key} calls nothing through a pointer")
                     answered.add(caller)
                     caller.calls.update(targets)

@@ -193,11 +193,16 @@ static uint8_t *free_room(const struct ra_enroll *e, size_t *cap)
     return t->ca + used;
 }
 
+/* Made anew in each conversation, and the same each time: to the CA a request and the questions about
+ * it are of one signer, resets or not. 2020-01-01, and no end [RFC 5280 4.1.2.5]. */
+#define SELF_NOT_BEFORE 1577836800
+#define SELF_NOT_AFTER 253402300799
+
 static ra_err sign_self(struct ra_enroll *e)
 {
     const struct ra_enroll_tools *t = e->in->tools;
     uint8_t spki[RA_SPKI_MAX];
-    uint8_t serial[RA_SELFSIGNED_SERIAL];
+    uint8_t serial[RA_HASH_SIZE_MAX]; /* the first bytes of it */
     struct ra_span tbs, key = {spki, 0};
     size_t cap;
     uint8_t *room = free_room(e, &cap);
@@ -206,10 +211,10 @@ static ra_err sign_self(struct ra_enroll *e)
     }
     ra_err err = ra_key_spki(t->key, spki, sizeof spki, &key.size);
     if (err == RA_OK) {
-        err = ra_random_bytes(t->random, serial, sizeof serial);
+        err = ra_hash(RA_HASH_SHA256, spki, key.size, serial);
     }
     if (err == RA_OK) {
-        err = ra_selfsigned_begin(e->in->subject, key, serial, t->now - DAY, t->now + 30 * DAY,
+        err = ra_selfsigned_begin(e->in->subject, key, serial, SELF_NOT_BEFORE, SELF_NOT_AFTER,
                                   RA_HASH_SHA256, true, room, cap, &tbs);
     }
     if (err == RA_OK) {

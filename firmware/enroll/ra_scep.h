@@ -12,6 +12,9 @@
  *                  (20); FETCH: GetCert (21) for a serial number. POST when offered, else GET.
  * CACERT is GetCACert alone, and its certificates are not looked at.
  *
+ * A first enrolment is signed by a self-signed certificate for the new key. It is made from subject
+ * and key alone, so each conversation about one request has the same, byte for byte.
+ *
  * A message is encrypted to the recipient (RSAES-PKCS1-v1_5) and signed by the certificate
  * that ra_enroll_tools.signer names, whose key opens the reply. What is accepted of a reply,
  * in this order [RFC 8894 3.3.2, 3.4]: one signature by a certificate of the set that leads to

@@ -12,7 +12,7 @@
 #define RA_SELFSIGNED_SERIAL 16 /* bytes of the serial number */
 
 /* Write the TBSCertificate to the end of buf[0 .. cap-1]. `subject` and `spki` are whole
- * elements and lie outside buf; `serial` is any random bytes; times are Unix seconds; hash and
+ * elements and lie outside buf; `serial` is any bytes; times are Unix seconds; hash and
  * `rsa` are those of the signature that follows. RA_E_SPACE. */
 ra_err ra_selfsigned_begin(struct ra_span subject, struct ra_span spki,
                            const uint8_t serial[RA_SELFSIGNED_SERIAL], int64_t not_before,

@@ -128,7 +128,8 @@ struct fake_ca_request {
     uint8_t csr_sha256[32];
     uint8_t spki[320]; /* to be certified */
     uint8_t cert[FAKE_CA_CERT_MAX];
-    uint16_t spki_size, cert_size;
+    uint8_t subject[64]; /* of a first request by SCEP that waits */
+    uint16_t spki_size, cert_size, subject_size;
 };
 
 struct fake_ca {
@@ -172,6 +173,8 @@ struct fake_ca {
     unsigned keys[RA_ROLES];         /* different ones in a row */
     unsigned scep_type[32];          /* PKIOperations by messageType, 17 .. 21                 */
     unsigned scep_next;              /* GetNextCACert answered */
+    unsigned scep_selves;            /* different self-signed signers in a row */
+    uint8_t scep_self[32];           /* SHA-256 of the last                    */
     unsigned est_posts[2];           /* right requests: simpleenroll, simplereenroll           */
     unsigned bad;
     const char *why;

@@ -295,12 +295,28 @@ static struct answer enrol(struct fake_ca *ca, const struct question *q, int64_t
     }
     r = fake_ca_new_request(ca, role, now, csr.spki);
     memcpy(r->transaction, q->transaction, sizeof r->transaction);
+    if (old.der.p == NULL) {
+        fake_ca_must(csr.subject.size <= sizeof r->subject, "a subject is too long");
+        memcpy(r->subject, csr.subject.p, csr.subject.size);
+        r->subject_size = (uint16_t)csr.subject.size;
+    }
     if (ca->mode[role] == FAKE_CA_DENY) {
         r->state = FAKE_CA_DENIED;
     } else if (ca->mode[role] != FAKE_CA_PEND) {
         fake_ca_issue(ca, r, ca->mode[role], now, &old);
     }
     return state_of(r);
+}
+
+static void note_signer(struct fake_ca *ca, const struct question *q)
+{
+    uint8_t digest[32];
+    if (!ra_cert_self_issued(&q->signer)) {
+        return;
+    }
+    fake_ca_must(ra_cert_sha256(q->signer.der, digest) == RA_OK, "a digest");
+    ca->scep_selves += memcmp(digest, ca->scep_self, sizeof digest) != 0;
+    memcpy(ca->scep_self, digest, sizeof digest);
 }
 
 static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t size,
@@ -316,6 +332,7 @@ static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t si
     }
     struct answer a = {RA_SCEP_FAILURE, 2, 0, NULL};
     ca->scep_type[q.type % 32]++;
+    note_signer(ca, &q);
     if (q.type == RA_SCEP_RENEWAL_REQ || q.type == RA_SCEP_PKCS_REQ) {
         a = enrol(ca, &q, now);
     } else if (q.type == RA_SCEP_CERT_POLL) {

@@ -20,8 +20,8 @@
 enum { TYPE_SETTLED = 0xf1, TYPE_READY = 0xf2, TYPE_DROP = 0xf3, TYPE_STEADY = 0xf4 };
 
 /* In flash: SEALED, LOST. In RAM only: the last record before a cut, whose cells may be
- * unstable; an older copy serves; no copy is good. */
-enum { FLAG_SEALED = 1, FLAG_LOST = 2, FLAG_TAIL = 0x20, FLAG_OLDER = 0x40, FLAG_BAD = 0x80 };
+ * unstable; no copy is good. */
+enum { FLAG_SEALED = 1, FLAG_LOST = 2, FLAG_TAIL = 0x20, FLAG_BAD = 0x80 };
 
 enum { MOUNT_SCAN, MOUNT_LIST, MOUNT_SEARCH, MOUNT_CHECK, MOUNT_OLDER, MOUNT_DONE };
 
@@ -241,7 +241,7 @@ static bool bank_head(struct ra_store *s, uint32_t slot, struct ra_store_bank_ *
         return false;
     }
     uint32_t sectors = get16(h + 6);
-    if (sectors == 0 || sectors > room / s->flash->sector_size) {
+    if (sectors > room / s->flash->sector_size) {
         return false;
     }
     b->size = sectors * s->flash->sector_size;
@@ -394,7 +394,7 @@ static int walk_next(struct ra_store *s, const struct ra_store_bank_ *b, struct 
  * would be worse. Returns their number, 0 when they cannot be read. */
 static uint32_t drop_read(struct ra_store *s, const struct ra_store_entry_ *e, uint8_t p[PIECE])
 {
-    if (e->size == 0 || e->size > RA_STORE_DROP_MAX * KEY_BYTES || e->size % KEY_BYTES != 0) {
+    if (e->size > RA_STORE_DROP_MAX * KEY_BYTES || e->size % KEY_BYTES != 0) {
         return 0;
     }
     read_at(s, e->at + HEAD, p, e->size);
@@ -542,7 +542,6 @@ static void entry_damaged(struct ra_store *s, uint32_t i)
     s->info.damaged += tail ? 0u : 1u;
     s->heal = 1;
     if (find_older(s, &s->entry[i], &e)) {
-        e.flags |= tail ? 0 : FLAG_OLDER;
         entry_replace(s, i, &e);
     } else if (tail) {
         /* It was never acknowledged, and there was none before it. */
@@ -823,7 +822,6 @@ static void mount_older(struct ra_store *s)
         struct ra_store_entry_ e;
         if ((bad->flags & FLAG_BAD) != 0) {
             if (find_older(s, bad, &e)) {
-                e.flags |= FLAG_OLDER;
                 entry_replace(s, s->copy_index - 1u, &e);
             }
             return;
@@ -1098,8 +1096,7 @@ static bool choose_target(struct ra_store *s)
     if (s->failed_count == sizeof s->failed / sizeof s->failed[0]) {
         return false;
     }
-    for (uint32_t sectors = s->bank_sectors; sectors > 0 && sectors * size >= least_bytes;
-         sectors--) {
+    for (uint32_t sectors = s->bank_sectors; sectors * size >= least_bytes; sectors--) {
         for (uint32_t step = sectors == s->bank_sectors ? sectors : 1u; step > 0;
              step = step > 1u ? 1u : 0) {
             uint32_t places = count / step;
@@ -1894,8 +1891,8 @@ static bool geometry_good(const struct hal_flash *f)
     return power_of_two(f->program_unit) && f->program_unit <= 256u &&
            power_of_two(f->program_max) && f->program_max >= f->program_unit &&
            f->program_max <= 4096u && f->sector_size >= 512u && f->sector_size <= 0x100000u &&
-           f->sector_size % f->program_max == 0 && f->sector_size % f->program_unit == 0 &&
-           f->sector_count >= 2u && f->sector_count <= 0x7fffffffu / f->sector_size &&
+           f->sector_size % f->program_max == 0 && f->sector_count >= 2u &&
+           f->sector_count <= 0x7fffffffu / f->sector_size &&
            (f->erased == 0xffu || f->erased == 0) && f->read != NULL && f->program != NULL &&
            f->erase != NULL && f->poll != NULL;
 }

@@ -33,7 +33,6 @@ FLOORS = {
     "firmware/appliance": (95.5, 87.5), "firmware/config": (98.0, 95.0),
     "firmware/console": (97.9, 91.0), "firmware/enroll": (95.5, 88.5), "firmware/http": (98.5, 93.0),
     "firmware/net": (99.0, 93.0), "firmware/pki": (99.0, 95.0), "firmware/renewal": (96.0, 86.3),
-    "firmware/store": (95.7, 89.2),
 }
 HOST = TREE / "boards/host"
 SCRIPTS = [["net_host.py", "--probe", HOST / "net_probe"], ["tls_host.py"],

@@ -191,6 +191,8 @@ static void crc_rights_any_single_bit(void **state)
         assert_int_equal(ra_crc32_repair(q, 16, 1u << bit), 1);
         assert_memory_equal(p, q, 16);
     }
+    assert_int_equal(ra_crc32_repair(q, 16, 0), 0); /* none is wrong */
+    assert_memory_equal(p, q, 16);
     q[3] ^= 5u;
     memcpy(p, q, 16);
     assert_int_equal(ra_crc32_repair(q, 16, ra_crc32(0x1234, q, 16) ^ good), 0);

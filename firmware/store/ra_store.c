@@ -93,12 +93,8 @@ static uint32_t cost_of(const struct ra_store *s, uint32_t size)
 
 static bool is_blank(const struct ra_store *s, const uint8_t *p, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++) {
-        if (p[i] != s->flash->erased) {
-            return false;
-        }
-    }
-    return true;
+    /* All like the first, which is erased. */
+    return size == 0 || (p[0] == s->flash->erased && memcmp(p, p + 1, size - 1u) == 0);
 }
 
 /* --- reading ------------------------------------------------------------ */
@@ -341,6 +337,9 @@ static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b, struc
         uint32_t n = least(sizeof p, b->size - at);
         uint32_t own = least(PIECE, stop - at);
         read_at(s, b->base + at, p, n);
+        if (is_blank(s, p, own)) {
+            continue;
+        }
         for (uint32_t i = 0; i < own; i++) {
             if ((at + i) % unit == 0 && i + HEAD <= n &&
                 head_read(p + i, b, b->base + at + i, false, e) != 0 &&

@@ -86,8 +86,10 @@ struct life {
     uint32_t pending[RA_ROLES]; /* a request the CA makes wait, and the appliance knows, 0: none */
     bool pending_clean[RA_ROLES];
     bool was_expired[RA_ROLES];
-    bool denied[RA_ROLES]; /* somebody said no since the last switch */
-    uint32_t counted_id;   /* the CA's last one when its undecided requests were counted */
+    bool denied[RA_ROLES];  /* somebody said no since the last switch */
+    ra_err cause[RA_ROLES]; /* as last looked up */
+    bool cause_denies[RA_ROLES];
+    uint32_t counted_id; /* the CA's last one when its undecided requests were counted */
     bool undecided;
     int64_t look_ms, log_ms, day_ms;
     uint64_t day_steps;

@@ -206,7 +206,7 @@ void oracle_send(struct world *w)
 {
     struct life *l = (struct life *)(void *)w;
     const struct ra *ra = &w->ra;
-    uint8_t record[RA_TXN_SIZE_MAX];
+    uint8_t key[RA_KEY_DER_MAX], record[RA_TXN_SIZE_MAX];
     size_t size = 0;
     struct ra_txn txn;
     if (ra->worker < 0 || ra->worker >= (int8_t)RA_ROLES) {
@@ -218,11 +218,12 @@ void oracle_send(struct world *w)
         return; /* the further exchanges of the same attempt */
     }
     l->sent_ms[role] = w->true_ms;
-    if (!world_flash_holds(w, RA_RECORD_KEY, ra_generation_id(role, r->txn.generation), NULL, 0,
-                           NULL)) {
+    struct ra_store *flash = world_flash_mount(w);
+    if (ra_store_get(flash, RA_RECORD_KEY, ra_generation_id(role, r->txn.generation), key,
+                     sizeof key, &size) != RA_OK) {
         fail_role(l, role, "a request leaves before its key is stored");
     }
-    if (!world_flash_holds(w, RA_RECORD_TXN, (uint16_t)role, record, sizeof record, &size) ||
+    if (ra_store_get(flash, RA_RECORD_TXN, (uint16_t)role, record, sizeof record, &size) != RA_OK ||
         ra_txn_decode(&txn, record, size) != RA_OK || txn.generation != r->txn.generation ||
         txn.phase < RA_PHASE_SENT || txn.budget.spent == 0) {
         fail_role(l, role, "a request leaves before the attempt is stored");
@@ -234,8 +235,12 @@ static void count_requests(struct life *l, enum ra_role role)
 {
     struct world *w = &l->w;
     unsigned new = w->ca.submits[role] - l->submits[role];
-    l->denied[role] =
-        l->denied[role] || ra_error_retry(w->ra.renewal[role].txn.cause) == RA_RETRY_DENIED;
+    ra_err cause = w->ra.renewal[role].txn.cause;
+    if (cause != l->cause[role]) {
+        l->cause[role] = cause;
+        l->cause_denies[role] = ra_error_retry(cause) == RA_RETRY_DENIED;
+    }
+    l->denied[role] = l->denied[role] || l->cause_denies[role];
     l->submits[role] = w->ca.submits[role];
     l->n.submits += new;
     if (new != 0) {

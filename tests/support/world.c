@@ -565,19 +565,25 @@ const char *world_clean(const struct world *w)
     return w->flash.violations != 0 ? w->flash.why : NULL;
 }
 
-bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
-                       size_t *size)
+struct ra_store *world_flash_mount(struct world *w)
 {
     static struct ra_store store;
-    static uint8_t record[RA_RECORD_MAX];
-    size_t n = 0;
     must(ra_store_init(&store, &w->hal.flash, &w->ra.seal, &w->ra.random) == RA_OK,
          "another store");
     for (unsigned i = 0; ra_store_mount_step(&store) == RA_AGAIN; i++) {
         must(i < START_STEPS, "the mount does not end");
     }
+    return &store;
+}
+
+bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
+                       size_t *size)
+{
+    static uint8_t record[RA_RECORD_MAX];
+    struct ra_store *store = world_flash_mount(w);
+    size_t n = 0;
     if (out == NULL) {
-        return ra_store_get(&store, (uint8_t)type, id, record, sizeof record, &n) == RA_OK;
+        return ra_store_get(store, (uint8_t)type, id, record, sizeof record, &n) == RA_OK;
     }
-    return ra_store_get(&store, (uint8_t)type, id, out, cap, size) == RA_OK;
+    return ra_store_get(store, (uint8_t)type, id, out, cap, size) == RA_OK;
 }

@@ -141,6 +141,8 @@ unsigned world_logged(struct world *w, enum ra_event_kind kind, enum ra_role rol
 uint32_t world_serves(struct world *w, enum ra_role role);
 /* NULL, or what is wrong: the served key fits the served certificate, and no rule was broken. */
 const char *world_check(struct world *w, enum ra_role role);
+/* A store of its own that has read the flash as it is now; the next call overwrites it. */
+struct ra_store *world_flash_mount(struct world *w);
 /* Whether flash itself, read by a store of its own, holds a record; its bytes if wanted. */
 bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
                        size_t *size);

@@ -55,5 +55,5 @@ bench.same.flash = 131
 bench.same.erases = 0
 bench.same.round-trips = 4
 bench.same.connections = 2
-bench.same.boot = 178000
-bench.same.boot-renewed = 262000
+bench.same.boot = 164000
+bench.same.boot-renewed = 198000

@@ -142,8 +142,8 @@ static ra_err load_config(struct ra *ra)
     }
     if (e == RA_OK) {
         (void)ra_config_read(&ra->config, (const char *)ra->request, size);
+        ra_wipe(ra->request, size);
     }
-    ra_wipe(ra->request, RA_CONFIG_TEXT_MAX);
     return RA_OK;
 }
 

@@ -118,6 +118,18 @@ static void spi_receive(uint8_t *to, uint32_t size)
         to += 8;
         size -= 8u;
     }
+    while (size >= 4u) {
+        SPI_TX = 0;
+        SPI_TX = 0;
+        SPI_TX = 0;
+        SPI_TX = 0;
+        to[0] = spi_take();
+        to[1] = spi_take();
+        to[2] = spi_take();
+        to[3] = spi_take();
+        to += 4;
+        size -= 4u;
+    }
     while (size != 0u) {
         SPI_TX = 0;
         *to++ = spi_take();
@@ -127,10 +139,14 @@ static void spi_receive(uint8_t *to, uint32_t size)
 
 static void spi_command(uint32_t op, uint32_t address)
 {
-    const uint8_t command[COMMAND_MAX] = {(uint8_t)op, (uint8_t)(address >> 16),
-                                          (uint8_t)(address >> 8), (uint8_t)address};
-
-    spi_burst(command, NULL, sizeof command);
+    SPI_TX = op;
+    SPI_TX = address >> 16 & 0xffu;
+    SPI_TX = address >> 8 & 0xffu;
+    SPI_TX = address & 0xffu;
+    (void)spi_take();
+    (void)spi_take();
+    (void)spi_take();
+    (void)spi_take();
 }
 
 static uint32_t read_status(void)

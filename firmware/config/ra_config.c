@@ -222,7 +222,9 @@ void ra_config_defaults(struct ra_config *c)
 {
     memset(c, 0, sizeof *c);
     for (size_t i = 0; i < COUNT; i++) {
-        (void)set(c, &settings[i], settings[i].initial);
+        if (settings[i].initial[0] != '\0') { /* else the zeros are it */
+            (void)set(c, &settings[i], settings[i].initial);
+        }
     }
 }
 

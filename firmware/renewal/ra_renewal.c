@@ -313,6 +313,7 @@ static uint32_t step_probation(struct ra *ra, enum ra_role role, int64_t now)
     ra_log(ra, RA_LOG_PROVED, role, RA_OK, 0, NULL);
     slot->probation_until = 0;
     ra->commit_dirty = true;
+    ra->cleanup_wanted = true; /* its day is over: the transaction may go */
     ra_apply(ra, role, RA_EVENT_TIMER);
     return 0;
 }

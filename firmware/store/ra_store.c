@@ -510,9 +510,12 @@ static void entry_set(struct ra_store *s, const struct ra_store_entry_ *e)
         s->overflow = 1;
         return;
     }
-    memmove(&s->entry[i + 1u], &s->entry[i], (s->entries - i) * sizeof s->entry[0]);
-    s->entry[i] = *e;
-    s->entries++;
+    struct ra_store_entry_ next = *e;
+    for (s->entries++; i < s->entries; i++) { /* newlib's memmove goes upwards byte by byte */
+        struct ra_store_entry_ here = s->entry[i];
+        s->entry[i] = next;
+        next = here;
+    }
     s->live += entry_cost(s, e);
 }
 

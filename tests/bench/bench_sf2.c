@@ -14,7 +14,7 @@
 #include "perennial.h"
 
 #define ICOUNT_SHIFT 4u
-#define START_PHASES 4u /* of ra->phase: mount, commit, configuration, events */
+#define START_PHASES 6u /* of ra->phase */
 #define ROWS (1u + START_PHASES + 3u * RA_STATE_COUNT)
 
 int main(void);
@@ -183,7 +183,8 @@ static void counted_init(const struct ra_transport *transport)
 
 static void print_name(unsigned i)
 {
-    static const char *const start[] = {"init", "mount", "commit", "config", "events"};
+    static const char *const start[] = {"init",   "mount",    "settle", "commit",
+                                        "config", "password", "events"};
     static const char *const roles[] = {"agent ", "encryption ", "none "};
     if (i <= START_PHASES) {
         board_print("start ");

@@ -142,6 +142,9 @@ static void probation_ends_by_use_or_by_time(void **state)
     assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_PROBATION);
     until(ENCRYPTION, RA_STATE_IDLE, 2 * HOUR);
     assert_in_range(world_now(&w) - began, 24 * HOUR, 24 * HOUR + 600);
+    /* What the budget of that day needs goes with the probation. */
+    assert_true(world_run(&w, 600));
+    assert_false(world_flash_holds(&w, RA_RECORD_TXN, ENCRYPTION, NULL, 0, NULL));
     /* A reset does not bring the probation back. */
     assert_true(world_settle(&w));
     world_boot(&w);

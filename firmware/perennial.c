@@ -875,7 +875,8 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
         return RA_E_BUSY;
     }
     wish = wish != NULL ? wish : &none;
-    if (ra->commit.slot[role].active != 0 && r->state != RA_STATE_EXPIRED) {
+    bool lost = ra->commit.slot[role].active != 0 && damaged(ra, role);
+    if (ra->commit.slot[role].active != 0 && r->state != RA_STATE_EXPIRED && !lost) {
         return RA_E_STORED;
     }
     if (ra->commit_error != RA_OK) {
@@ -890,12 +891,17 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
     if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
         return RA_E_TIME_UNKNOWN;
     }
-    if (r->state != RA_STATE_EMPTY && r->state != RA_STATE_EXPIRED) {
+    if (r->state != RA_STATE_EMPTY && r->state != RA_STATE_EXPIRED &&
+        !(lost && (r->state == RA_STATE_IDLE || r->state == RA_STATE_BACKOFF))) {
         return RA_E_BUSY;
+    }
+    if (r->state == RA_STATE_BACKOFF) {
+        ra_apply(ra, role, RA_EVENT_CANCELLED);
     }
     r->wish = *wish;
     r->asked = true;
     r->asked_alone = true;
+    r->anew = lost;
     return RA_OK;
 }
 

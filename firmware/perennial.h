@@ -84,6 +84,7 @@ struct ra_renewal {
     bool refused;                      /* the CA ended the transaction id that we made */
     bool asked;                        /* the operator asked for it now              */
     bool asked_alone;                  /* and for this role only                     */
+    bool anew;                         /* and as a first one: what is stored is damaged */
     struct ra_wish wish;               /* and in this way                            */
     bool announce;                     /* the operator waits for the request to be built */
     uint8_t reminded;                  /* the last reminder of the certificate's end */
@@ -289,8 +290,9 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
  * answer, ra_submit and ra_retrieve hand over to the network. */
 ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish);
 
-/* Ask the CA for a first certificate of a role that has none, or whose certificate has expired: a
- * new key, the setting `subject`, with SCEP the challenge password, with EST name and password, with
+/* Ask the CA for a first certificate of a role that has none, or whose certificate has expired or is
+ * damaged in flash (struct ra_status), key or certificate: then nothing can be renewed, and a renewal
+ * that waits to try again is given up for it. A new key, the setting `subject`, with SCEP the challenge password, with EST name and password, with
  * AD CS the role's template.
  * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,
  * RA_E_TIME_UNKNOWN, RA_E_BUSY, RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be

@@ -112,13 +112,13 @@ ra_err ra_cancel(struct ra *ra, enum ra_role role)
         return RA_E_BUSY;
     }
     if (r->asked && (r->state == RA_STATE_IDLE || r->state == RA_STATE_EMPTY)) {
-        r->asked = false; /* it had not begun */
+        r->asked = r->anew = false; /* it had not begun */
         return RA_OK;
     }
     if (ra_states_next(r->state, RA_EVENT_CANCELLED) == r->state) {
         return ra_state_works(r->state) ? RA_E_BUSY : RA_E_NO_REQUEST;
     }
-    r->asked = false;
+    r->asked = r->anew = false;
     ra_apply(ra, role, RA_EVENT_CANCELLED);
     return RA_OK;
 }

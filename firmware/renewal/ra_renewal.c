@@ -55,7 +55,8 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
         ra_txn_clear(&r->txn);
         r->txn.rollbacks = 0;
         r->txn.generation = ra_new_generation(ra, role);
-        r->txn.first = r->state != RA_STATE_IDLE;
+        r->txn.first = r->state != RA_STATE_IDLE || r->anew;
+        r->anew = false;
         r->txn.by_hand = r->wish.by_hand;
         r->txn.hash = (uint8_t)r->wish.hash;
         r->txn.started = now_of(ra);

@@ -85,11 +85,12 @@ static ra_err tool_anchor(void *ctx, unsigned place, struct ra_span *cert)
     return e;
 }
 
-/* The first free place. What is stored is never replaced: that is the operator's to do. */
+/* The first free place, else that of an anchor that ended before the time floor: decades fill the
+ * places, and no time of the network raises the floor. An anchor that has not ended is never replaced. */
 static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
 {
     struct ra *ra = ctx;
-    unsigned place = RA_ANCHORS_MAX;
+    unsigned place = RA_ANCHORS_MAX, ended = RA_ANCHORS_MAX;
     char name[RA_EVENT_DETAIL_MAX + 1];
     struct ra_cert parsed;
     if (ra->writer != RA_WRITER_WORK) {
@@ -103,7 +104,12 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
                 return RA_OK;
             }
             place = e == RA_E_NOT_FOUND ? i : place;
+            if (e == RA_OK && ra_cert_parse(&parsed, stored.p, stored.size) == RA_OK &&
+                parsed.not_after < ra->clock.floor) {
+                ended = i;
+            }
         }
+        place = place == RA_ANCHORS_MAX ? ended : place;
         if (place == RA_ANCHORS_MAX || cert.size > RA_CERT_MAX) {
             return RA_E_LIMIT;
         }

@@ -169,7 +169,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     if (to == RA_STATE_KEYGEN && r->txn.generation <= ra->commit.slot[role].newest) {
         r->txn.generation = ra_new_generation(ra, role);
     }
-    r->asked = false;
+    r->asked = r->anew; /* what was given up for it is over */
     r->waited = false;
     ra_enter(ra, role, to);
     return RA_WORK_GOES_ON;

@@ -328,6 +328,37 @@ static void the_next_root(void **state)
     assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
 }
 
+/* Decades have filled the places. An anchor that ended gives its own up, once more than a clock says
+ * that it has: the first renewal's certificate bears witness, the second finds the place. */
+static void the_next_root_when_no_place_is_free(void **state)
+{
+    (void)state;
+    uint8_t ended[RA_CERT_MAX];
+    size_t size = 0;
+    start("hold", "on");
+    world_store_pair(&w, DEVICE, "agent.key", -5);
+    assert_int_equal(ra_certificate(&w.ra, DEVICE, ended, sizeof ended, &size), RA_OK);
+    for (unsigned place = 1; place < RA_ANCHORS_MAX; place++) {
+        while (ra_provision_anchor(&w.ra, place, ended, size) == RA_AGAIN) {
+            (void)ra_step(&w.ra);
+        }
+    }
+    w.ca.est.next_root = true;
+    world_set(&w, "hold", "off");
+    renewed(ENCRYPTION, 1);
+    assert_true(world_settle(&w));
+    assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 0);
+    assert_true(world_run(&w, 25 * HOUR));
+    w.ca.life_days = 800;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_true(world_settle(&w));
+    assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
+    assert_true(holds_anchor(0, "root.cert"));
+    assert_true(holds_anchor(1, "root2.cert"));
+    assert_true(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
+}
+
 static void a_forged_root(void **state)
 {
     (void)state;
@@ -386,6 +417,7 @@ int main(void)
         cmocka_unit_test(another_digest),
         cmocka_unit_test(lists_that_say_nothing),
         cmocka_unit_test(the_next_root),
+        cmocka_unit_test(the_next_root_when_no_place_is_free),
         cmocka_unit_test(a_forged_root),
         cmocka_unit_test(issued_and_lost_costs_an_attempt),
         cmocka_unit_test(a_first_enrolment),

@@ -207,6 +207,46 @@ static void given_up_when_ready(void **state)
     assert_null(world_check(&w, AGENT));
 }
 
+static void damage(enum ra_record type, uint16_t id)
+{
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        const struct ra_store_entry_ *entry = &w.ra.store.entry[i];
+        if (entry->type == type && entry->id == id) {
+            w.memory[entry->at + 60] ^= 0x04;
+        }
+    }
+    nor_model_format(&w.flash, false);
+}
+
+/* The only copy of the served key is damaged. No renewal can be signed any more, and a year is left:
+ * the operator has a first certificate made, whatever the role is about. */
+static void a_new_one_for_a_damaged_one(void **state)
+{
+    (void)state;
+    for (unsigned window = 0; window < 2; window++) {
+        provision_agent(window != 0 ? 30 : 400);
+        world_boot_offline(&w);
+        world_set(&w, "subject", "CN=RA01-MSCEP-RA");
+        assert_true(world_settle(&w));
+        damage(RA_RECORD_KEY, ra_generation_id(AGENT, 1));
+        world_boot(&w);
+        if (window != 0) {
+            until(AGENT, RA_STATE_BACKOFF, HOUR);
+        } else {
+            assert_true(world_run(&w, RA_MINUTE));
+            assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_E_STORED); /* not read yet */
+            assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+            until(AGENT, RA_STATE_BACKOFF, HOUR);
+        }
+        assert_int_equal(world_status(&w, AGENT).cause, RA_E_RECORD_DAMAGED);
+        assert_true(world_status(&w, AGENT).damaged);
+        assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_null(world_check(&w, AGENT));
+        assert_false(world_status(&w, AGENT).damaged);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +258,7 @@ int main(void)
         cmocka_unit_test(reminders_after_a_long_time_off),
         cmocka_unit_test(an_expiry_while_a_request_waits),
         cmocka_unit_test(given_up_when_ready),
+        cmocka_unit_test(a_new_one_for_a_damaged_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -448,15 +448,11 @@ void ra_switched(struct ra *ra, enum ra_role role)
     ra_key_wipe(&ra->service_key);
     ra->service_generation = 0;
     ra->cleanup_wanted = true;
-    if (ra->listener != NULL) {
-        ra->listener(ra->listener_ctx, role);
+    for (struct ra_subscriber *who = ra->subscribers; who != NULL; who = who->next) {
+        if (who->changed != NULL) {
+            who->changed(who, role);
+        }
     }
-}
-
-void ra_on_event(struct ra *ra, ra_event_hook hook, void *ctx)
-{
-    ra->hook = hook;
-    ra->hook_ctx = ctx;
 }
 
 /* After a start: which reminders were given before it, by the log. False: not known yet. */
@@ -622,10 +618,21 @@ bool ra_may_be_due(const struct ra *ra)
     return false;
 }
 
-void ra_listen(struct ra *ra, ra_listener listener, void *ctx)
+void ra_unsubscribe(struct ra *ra, struct ra_subscriber *who)
 {
-    ra->listener = listener;
-    ra->listener_ctx = ctx;
+    for (struct ra_subscriber **at = &ra->subscribers; *at != NULL; at = &(*at)->next) {
+        if (*at == who) {
+            *at = who->next;
+            break;
+        }
+    }
+}
+
+void ra_subscribe(struct ra *ra, struct ra_subscriber *who)
+{
+    ra_unsubscribe(ra, who); /* twice would make a ring */
+    who->next = ra->subscribers;
+    ra->subscribers = who;
 }
 
 /* --- the credentials in use --------------------------------------------------------- */

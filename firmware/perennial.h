@@ -8,8 +8,8 @@
  *          (ra_transport.h; firmware/net has one over lwIP), call ra_init once,
  *          then ra_step for ever: it returns how long it has nothing to do.
  *          Everything else here may be called between two steps.
- * Threads: one. Never from an interrupt, never from inside the listener
- *          except where a function says so.
+ * Threads: one. Never from an interrupt, never from inside a
+ *          subscriber's call except where that says so.
  * Memory:  struct ra is the caller's, static, and holds all state, keys
  *          included; put it where other code and DMA cannot read. No heap.
  * Time:    each call is bounded. The longest step is one private RSA operation
@@ -57,15 +57,17 @@
 
 #define RA_VERSION "0.1.0"
 
-/* Called with each event as it is logged: an alert, a failure, a switch (RA_EVENT_KINDS). The entry
- * is gone afterwards; its sequence number may be 0 before the log was read. May call what ra_listener
- * may. */
-typedef void (*ra_event_hook)(void *ctx, const struct ra_event_entry *entry);
-
-/* Called when the served certificate of a role has changed (renewed, rolled
- * back, provisioned): reload it with ra_certificate. May call ra_certificate,
- * ra_issuers and ra_status. */
-typedef void (*ra_listener)(void *ctx, enum ra_role role);
+/* Who is told of what happens: embed one in your own state, give it to ra_subscribe. Each call may
+ * be NULL, and may call ra_certificate, ra_issuers and ra_status, nothing else. */
+struct ra_subscriber {
+    /* The served certificate of a role has changed (renewed, rolled back, provisioned, erased): read
+     * it again with ra_certificate. Once for each role of a pair, after both have switched. */
+    void (*changed)(struct ra_subscriber *self, enum ra_role role);
+    /* An event is logged: an alert, a failure, a switch (RA_EVENT_KINDS, docs/alerts.md). The entry
+     * is gone afterwards; its sequence number may be 0 before the log was read. */
+    void (*event)(struct ra_subscriber *self, const struct ra_event_entry *entry);
+    struct ra_subscriber *next; /* private */
+};
 
 /* What the operator asks for beyond the settings. All zero: nothing. */
 enum ra_key_wish { RA_WISH_ANY_KEY, RA_WISH_SAME_KEY, RA_WISH_NEW_KEY };
@@ -116,10 +118,7 @@ struct ra_check {
 struct ra {
     const struct hal *hal;
     const struct ra_transport *transport;
-    ra_listener listener;
-    void *listener_ctx;
-    ra_event_hook hook;
-    void *hook_ctx;
+    struct ra_subscriber *subscribers;
 
     struct ra_clock clock;
     struct ra_random random;
@@ -225,11 +224,11 @@ bool ra_working(const struct ra *ra);
  * time is not known yet. */
 bool ra_may_be_due(const struct ra *ra);
 
-/* Tell a change of credentials; one listener, NULL: none. */
-void ra_listen(struct ra *ra, ra_listener listener, void *ctx);
-
-/* Hand each event on as it happens; one hook, NULL: none. docs/alerts.md lists them. */
-void ra_on_event(struct ra *ra, ra_event_hook hook, void *ctx);
+/* Tell `who` of changes and events from now on, besides all others; any time after ra_init. It
+ * stays the caller's and in place until ra_unsubscribe. Whoever came last is told first. Neither may
+ * be called from inside such a call. Time: as many steps as there are subscribers. */
+void ra_subscribe(struct ra *ra, struct ra_subscriber *who);
+void ra_unsubscribe(struct ra *ra, struct ra_subscriber *who); /* harmless when it is none */
 
 /* --- the credentials in use ------------------------------------------- */
 

@@ -2,6 +2,9 @@
 #include "board.h"
 #include "hal.h"
 #include "ra_appliance.h"
+#ifdef RA_EXAMPLE
+#include "ra_getcacert.h"
+#endif
 
 int main(void);
 
@@ -21,6 +24,10 @@ static uint8_t bulk[RA_CONSOLE_BULK] __attribute__((section(".bss.ddr.bulk")));
 static struct ra_secure secure __attribute__((section(".bss.ddr.secure")));
 #endif
 
+#ifdef RA_EXAMPLE
+static struct ra_getcacert service __attribute__((section(".bss.ddr.service")));
+#endif
+
 int main(void)
 {
     uint32_t id;
@@ -36,7 +43,15 @@ int main(void)
 #if RA_WITH_TLS
     ra_https(&appliance.ra, &secure);
 #endif
+#ifdef RA_EXAMPLE
+    ra_getcacert_init(&service, &appliance.ra);
+    (void)ra_getcacert_listen(&service, 80);
+#endif
     for (;;) {
-        board_idle(ra_appliance_step(&appliance));
+        uint32_t ms = ra_appliance_step(&appliance);
+#ifdef RA_EXAMPLE
+        ra_getcacert_step(&service);
+#endif
+        board_idle(ms);
     }
 }

@@ -71,6 +71,8 @@ const char *host_options_help(void)
            "  --no-network          no cable\n"
            "  --restrict            nothing outside the emulated network answers\n"
            "  --forward A:P:CMD     connections to address A port P go to a command\n"
+           "  --serve PORT:P        connections to 127.0.0.1 port PORT go to the appliance's port "
+           "P\n"
            "  --capture FILE        all frames, as pcap\n";
 }
 
@@ -117,6 +119,7 @@ int host_options_read(struct host_options *o, int argc, char *const argv[], int 
         {"--no-network", NULL, NULL, &o->network, false},
         {"--restrict", NULL, NULL, &o->restricted, true},
         {"--forward", NULL, &o->forward, NULL, false},
+        {"--serve", NULL, &o->serve, NULL, false},
         {"--capture", NULL, &o->capture, NULL, false},
     };
     const char *name = argv[*at];

@@ -44,6 +44,7 @@ struct host_options {
     bool network;        /* false: the cable is out, for ever                   */
     bool restricted;     /* nothing outside the emulated network answers        */
     const char *forward; /* ADDRESS:PORT:COMMAND, see slirp's guestfwd          */
+    const char *serve;   /* PORT:GUESTPORT, see slirp's hostfwd             */
     const char *capture; /* pcap file of all frames                             */
     char *const *argv;   /* to start again                                      */
 };

@@ -226,6 +226,22 @@ static int add_forward(const char *text)
     return 0;
 }
 
+/* PORT:GUESTPORT */
+static int add_server(const char *text)
+{
+    struct in_addr host = {htonl(INADDR_LOOPBACK)}, guest = {inet_addr("10.0.2.15")};
+    char *end = NULL;
+    unsigned long from = strtoul(text, &end, 10);
+    unsigned long to = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
+    if (from == 0 || from > 65535 || to == 0 || to > 65535 || *end != '\0' ||
+        slirp_add_hostfwd(net.slirp, 0, host, (int)from, guest, (int)to) != 0) {
+        errno = 0;
+        host_complain("cannot serve", text);
+        return -1;
+    }
+    return 0;
+}
+
 int host_net_open(const struct host_options *o, struct hal_ethernet *hal)
 {
     static const uint8_t mac[6] = {0x02, 0x52, 0x41, 0x00, 0x00, 0x02}; /* locally administered */
@@ -268,7 +284,10 @@ int host_net_open(const struct host_options *o, struct hal_ethernet *hal)
         return -1;
     }
     net.cable = 1;
-    return o->forward != NULL ? add_forward(o->forward) : 0;
+    if (o->forward != NULL && add_forward(o->forward) != 0) {
+        return -1;
+    }
+    return o->serve != NULL ? add_server(o->serve) : 0;
 }
 
 nfds_t host_net_fill(struct pollfd fds[HOST_FDS], nfds_t from, uint32_t *wait_ms)

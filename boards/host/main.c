@@ -8,6 +8,9 @@
 
 #include "host_hal.h"
 #include "ra_appliance.h"
+#ifdef RA_EXAMPLE
+#include "ra_getcacert.h"
+#endif
 
 static struct ra_appliance appliance;
 static struct hal hal;
@@ -15,6 +18,10 @@ static uint8_t reply[RA_REPLY_BUFFER];
 static uint8_t bulk[RA_CONSOLE_BULK];
 #if RA_WITH_TLS
 static struct ra_secure secure;
+#endif
+
+#ifdef RA_EXAMPLE
+static struct ra_getcacert service;
 #endif
 
 int main(int argc, char *argv[])
@@ -44,7 +51,17 @@ int main(int argc, char *argv[])
 #if RA_WITH_TLS
     ra_https(&appliance.ra, &secure);
 #endif
+#ifdef RA_EXAMPLE
+    ra_getcacert_init(&service, &appliance.ra);
+    if (ra_getcacert_listen(&service, 80) != RA_OK) {
+        return 1;
+    }
+#endif
     for (;;) {
-        host_hal_wait(ra_appliance_step(&appliance));
+        uint32_t ms = ra_appliance_step(&appliance);
+#ifdef RA_EXAMPLE
+        ra_getcacert_step(&service);
+#endif
+        host_hal_wait(ms);
     }
 }

@@ -73,17 +73,22 @@ static void detach(struct tcp_pcb *pcb)
  * These only note what happened. None closes or aborts the connection it is called for, so
  * ERR_ABRT never has to be returned. */
 
+static void opened(struct ra_net *n)
+{
+    /* A message is written in few pieces and then waits for the reply: holding back the last one
+     * until the others are acknowledged would cost a round trip. */
+    tcp_nagle_disable(n->pcb);
+    n->phase = RA_NET_OPEN;
+    n->was_open = true;
+    n->connections++;
+}
+
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     struct ra_net *n = arg;
     (void)err; /* always ERR_OK */
     if (n != NULL && n->pcb == pcb) {
-        /* A request is written in few pieces and then waits for the reply: holding back the
-         * last one until the others are acknowledged would cost a round trip. */
-        tcp_nagle_disable(pcb);
-        n->phase = RA_NET_OPEN;
-        n->was_open = true;
-        n->connections++;
+        opened(n);
     }
     return ERR_OK;
 }
@@ -145,6 +150,25 @@ static void on_error(void *arg, err_t err)
     (void)fail(n, e);
 }
 
+static void attach(struct ra_net *n, struct tcp_pcb *pcb)
+{
+    tcp_arg(pcb, n);
+    tcp_recv(pcb, on_receive);
+    tcp_err(pcb, on_error);
+}
+
+static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct ra_net *n = arg;
+    if (err != ERR_OK || n->phase != RA_NET_IDLE) {
+        return ERR_MEM; /* lwIP resets it, if there is one */
+    }
+    n->pcb = pcb;
+    attach(n, pcb);
+    opened(n);
+    return ERR_OK;
+}
+
 static ra_err from_lwip(err_t err)
 {
     ra_err e;
@@ -182,9 +206,7 @@ static ra_err connect_to(struct ra_net *n, const ip_addr_t *address)
     (void)err;
 #endif
     /* Eight ports taken in a row, or no LWIP_RAND: tcp_connect picks the port. */
-    tcp_arg(pcb, n);
-    tcp_recv(pcb, on_receive);
-    tcp_err(pcb, on_error);
+    attach(n, pcb);
     err = tcp_connect(pcb, address, n->port, on_connected);
     if (err != ERR_OK) {
         detach(pcb);
@@ -209,6 +231,44 @@ static void on_resolved(const char *name, const ip_addr_t *address, void *arg)
     } else {
         (void)connect_to(n, address);
     }
+}
+
+/* ---- the server's side ---- */
+
+static ra_err listen_locked(struct ra_net *n, uint16_t port)
+{
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    if (pcb == NULL) {
+        return RA_E_NET_MEMORY;
+    }
+    if (tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
+        tcp_abort(pcb);
+        return RA_E_NET_CONNECT;
+    }
+    struct tcp_pcb *listening = tcp_listen(pcb);
+    if (listening == NULL) {
+        tcp_abort(pcb);
+        return RA_E_NET_MEMORY;
+    }
+    tcp_arg(listening, n);
+    tcp_accept(listening, on_accepted);
+    return RA_OK;
+}
+
+ra_err ra_net_listen(struct ra_net *n, uint16_t port)
+{
+    RA_NET_LOCK();
+    ra_err e = listen_locked(n, port);
+    RA_NET_UNLOCK();
+    return e;
+}
+
+bool ra_net_acknowledged(const struct ra_net *n)
+{
+    RA_NET_LOCK();
+    bool all = n->pcb == NULL || (n->pcb->unsent == NULL && n->pcb->unacked == NULL);
+    RA_NET_UNLOCK();
+    return all;
 }
 
 /* ---- the transport ---- */

@@ -93,6 +93,14 @@ struct ra_net {
  * calling it again on a connection in use loses lwIP's buffers. */
 void ra_net_init(struct ra_net *n, struct ra_transport *t);
 
+/* Make `n` a server's instead: it takes one client at a time that connects to `port`, and the transport
+ * is OPEN with it until closed; others are refused (RST) meanwhile. `open` is not called then. After
+ * lwip_init, once, for ever. RA_E_NET_MEMORY: no MEMP_NUM_TCP_PCB_LISTEN left; RA_E_NET_CONNECT: the
+ * port is taken. */
+ra_err ra_net_listen(struct ra_net *n, uint16_t port);
+/* Whether the peer's TCP has all that was sent: now `close` is an orderly end. */
+bool ra_net_acknowledged(const struct ra_net *n);
+
 /* The calls in `t`:
  *
  * open(host, port, tls)   Starts a connection to a dotted address or a DNS name of at

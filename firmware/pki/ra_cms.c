@@ -25,6 +25,17 @@ static void put_signer(struct ra_der_put *w, const struct ra_cert *signer, bool 
     ra_der_put_wrap(w, RA_DER_SET, all);
 }
 
+#define SIGNERS_NONE 2 /* bytes of an empty SET */
+
+/* SignedData around all that is there, and ContentInfo around that. */
+static void put_content_info(struct ra_der_put *w)
+{
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_oid(w, RA_OID_SIGNED_DATA);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+}
+
 /* All that stands before the SignerInfos, and the ContentInfo around it. */
 static void put_signed_data(struct ra_der_put *w, struct ra_span cert, struct ra_span content,
                             enum ra_hash_alg hash)
@@ -44,11 +55,7 @@ static void put_signed_data(struct ra_der_put *w, struct ra_span cert, struct ra
     ra_der_put_algorithm(w, ra_oid_of_hash(hash), true);
     ra_der_put_wrap(w, RA_DER_SET, mark);
     ra_der_put_u32(w, 1);
-    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
-    /* ContentInfo */
-    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_oid(w, RA_OID_SIGNED_DATA);
-    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+    put_content_info(w);
 }
 
 /* The content waits at the start of the buffer while what follows it is written at the end.
@@ -150,6 +157,22 @@ ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
         *out = ra_der_put_span(&w);
     }
     return w.err;
+}
+
+void ra_cms_certs_begin(struct ra_der_put *w)
+{
+    ra_der_put_header(w, RA_DER_SET, 0); /* signerInfos */
+}
+
+void ra_cms_certs_end(struct ra_der_put *w)
+{
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), SIGNERS_NONE);
+    size_t mark = ra_der_put_size(w);
+    ra_der_put_oid(w, RA_OID_DATA);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, mark);
+    ra_der_put_header(w, RA_DER_SET, 0); /* digestAlgorithms */
+    ra_der_put_u32(w, 1);
+    put_content_info(w);
 }
 
 /* --- reading ----------------------------------------------------------- */

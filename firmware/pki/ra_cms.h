@@ -33,6 +33,12 @@ ra_err ra_cms_signed_build(uint8_t *buf, size_t cap, struct ra_span content,
                            struct ra_random *random, enum ra_hash_alg hash,
                            const struct ra_span attrs[], size_t n, struct ra_span *out);
 
+/* Write a certs-only SignedData, without content and signer [RFC 5652 5.2, RFC 8894 3.4]: begin on a
+ * fresh writer, put the certificates one by one (the last goes first; their order stays), end. What
+ * does not fit is in w->err. */
+void ra_cms_certs_begin(struct ra_der_put *w);
+void ra_cms_certs_end(struct ra_der_put *w);
+
 /* The certificates of a SignedData (certs-only or any other), or the one of a bare
  * certificate. buf[0 .. size-1] is the input, `cap` its room: see ra_ber_to_der. At
  * most `max`, more is RA_E_CMS_TOO_MANY; none is RA_E_CMS_NO_CERT. Other kinds of

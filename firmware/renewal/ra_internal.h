@@ -126,7 +126,7 @@ bool ra_can_roll_back(const struct ra *ra, enum ra_role role);
 /* Let go of what the worker has under way: the exchange, a key, the request. */
 void ra_stop_work(struct ra *ra);
 
-/* After the commit in RAM was written: tell the listener, forget loaded keys. */
+/* After the commit in RAM was written: tell the subscribers, forget loaded keys. */
 void ra_switched(struct ra *ra, enum ra_role role);
 
 #endif

@@ -19,8 +19,11 @@ void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause,
 {
     const struct ra_event_entry *entry =
         ra_events_add(&ra->events, now_of(ra), kind, (uint8_t)role, cause, hresult, detail);
-    if (entry != NULL && ra->hook != NULL) {
-        ra->hook(ra->hook_ctx, entry);
+    for (struct ra_subscriber *who = ra->subscribers; entry != NULL && who != NULL;
+         who = who->next) {
+        if (who->event != NULL) {
+            who->event(who, entry);
+        }
     }
 }
 

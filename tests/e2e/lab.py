@@ -299,18 +299,22 @@ class Lab:
             raise ConsoleError('%s: %s' % (' '.join(argv), done.stdout.decode('utf-8', 'replace')))
         return out
 
-    def board(self, kind='sf2', image='nor.img', life=300.0, options=(), words=None):
+    def board(self, kind='sf2', image='nor.img', life=300.0, options=(), words=None,
+              program='appliance', serve=None):
         """A console on an appliance with this flash image; not yet started
-        (use `with`, or start())."""
+        (use `with`, or start()). `serve`: the appliance's port 80 is this port of 127.0.0.1."""
         if kind == 'sf2':
             from qemu_sf2 import QemuSf2
             # 256 KiB do not hold TLS and every protocol: see the trees in the Makefile.
             tree = 'emcraft-sf2' + ('' if self.tls is False else
                                     '-est' if self.protocol == 'est' else '-tls')
             elf = os.path.join(BUILD, tree, 'boards', 'emcraft-sf2',
-                               'appliance-test.elf')
+                               program + '-test.elf')
             told = {'key': self.path('device.key')} if words is None else words
-            return QemuSf2(elf, self.path(image), words=told, extra=options, life=life)
-        argv = [host_program('appliance'), '--flash', self.path(image), '--device-key',
+            nic = 'user' + (',hostfwd=tcp:127.0.0.1:%d-:80' % serve if serve else '')
+            return QemuSf2(elf, self.path(image), words=told, nic=nic, extra=options, life=life)
+        argv = [host_program(program), '--flash', self.path(image), '--device-key',
                 self.path('device.key')] + list(options)
+        if serve:
+            argv += ['--serve', '%d:80' % serve]
         return Console(argv, life=life)

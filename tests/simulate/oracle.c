@@ -133,7 +133,7 @@ static void watch_switch(struct life *l)
         l->n.rollbacks += !forward;
         life_say(l, forward ? "renewed" : "rolled back", ra_role_word((enum ra_role)i));
         if (l->told[i] == l->w.told[i]) {
-            fail_role(l, (enum ra_role)i, "switched, and the listener was not told");
+            fail_role(l, (enum ra_role)i, "switched, and no subscriber was told");
         }
         l->told[i] = l->w.told[i];
         if (l->w.true_ms != l->clock_right_ms) {

@@ -43,7 +43,7 @@ BUGS = {
         [('ra->check.anchor < RA_ANCHORS_MAX', 'ra->check.anchor < 1')], YEARS),
     'listener_not_told': (
         'the appliance goes on with the old certificate', 'firmware/perennial.c',
-        [('        ra->listener(ra->listener_ctx, role);', '')], YEARS),
+        [('            who->changed(who, role);', '')], YEARS),
 }
 
 

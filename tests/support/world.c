@@ -268,9 +268,10 @@ void world_copy(struct world *to, const struct world *from)
     wire(to);
 }
 
-static void told(void *ctx, enum ra_role role)
+static void told(struct ra_subscriber *self, enum ra_role role)
 {
-    ((struct world *)ctx)->told[role]++;
+    struct world *w = (struct world *)(void *)((uint8_t *)self - offsetof(struct world, ear));
+    w->told[role]++;
 }
 
 static void boot(struct world *w, bool online)
@@ -288,7 +289,8 @@ static void boot(struct world *w, bool online)
     w->steps = 0;
     must(ra_init(&w->ra, &w->hal, online ? &w->link.transport : NULL, w->reply) == RA_OK,
          "ra_init");
-    ra_listen(&w->ra, told, w);
+    w->ear = (struct ra_subscriber){.changed = told};
+    ra_subscribe(&w->ra, &w->ear);
     for (unsigned i = 0; !ra_started(&w->ra) && !w->flash.cut_fired; i++) {
         must(i < START_STEPS, "the start does not end");
         (void)ra_step(&w->ra);

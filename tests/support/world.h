@@ -79,11 +79,12 @@ struct world {
     char shown[WORLD_SERIAL_MAX + 1];
 
     /* Read by the test. */
-    unsigned told[RA_ROLES]; /* calls of the listener since the boot */
+    unsigned told[RA_ROLES]; /* changes of credentials heard of since the boot */
     unsigned resets;         /* asked for by the console             */
     uint64_t steps;          /* of this boot                         */
 
     /* Private. */
+    struct ra_subscriber ear;
     int64_t boot_ms;
     uint64_t noise_state;
     uint32_t serial_taken;

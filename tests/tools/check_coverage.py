@@ -36,7 +36,7 @@ FLOORS = {
 }
 HOST = TREE / "boards/host"
 SCRIPTS = [["net_host.py", "--probe", HOST / "net_probe"], ["tls_host.py"],
-           ["est_host.py", "issue"], ["scep_host.py", "issue"]]
+           ["getcacert.py", "host"], ["est_host.py", "issue"], ["scep_host.py", "issue"]]
 LCOV = ["lcov", "--quiet", "--rc", "lcov_branch_coverage=1"]
 
 

@@ -28,6 +28,7 @@ ROOMS = {
     "firmware/renewal": RENEW,
     "firmware/console": RENEW,
     "firmware/appliance": RENEW + ["firmware/console", "firmware/net"],
+    "firmware/example": RENEW + ["firmware/net"],
     "firmware/net": COMMON + ["firmware/config", "firmware/http"],
 }
 # The public header lies at the top for whoever links us; it is the renewal room's own interface.

@@ -36,8 +36,8 @@ def commands(words, build):
         sys.exit(f"{words}: {done.stdout}")
     ours = [str(ROOT / "firmware") + "/", str(ROOT / "crypto") + "/"]
     return [e for e in json.loads((build / "compile_commands.json").read_text())
-            if any(e["file"].startswith(o) for o in ours) and "/net/" not in e["file"]
-            and "/appliance/" not in e["file"]]
+            if any(e["file"].startswith(o) for o in ours)
+            and not any(f"/{room}/" in e["file"] for room in ("net", "appliance", "example"))]
 
 
 def compile_one(entry):

@@ -1,4 +1,4 @@
-/* Alerts: when a certificate's end is said, over resets too; the hook for the appliance's own code;
+/* Alerts: when a certificate's end is said, over resets too; who subscribed is told;
  * and an event as a message of RFC 5424 (a real daemon reads it in tests/e2e/alerts_syslog.py). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,13 +39,14 @@ static void when_the_end_is_said(void **state)
 }
 
 struct heard {
+    struct ra_subscriber ear; /* first: it is found by it */
     unsigned reminders[RA_ROLES], all;
     char detail[32];
 };
 
-static void hear(void *ctx, const struct ra_event_entry *entry)
+static void hear(struct ra_subscriber *self, const struct ra_event_entry *entry)
 {
-    struct heard *h = ctx;
+    struct heard *h = (struct heard *)(void *)self;
     h->all++;
     if (entry->kind == RA_LOG_DAYS_LEFT) {
         h->reminders[entry->role]++;
@@ -57,12 +58,12 @@ static void hear(void *ctx, const struct ra_event_entry *entry)
 static void reminders_of_a_life(void **state)
 {
     (void)state;
-    struct heard heard = {{0}, 0, ""};
+    struct heard heard = {.ear = {.event = hear}};
     world_init(&w, NULL);
     world_provision_pair(&w, 70, 700);
     world_boot(&w);
     world_set(&w, "hold", "on");
-    ra_on_event(&w.ra, hear, &heard);
+    ra_subscribe(&w.ra, &heard.ear);
     assert_true(world_run(&w, 9 * DAY));
     assert_int_equal(heard.reminders[AGENT], 0);
     assert_true(world_run(&w, 2 * DAY));
@@ -71,7 +72,7 @@ static void reminders_of_a_life(void **state)
     for (unsigned i = 0; i < 52; i++) {
         assert_true(world_settle(&w));
         world_boot(&w); /* what was said is in the log: it is not said again */
-        ra_on_event(&w.ra, hear, &heard);
+        ra_subscribe(&w.ra, &heard.ear);
         assert_true(world_run(&w, DAY));
     }
     assert_int_equal(heard.reminders[AGENT], 8);
@@ -88,11 +89,11 @@ static void reminders_of_a_life(void **state)
 static void renewal_ends_them(void **state)
 {
     (void)state;
-    struct heard heard = {{0}, 0, ""};
+    struct heard heard = {.ear = {.event = hear}};
     world_init(&w, NULL);
     world_provision_pair(&w, 30, 30);
     world_boot(&w);
-    ra_on_event(&w.ra, hear, &heard);
+    ra_subscribe(&w.ra, &heard.ear);
     world_set(&w, "hold", "on");
     assert_true(world_run(&w, RA_HOUR));
     assert_int_equal(heard.reminders[AGENT], 0); /* it was said when the pair was stored */
@@ -107,7 +108,7 @@ static void renewal_ends_them(void **state)
     assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
     assert_true(world_until_state(&w, AGENT, RA_STATE_BACKOFF, DAY));
     assert_true(heard.all > before);
-    ra_on_event(&w.ra, NULL, NULL);
+    ra_unsubscribe(&w.ra, &heard.ear);
 }
 
 static const char *message(struct ra_event_entry *e, const char *host, const char *serial,

@@ -287,6 +287,25 @@ static void certificates_in_every_wrapping(void **state)
     assert_int_equal(ra_cms_certs(scratch, in.size, in.size, certs, 4, &n), RA_E_SPACE);
 }
 
+/* Ours is what openssl crl2pkcs7 made of the same three. */
+static void certificates_alone_as_openssl_writes_them(void **state)
+{
+    static const char *const names[] = {"sub", "root", "agent"};
+    struct ra_span theirs = pki_blob("certs_only");
+    (void)state;
+    for (size_t cap = theirs.size - 8; cap <= theirs.size; cap++) {
+        struct ra_der_put w;
+        ra_der_put_init(&w, scratch, cap);
+        ra_cms_certs_begin(&w);
+        for (size_t i = 0; i < 3; i++) {
+            ra_der_put_raw(&w, pki_cert_der(names[i]));
+        }
+        ra_cms_certs_end(&w);
+        assert_int_equal(w.err, cap < theirs.size ? RA_E_SPACE : RA_OK);
+        assert_int_equal(ra_span_equal(ra_der_put_span(&w), theirs), cap == theirs.size);
+    }
+}
+
 static void no_certificates(void **state)
 {
     struct ra_span certs[4];
@@ -424,6 +443,7 @@ int main(void)
         cmocka_unit_test(our_renewals_verify),
         cmocka_unit_test(request_from_elsewhere_and_no_room),
         cmocka_unit_test(certificates_in_every_wrapping),
+        cmocka_unit_test(certificates_alone_as_openssl_writes_them),
         cmocka_unit_test(no_certificates),
         cmocka_unit_test(openssl_messages_verify),
         cmocka_unit_test(no_signer_no_trust),

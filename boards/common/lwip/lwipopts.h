@@ -29,7 +29,7 @@
 #endif
 
 #define MEMP_NUM_TCP_PCB 4        /* one in use, others in TIME-WAIT (recycled when needed) */
-#define MEMP_NUM_TCP_PCB_LISTEN 1 /* none is used; lwIP wants the pool                      */
+#define MEMP_NUM_TCP_PCB_LISTEN 1 /* of a server: ra_net_listen                             */
 #define MEMP_NUM_TCP_SEG 12
 #define MEMP_NUM_UDP_PCB 4 /* DHCP, two for DNS, SNTP */
 #define MEMP_NUM_PBUF 2    /* references to constant data: none of ours */

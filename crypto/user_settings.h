@@ -110,7 +110,7 @@ void *ra_wolfssl_alloc_trap(size_t size);
 #define WOLFSSL_AES_SMALL_TABLES
 #endif
 #define NO_AES_192
-#if RA_WITH_SCEP /* its envelopes; DES3 too */
+#if RA_WITH_SCEP || RA_WITH_PROVISION /* envelopes, and keys under a passphrase; DES3 too */
 #define HAVE_AES_CBC
 #define HAVE_AES_DECRYPT
 #else

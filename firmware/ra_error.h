@@ -78,6 +78,9 @@ enum ra_retry {
     X(CRYPTO_INTERNAL, CRYPTO, 9, SOON, "the cryptographic library reports a failure")             \
     X(ENCRYPTION_EC, CRYPTO, 10, OPERATOR, "the CEP Encryption role needs an RSA key, not EC")     \
     X(RANDOM_STATE, CRYPTO, 11, SOON, "the random generator is not seeded yet")                    \
+    X(PASSPHRASE, CRYPTO, 16, NEVER, "the passphrase does not open it")                            \
+    X(KEY_BARE, CRYPTO, 17, NEVER, "the private key is not protected by a passphrase")             \
+    X(NO_KEY, CRYPTO, 18, NEVER, "it holds no private key, or more than one")                      \
                                                                                                    \
     X(DER_TRUNCATED, PARSE, 1, LATER, "an element runs past the end of its container")             \
     X(DER_TAG, PARSE, 2, LATER, "an element has another type than expected")                       \
@@ -95,6 +98,7 @@ enum ra_retry {
     X(TIME_SYNTAX, PARSE, 14, LATER, "not a date as its format demands")                           \
     X(CMS_RECIPIENT, PARSE, 15, LATER, "the message is not encrypted to our certificate")          \
     X(CMS_ALGORITHM, PARSE, 16, LATER, "the message uses an algorithm we do not accept")           \
+    X(PKCS12_SYNTAX, PARSE, 20, NEVER, "not PKCS #12 or an encrypted key as RFC 7292 and 5958 have it") \
                                                                                                    \
     X(NET_DOWN, NET, 1, SOON, "the network link is down")                                          \
     X(NET_NO_ADDRESS, NET, 2, SOON, "no network address yet")                                      \

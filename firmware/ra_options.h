@@ -27,6 +27,9 @@
 #ifndef RA_WITH_CERTREQ
 #define RA_WITH_CERTREQ 1 /* the console's certreq and its INF files */
 #endif
+#ifndef RA_WITH_PROVISION
+#define RA_WITH_PROVISION 1 /* the console's import of PKCS #12 and PEM, anchors and erase */
+#endif
 
 /* No file, but code: AES without its tables of 8 KiB, three times slower. */
 #ifndef RA_AES_SMALL

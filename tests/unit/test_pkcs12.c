@@ -1,0 +1,235 @@
+/* Keys under passphrases: what openssl made is opened, derived keys are openssl's, and whatever is
+ * cut, bent or under another passphrase is refused with its cause. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pkcs12_vectors.h"
+#include "ra_key.h"
+#include "ra_pem.h"
+#include "ra_pkcs12.h"
+
+static struct ra_pkcs12 p12;
+static uint8_t buf[8192];
+static uint8_t key[RA_PKCS12_KEY_MAX];
+
+static const struct pkcs12_file *file(const char *name)
+{
+    const struct pkcs12_file *f = pkcs12_files;
+    while (f->name != NULL && strcmp(f->name, name) != 0) {
+        f++;
+    }
+    assert_non_null(f->name);
+    return f;
+}
+
+static ra_err open_bytes(size_t size, const char *password)
+{
+    unsigned steps = 0;
+    ra_err e;
+    memset(key, 0x5a, sizeof key);
+    ra_pkcs12_init(&p12, buf, size, sizeof buf, password, key, sizeof key);
+    while ((e = ra_pkcs12_step(&p12)) == RA_AGAIN) {
+        assert_true(++steps < 2000);
+    }
+    if (e != RA_OK) {
+        for (size_t i = 0; i < sizeof key; i++) {
+            assert_int_equal(key[i], 0);
+        }
+    }
+    return e;
+}
+
+static ra_err open_file(const char *name, const char *password)
+{
+    const struct pkcs12_file *f = file(name);
+    memcpy(buf, f->p, f->size);
+    return open_bytes(f->size, password);
+}
+
+static void holds(const char *who, size_t certs)
+{
+    char name[16];
+    uint8_t spki[RA_SPKI_MAX];
+    size_t size = 0;
+    struct ra_key k;
+    assert_int_equal(ra_key_from_der(&k, key, p12.key_size), RA_OK);
+    assert_int_equal(ra_key_spki(&k, spki, sizeof spki, &size), RA_OK);
+    (void)strcpy(name, who);
+    const struct pkcs12_file *f = file(strcat(name, ".spki"));
+    assert_int_equal(size, f->size);
+    assert_memory_equal(spki, f->p, size);
+    assert_int_equal(p12.cert_count, certs);
+    (void)strcpy(name, who);
+    f = file(strcat(name, ".cert"));
+    assert_int_equal(p12.certs[0].size, f->size);
+    assert_memory_equal(p12.certs[0].p, f->p, f->size);
+    f = file("ca.cert");
+    assert_int_equal(p12.certs[1].size, f->size);
+    assert_memory_equal(p12.certs[1].p, f->p, f->size);
+}
+
+static void derived_keys(void **state)
+{
+    (void)state;
+    for (const struct pkcs12_derived *d = pkcs12_derived; d->out != NULL; d++) {
+        static struct ra_pbkdf k;
+        const uint8_t *salt = (const uint8_t *)PKCS12_SALT;
+        ra_err e =
+            d->use == 0
+                ? ra_pbkdf_start(&k, d->alg, PKCS12_PASSWORD, salt, 13, d->iterations, d->size)
+                : ra_pbkdf_pkcs12_start(&k, d->alg, (enum ra_pkcs12_use)d->use, PKCS12_PASSWORD,
+                                        salt, 13, d->iterations, d->size);
+        while (e == RA_OK && (e = ra_pbkdf_step(&k)) == RA_AGAIN) {
+            e = RA_OK;
+        }
+        assert_int_equal(e, RA_OK);
+        assert_memory_equal(k.out, d->out, d->size);
+        ra_pbkdf_wipe(&k);
+        assert_int_equal(k.out[0] | k.iterations, 0);
+    }
+}
+
+static void limits_of_derivation(void **state)
+{
+    (void)state;
+    static struct ra_pbkdf k;
+    static const uint8_t salt[65];
+    char word[66];
+    memset(word, 'x', 65);
+    word[65] = '\0';
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, word, salt, 8, 1, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 65, 1, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 1, 65), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 1000001, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 0, 32), RA_E_ARGUMENT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_NONE, "x", salt, 8, 1, 32), RA_E_ARGUMENT);
+    /* The longest of each at once, and none. */
+    word[64] = '\0';
+    assert_int_equal(
+        ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA512, RA_PKCS12_KEY, word, salt, 64, 1, 64), RA_OK);
+    assert_int_equal(ra_pbkdf_step(&k), RA_OK);
+    assert_int_equal(ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA1, RA_PKCS12_KEY, "", salt, 0, 1, 20),
+                     RA_OK);
+    assert_int_equal(ra_pbkdf_step(&k), RA_OK);
+    /* HMAC with a key longer than a block: RFC 4231 test case 6. */
+    uint8_t long_key[131], out[RA_HASH_SIZE_MAX];
+    memset(long_key, 0xaa, sizeof long_key);
+    static const char text[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    assert_int_equal(ra_hmac(RA_HASH_SHA256, long_key, sizeof long_key, (const uint8_t *)text,
+                             sizeof text - 1, out),
+                     RA_OK);
+    assert_memory_equal(out, "\x60\xe4\x31\x59\x1e\xe0\xb6\x7f\x0d\x8a\x26\xaa\xcb\xf5\xb7\x7f",
+                        16);
+}
+
+static void what_openssl_wrote(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *who;
+    } files[] = {{"modern.p12", "rsa"}, {"aes128.p12", "ec"}, {"old.p12", "rsa"},
+                 {"sha384.p12", "ec"},  {"ber.p12", "ec"},    {"sha256.pem", "ec"},
+                 {"sha1.pem", "ec"},    {"sha512.pem", "ec"}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        ra_err e = open_file(files[i].name, PKCS12_PASSWORD);
+        if (e != RA_OK) {
+            print_error("%s: %s\n", files[i].name, ra_error_text(e));
+        }
+        assert_int_equal(e, RA_OK);
+        holds(files[i].who, 2);
+        e = open_file(files[i].name, "correct horse-8");
+        assert_int_equal(e, RA_E_PASSPHRASE);
+    }
+    /* As text: base64 alone, and in armour. */
+    const struct pkcs12_file *f = file("aes128.p12");
+    size_t size = ra_base64_read((struct ra_span){f->p, f->size}, 64, 0, (char *)buf, sizeof buf);
+    assert_int_equal(open_bytes(size, PKCS12_PASSWORD), RA_OK);
+    holds("ec", 2);
+    size = ra_pem_read((struct ra_span){f->p, f->size}, "PKCS12", 0, (char *)buf, sizeof buf);
+    assert_int_equal(open_bytes(size, PKCS12_PASSWORD), RA_OK);
+    holds("ec", 2);
+    ra_pkcs12_wipe(&p12);
+    assert_null(p12.password);
+}
+
+static void what_is_not_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        ra_err cause;
+    } files[] = {{"bare.p12", RA_E_KEY_BARE},        {"bare.pem", RA_E_KEY_BARE},
+                 {"aes192.p12", RA_E_CMS_ALGORITHM}, {"scrypt.pem", RA_E_CMS_ALGORITHM},
+                 {"md5.pem", RA_E_CMS_ALGORITHM},    {"nomac.p12", RA_E_PKCS12_SYNTAX},
+                 {"nokey.p12", RA_E_NO_KEY},         {"ca.cert", RA_E_PKCS12_SYNTAX}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        ra_err e = open_file(files[i].name, PKCS12_PASSWORD);
+        if (e != files[i].cause) {
+            print_error("%s: %s\n", files[i].name, ra_error_text(e));
+        }
+        assert_int_equal(e, files[i].cause);
+    }
+    /* Two keys, too many certificates, no room for the key. */
+    const struct pkcs12_file *f = file("sha1.pem");
+    memcpy(buf, f->p, f->size);
+    memcpy(buf + f->size, f->p, f->size);
+    assert_int_equal(open_bytes(2 * f->size, PKCS12_PASSWORD), RA_E_NO_KEY);
+    size_t size = 0;
+    f = file("ca.cert");
+    for (unsigned i = 0; i < 7; i++) {
+        size += ra_pem_read((struct ra_span){f->p, f->size}, "CERTIFICATE", 0, (char *)buf + size,
+                            sizeof buf - size);
+    }
+    assert_int_equal(open_bytes(size, PKCS12_PASSWORD), RA_E_CMS_TOO_MANY);
+    f = file("modern.p12");
+    memcpy(buf, f->p, f->size);
+    ra_pkcs12_init(&p12, buf, f->size, sizeof buf, PKCS12_PASSWORD, key, 100);
+    ra_err e;
+    while ((e = ra_pkcs12_step(&p12)) == RA_AGAIN) {
+    }
+    assert_int_equal(e, RA_E_LIMIT);
+    assert_int_equal(open_bytes(0, PKCS12_PASSWORD), RA_E_PEM);
+}
+
+/* One byte of it is another, or it ends early: never opened as something else. The structure around
+ * what the MAC covers is not covered itself, and may say the same in another way. */
+static void bent_and_cut(void **state)
+{
+    (void)state;
+    const char *const names[] = {"aes128.p12", "ber.p12", "sha256.pem"};
+#if defined(__arm__) || defined(__powerpc__)
+    const size_t step = 41;
+#else
+    const size_t step = 3;
+#endif
+    for (unsigned n = 0; n < 3; n++) {
+        const struct pkcs12_file *f = file(names[n]);
+        for (size_t at = n; at < f->size; at += step) {
+            memcpy(buf, f->p, f->size);
+            buf[at] ^= (uint8_t)(1u << (at % 8));
+            if (open_bytes(f->size, PKCS12_PASSWORD) == RA_OK && n < 2) {
+                struct ra_key k;
+                assert_int_equal(ra_key_from_der(&k, key, p12.key_size), RA_OK);
+            }
+            memcpy(buf, f->p, f->size);
+            if (n < 2) { /* PEM may end behind the key */
+                assert_int_not_equal(open_bytes(at, PKCS12_PASSWORD), RA_OK);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(derived_keys),       cmocka_unit_test(limits_of_derivation),
+        cmocka_unit_test(what_openssl_wrote), cmocka_unit_test(what_is_not_taken),
+        cmocka_unit_test(bent_and_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Makes tests/support/pkcs12_vectors.c: keys under passphrases, all by the openssl command.
+
+    make_pkcs12.py [OUTPUT]
+
+PKCS #12 files and encrypted PEM keys of one RSA and one EC key with a certificate and its issuer,
+protected in each way that is taken and in some that are not, and keys derived from passwords by
+`openssl kdf` (PBKDF2 and PKCS12KDF). Iterations are few, but for one of each: tests run in emulators.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+OUTPUT = pathlib.Path(__file__).resolve().parent.parent / 'support' / 'pkcs12_vectors.c'
+PASSWORD = 'correct horse-7'
+
+
+def openssl(*argv, data=None):
+    return subprocess.run(('openssl',) + argv, input=data, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True).stdout
+
+
+def c_array(name, data):
+    lines = [f'static const uint8_t {name}[] = {{']
+    for at in range(0, len(data), 16):
+        lines.append('    ' + ' '.join(f'0x{b:02x},' for b in data[at:at + 16]))
+    return lines + ['};']
+
+
+def item(data, at):
+    """(tag, start of the contents, end) of a DER element."""
+    size, inner = data[at + 1], at + 2
+    if size & 0x80:
+        count = size & 0x7f
+        size, inner = int.from_bytes(data[inner:inner + count], 'big'), inner + count
+    return data[at], inner, inner + size
+
+
+def as_ber(pfx):
+    """The same PFX as Java and NSS write it: indefinite lengths, the content in two pieces."""
+    _, inner, _ = item(pfx, 0)
+    version = pfx[inner:inner + 3]
+    _, safe, end = item(pfx, inner + 3)
+    _, _, oid_end = item(pfx, safe)
+    _, tagged, _ = item(pfx, oid_end)
+    _, octets, octets_end = item(pfx, tagged)
+    content = pfx[octets:octets_end]
+
+    def octet_string(data):
+        return b'\x04\x82' + len(data).to_bytes(2, 'big') + data
+    pieces = (b'\x24\x80' + octet_string(content[:300]) + octet_string(content[300:]) + b'\0\0')
+    return (b'\x30\x80' + version + b'\x30\x80' + pfx[safe:oid_end] + b'\xa0\x80' + pieces
+            + b'\0\0' + b'\0\0' + pfx[end:] + b'\0\0')
+
+
+def main():
+    output = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else OUTPUT).resolve()
+    files = {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+                '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=CA', '-days', '9000')
+        for name, kind in (('rsa', ('RSA', '-pkeyopt', 'rsa_keygen_bits:2048')),
+                           ('ec', ('EC', '-pkeyopt', 'ec_paramgen_curve:P-256'))):
+            openssl('genpkey', '-algorithm', *kind, '-out', f'{name}.key')
+            csr = openssl('req', '-new', '-key', f'{name}.key', '-subj', f'/CN={name}')
+            open(f'{name}.csr', 'wb').write(csr)
+            openssl('x509', '-req', '-in', f'{name}.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
+                    '-set_serial', '7', '-days', '8000', '-out', f'{name}.pem')
+            files[f'{name}.cert'] = openssl('x509', '-in', f'{name}.pem', '-outform', 'DER')
+            files[f'{name}.spki'] = openssl('pkey', '-in', f'{name}.key', '-pubout', '-outform', 'DER')
+        files['ca.cert'] = openssl('x509', '-in', 'ca.pem', '-outform', 'DER')
+
+        def p12(name, key, *options, few=True):
+            files[name] = openssl('pkcs12', '-export', '-inkey', f'{key}.key', '-in', f'{key}.pem',
+                                  '-certfile', 'ca.pem', '-passout', f'pass:{PASSWORD}',
+                                  '-name', key, *(('-iter', '20') if few else ()), *options)
+        p12('modern.p12', 'rsa', few=False)
+        p12('aes128.p12', 'ec', '-keypbe', 'AES-128-CBC', '-certpbe', 'AES-128-CBC', '-macalg', 'sha512')
+        p12('old.p12', 'rsa', '-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1')
+        p12('sha384.p12', 'ec', '-macalg', 'sha384', '-certpbe', 'NONE')
+        p12('bare.p12', 'ec', '-keypbe', 'NONE')
+        p12('aes192.p12', 'ec', '-keypbe', 'AES-192-CBC')
+        p12('nomac.p12', 'ec', '-nomac')
+        files['nokey.p12'] = openssl('pkcs12', '-export', '-nokeys', '-in', 'ec.pem', '-passout',
+                                     f'pass:{PASSWORD}', '-iter', '20')
+        files['ber.p12'] = as_ber(files['aes128.p12'])
+        chain = open('ec.pem', 'rb').read() + open('ca.pem', 'rb').read()
+        for name, options in (('sha256.pem', ('-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA256')),
+                              ('sha1.pem', ('-v2', 'des3', '-v2prf', 'hmacWithSHA1')),
+                              ('sha512.pem', ('-v2', 'aes-128-cbc', '-v2prf', 'hmacWithSHA512')),
+                              ('scrypt.pem', ('-scrypt', '-scrypt_N', '16')),
+                              ('md5.pem', ('-v1', 'PBE-MD5-DES', '-provider', 'legacy', '-provider', 'default'))):
+            few = () if 'scrypt' in name else ('-iter', '20')
+            try:
+                key = openssl('pkcs8', '-topk8', '-in', 'ec.key', *options, *few, '-passout',
+                              f'pass:{PASSWORD}')
+            except subprocess.CalledProcessError:
+                continue
+            files[name] = chain + key
+        files['bare.pem'] = chain + open('ec.key', 'rb').read()
+
+    derived = []
+    for digest in ('SHA1', 'SHA256', 'SHA384', 'SHA512'):
+        for count, size in ((1, 20), (3, 64), (200, 33)):
+            derived.append((digest, 0, count, size, openssl(
+                'kdf', '-binary', '-keylen', str(size), '-kdfopt', f'digest:{digest}', '-kdfopt',
+                f'pass:{PASSWORD}', '-kdfopt', 'salt:NaCl-and-more', '-kdfopt', f'iter:{count}', 'PBKDF2')))
+        for use in (1, 2, 3):
+            password = (''.join('00%02x' % ord(c) for c in PASSWORD) + '0000')
+            derived.append((digest, use, 70, 48, openssl(
+                'kdf', '-binary', '-keylen', '48', '-kdfopt', f'digest:{digest}', '-kdfopt',
+                f'hexpass:{password}', '-kdfopt', 'salt:NaCl-and-more', '-kdfopt', 'iter:70', '-kdfopt',
+                f'id:{use}', 'PKCS12KDF')))
+
+    lines = ['/* Made by tests/vectors/make_pkcs12.py; keys for tests only. */', '/* clang-format off */',
+             '#include "pkcs12_vectors.h"', '']
+    names = {name: 'file_' + name.replace('.', '_') for name in files}
+    for name, data in files.items():
+        lines += c_array(names[name], data)
+    lines += ['', 'const struct pkcs12_file pkcs12_files[] = {']
+    lines += [f'    {{"{name}", {c}, sizeof {c}}},' for name, c in names.items()]
+    lines += ['    {NULL, NULL, 0},', '};', '']
+    for at, (*_, data) in enumerate(derived):
+        lines += c_array(f'derived_{at}', data)
+    lines += ['', 'const struct pkcs12_derived pkcs12_derived[] = {']
+    lines += [f'    {{RA_HASH_{d}, {use}, {count}, {size}, derived_{at}}},'
+              for at, (d, use, count, size, _) in enumerate(derived)]
+    lines += ['    {RA_HASH_NONE, 0, 0, 0, NULL},', '};']
+    output.write_text('\n'.join(lines) + '\n')
+    print(f'{output}: {len(files)} files, {len(derived)} derived keys')
+
+
+if __name__ == '__main__':
+    main()

@@ -2,7 +2,7 @@
 #   BOARD.FIGURE[.PART] = BYTES     figure: code data bss ddr stack (computed) measured (stack) ram
 
 # emcraft-sf2: 256 KiB of code memory, 64 KiB of eSRAM with the stack in it.
-emcraft-sf2.code = 245760
+emcraft-sf2.code = 253952
 emcraft-sf2.ram = 65536
 emcraft-sf2.stack = 12800
 emcraft-sf2.measured = 12800
@@ -12,16 +12,16 @@ emcraft-sf2.ddr = 102400
 emcraft-sf2.code.wolfSSL = 67584
 emcraft-sf2.code.lwIP = 25600
 emcraft-sf2.code.picohttpparser = 2048
-emcraft-sf2.code.crypto = 14336
-emcraft-sf2.code.firmware = 18432
+emcraft-sf2.code.crypto = 15360
+emcraft-sf2.code.firmware = 19456
 emcraft-sf2.code.firmware/appliance = 2048
 emcraft-sf2.code.firmware/config = 6144
-emcraft-sf2.code.firmware/console = 21504
+emcraft-sf2.code.firmware/console = 23552
 emcraft-sf2.code.firmware/enroll = 24576
 emcraft-sf2.code.firmware/http = 8192
 emcraft-sf2.code.firmware/net = 4608
-emcraft-sf2.code.firmware/pki = 18432
-emcraft-sf2.code.firmware/renewal = 25600
+emcraft-sf2.code.firmware/pki = 22528
+emcraft-sf2.code.firmware/renewal = 26624
 emcraft-sf2.code.firmware/store = 13312
 emcraft-sf2.code.boards/emcraft-sf2 = 5120
 emcraft-sf2.bss.boards/emcraft-sf2 = 46080

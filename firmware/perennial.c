@@ -223,6 +223,9 @@ static ra_err start_step(struct ra *ra)
         if (e != RA_AGAIN) {
             ra_clock_witness(&ra->clock, newest);
             report_start(ra);
+            if (ra_erase_found(ra)) {
+                ra_erase_begin(ra);
+            }
         }
         break;
     }
@@ -571,7 +574,15 @@ uint32_t ra_step(struct ra *ra)
     } else if (ra_store_step(&ra->store) == RA_AGAIN) {
         wake = 1;
     }
-    for (unsigned i = 0; i < RA_ROLES; i++) {
+    if (RA_WITH_PROVISION && ra->worker == RA_WORKER_IMPORT &&
+        ra_clock_ms(&ra->clock) - ra->provision_ms > PROVISION_PATIENCE_MS) {
+        ra_import_stop(ra);
+    }
+    if (ra->erase != 0) {
+        uint32_t wait = ra_erase_step(ra);
+        wake = wait < wake ? wait : wake;
+    }
+    for (unsigned i = 0; i < RA_ROLES && ra->erase == 0; i++) {
         uint32_t wait = ra_renewal_step(ra, (enum ra_role)i);
         wake = wait < wake ? wait : wake;
     }
@@ -1098,6 +1109,9 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
     ra_err e;
     if (!ra_started(ra)) {
         return RA_AGAIN;
+    }
+    if (ra->erase != 0) {
+        return RA_E_BUSY;
     }
     if (key_size > RA_KEY_DER_MAX || cert_size > RA_CERT_MAX || issuers_size > RA_CHAIN_MAX) {
         return RA_E_LIMIT;

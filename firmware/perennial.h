@@ -145,8 +145,11 @@ struct ra {
     int8_t worker;         /* the role whose work owns what follows, -1: none */
     uint32_t damaged_seen;
     bool network_down; /* the caller said so: begin nothing */
-    uint8_t recall;    /* events looked through for reminders already given */
-    bool time_missed;  /* the missing time was put into the log */
+    uint8_t import_sub;
+    uint8_t erase; /* how far the erasing of all credentials is, 0: none */
+    bool scrubbing;
+    uint8_t recall;   /* events looked through for reminders already given */
+    bool time_missed; /* the missing time was put into the log */
     uint8_t provision_sub;
     uint8_t provision_role;
     uint32_t provision_generation;
@@ -362,7 +365,23 @@ ra_err ra_random_for(struct ra *ra, uint8_t *out, size_t size);
 ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, size_t key_size,
                     const uint8_t *cert, size_t cert_size, const uint8_t *issuers,
                     size_t issuers_size);
+/* Store a pair that somebody else made: PKCS #12, or PEM with a key under a passphrase and its
+ * certificates (ra_pkcs12.h says which). buf[0 .. size-1] is rewritten, `cap` is its room, at least
+ * RA_BER_SLACK more than `size`; it holds nothing secret, the key never leaves `ra`. Same calling rule as
+ * ra_provision: until it stops returning RA_AGAIN, with the same arguments. No renewal works meanwhile.
+ * RA_E_BUSY: one works now. What ra_pkcs12_step and ra_provision say. */
+ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, size_t cap,
+                 const char *password);
 /* Store a trust anchor (a certificate in DER) in place `index`; same calling rule. */
 ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert, size_t cert_size);
+
+/* Erase all credentials, with their old generations, open requests and the passwords among the
+ * settings; anchors, other settings and the log stay. Nothing is served from the call on. Keys are
+ * wiped in RAM at once; in flash their records are dropped and then every bank of the store is erased,
+ * so that nothing is left to read in the cells (seconds to a minute: ra_erasing). A power cut before
+ * the first record is written changes nothing, any later one only delays it: the next boot goes on.
+ * RA_E_BUSY: a record is being written, ask again. */
+ra_err ra_erase_credentials(struct ra *ra);
+bool ra_erasing(const struct ra *ra);
 
 #endif

@@ -64,6 +64,7 @@ extern const struct ra_command_table ra_commands_config;
 extern const struct ra_command_table ra_commands_renew;
 extern const struct ra_command_table ra_commands_certreq;
 extern const struct ra_command_table ra_commands_password;
+extern const struct ra_command_table ra_commands_provision;
 extern const struct ra_command_table ra_commands_system;
 
 /* --- asking the operator ------------------------------------------------ */

@@ -26,6 +26,7 @@ static const struct ra_command_table *const tables[] = {
     &ra_commands_renew,
     RA_WITH_CERTREQ ? &ra_commands_certreq : &none,
     &ra_commands_password,
+    RA_WITH_PROVISION ? &ra_commands_provision : &none,
     &ra_commands_system,
 };
 

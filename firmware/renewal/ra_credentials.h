@@ -57,14 +57,15 @@ const char *ra_role_template(enum ra_role role);
 /* Record types of the store. The numbers are stored: never reuse one. */
 enum ra_record {
     RA_RECORD_COMMIT = 1,
-    RA_RECORD_KEY = 2,     /* id: role and generation */
-    RA_RECORD_CERT = 3,    /* id: role and generation */
-    RA_RECORD_CHAIN = 4,   /* id: role and generation; issuers in DER, one after the other */
-    RA_RECORD_TXN = 5,     /* id: role */
-    RA_RECORD_CONFIG = 6,  /* ra_config's stored form */
-    RA_RECORD_ANCHOR = 7,  /* id: 0 .. RA_ANCHORS_MAX-1; a certificate in DER */
-    RA_RECORD_EVENT = 8,   /* id: sequence number modulo RA_EVENTS */
-    RA_RECORD_PASSWORD = 9 /* the operator's: ra_password.h */
+    RA_RECORD_KEY = 2,      /* id: role and generation */
+    RA_RECORD_CERT = 3,     /* id: role and generation */
+    RA_RECORD_CHAIN = 4,    /* id: role and generation; issuers in DER, one after the other */
+    RA_RECORD_TXN = 5,      /* id: role */
+    RA_RECORD_CONFIG = 6,   /* ra_config's stored form */
+    RA_RECORD_ANCHOR = 7,   /* id: 0 .. RA_ANCHORS_MAX-1; a certificate in DER */
+    RA_RECORD_EVENT = 8,    /* id: sequence number modulo RA_EVENTS */
+    RA_RECORD_PASSWORD = 9, /* the operator's: ra_password.h */
+    RA_RECORD_ERASE = 10    /* the credentials are being erased: nothing is served */
 };
 
 /* The id of a role's record of one generation. Generations that are 256 apart

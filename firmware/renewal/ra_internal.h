@@ -7,6 +7,9 @@
 /* ra->worker while the time is being asked for. */
 #define RA_WORKER_PROBE ((int8_t)RA_ROLES)
 
+/* And while a key is being imported. */
+#define RA_WORKER_IMPORT ((int8_t)(RA_ROLES + 1))
+
 /* Who has the one store operation that can be under way. */
 enum ra_writer {
     RA_WRITER_NONE,
@@ -99,6 +102,14 @@ ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms);
 
 /* Whether the role has an open request that waits, and no certificate for it yet. */
 bool ra_has_request(const struct ra_renewal *r);
+
+/* Give up an import that nobody carries on. */
+void ra_import_stop(struct ra *ra);
+
+/* Whether flash says that an erasing was begun; go on with it, or begin; a slice, as ra_renewal_step. */
+bool ra_erase_found(const struct ra *ra);
+void ra_erase_begin(struct ra *ra);
+uint32_t ra_erase_step(struct ra *ra);
 
 /* Whether anything that leads to the CA may begin. */
 bool ra_may_ask(const struct ra *ra);

@@ -1351,6 +1351,9 @@ static void move_end(struct ra_store *s)
     s->pos = s->target.copied;
     s->unclean = 0;
     s->heal = 0;
+    if (s->scrub != 0) {
+        s->scrub--;
+    }
     s->steady = 1;
     s->solid = 1;
     s->settled = 0;
@@ -1368,7 +1371,8 @@ static bool room_for(const struct ra_store *s, uint32_t bytes)
 static ra_err decide(struct ra_store *s)
 {
     bool waiting = s->put_state == PUT_WAITING;
-    bool move = s->unclean != 0 || s->heal != 0 || s->active.seq == 0;
+    bool move =
+        s->unclean != 0 || s->heal != 0 || s->active.seq == 0 || (s->scrub != 0 && s->settled != 0);
     if (waiting) {
         move = move || !room_for(s, s->put_bytes + s->head);
     } else if (s->settled == 0) {
@@ -1807,10 +1811,16 @@ bool ra_store_next(const struct ra_store *s, struct ra_store_cursor *c, struct r
     return true;
 }
 
+void ra_store_scrub(struct ra_store *s)
+{
+    /* Each place once, and one more for a bank that lies across two. */
+    s->scrub = (uint8_t)least(s->flash->sector_count / s->bank_sectors + 1u, 255u);
+}
+
 bool ra_store_settled(const struct ra_store *s)
 {
     return s->mount == MOUNT_DONE && s->job == JOB_IDLE && s->put_state == PUT_NONE &&
-           s->settled != 0 && ((s->unclean == 0 && s->heal == 0) || s->stuck != 0);
+           s->settled != 0 && ((s->unclean == 0 && s->heal == 0 && s->scrub == 0) || s->stuck != 0);
 }
 
 bool ra_store_was_unclean(const struct ra_store *s)

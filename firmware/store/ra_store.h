@@ -195,6 +195,7 @@ struct ra_store {
     struct ra_store_entry_ put;
     uint8_t mount, job, put_state, put_tries, marker;
     uint8_t busy, status, read_wanted;
+    uint8_t scrub; /* moves still to make */
     uint8_t flaky, unclean, steady, solid, settled, heal, stuck, overflow, rescue, last_type;
     uint8_t chunk[256];
     uint8_t buffer[RA_STORE_RECORD_BYTES_];
@@ -260,6 +261,11 @@ ra_err ra_store_result(const struct ra_store *s);
  * takes), RA_E_RECORD_DAMAGED, RA_E_RECORD_SEAL; `out` is then zeroed. */
 ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, size_t cap,
                     size_t *size);
+
+/* Move through all banks, erasing each before it is used, until nothing that was dropped or replaced
+ * before this call is left in any of them. ra_store_settled is false until that is done. A reset ends it:
+ * call it again. With banks worn out it goes as far as it can. */
+void ra_store_scrub(struct ra_store *s);
 
 /* Whether the name is there; its size and seq, from RAM. Pointers may be NULL. */
 bool ra_store_find(const struct ra_store *s, uint8_t type, uint16_t id);

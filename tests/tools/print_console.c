@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pkcs12_vectors.h"
 #include "ra_command.h"
 #include "ra_pem.h"
 #include "world.h"
+#include "world_vectors.h"
 
 #define AGENT RA_ROLE_AGENT
 #define ENCRYPTION RA_ROLE_ENCRYPTION
@@ -69,6 +71,7 @@ static const char *say(const char *line)
     w.shown[0] = '\0';
     w.typed = line;
     listen();
+    w.typed = ""; /* `line` may be written anew */
     return w.shown;
 }
 
@@ -206,6 +209,18 @@ static const char *answer(const char *show, const char *accept)
     return typed;
 }
 
+/* A paste of PEM, or of base64 where the label is NULL, and what follows. */
+static const char *pasted(const char *command, const char *label, const uint8_t *p, size_t size,
+                          const char *after)
+{
+    struct ra_span der = {p, size};
+    size_t n = (size_t)snprintf(typed, sizeof typed, "%s\r", command);
+    n += label != NULL ? ra_pem_read(der, label, 0, typed + n, sizeof typed - n)
+                       : ra_base64_read(der, 64, 0, typed + n, sizeof typed - n);
+    (void)snprintf(typed + n, sizeof typed - n, ".\r%s", after);
+    return typed;
+}
+
 static const char *with_id(const char *format)
 {
     (void)snprintf(typed, sizeof typed, format, (unsigned)fake_ca_newest(&w.ca, ENCRYPTION)->id);
@@ -280,6 +295,15 @@ static void leave(void)
 {
     session("show tech", "show tech | include !\r");
     session("password set", "password set\rcorrect horse\rcorrect horse\r");
+    session("trust list", "trust list\r");
+    const struct world_blob *root = world_blob("stranger.cert");
+    session("trust add", pasted("trust add", "CERTIFICATE", root->p, root->size, "yes\r"));
+    const struct pkcs12_file *pair = pkcs12_files;
+    while (strcmp(pair->name, "modern.p12") != 0) {
+        pair++;
+    }
+    session("import", pasted("import device", NULL, pair->p, pair->size, PKCS12_PASSWORD "\r"));
+    session("erase credentials", "erase credentials\ryes\r");
     session("logout", "logout\r");
     session("logout", "correct horse\r");
     session("password clear", "password clear force\r");

@@ -1,0 +1,189 @@
+#include <string.h>
+
+#include "ra_command.h"
+#include "ra_pem.h"
+
+static enum ra_run fail_with(ra_err e, struct ra_text *to)
+{
+    ra_command_error(e, to);
+    return RA_RUN_DONE;
+}
+
+/* --- import ---------------------------------------------------------------------------- */
+
+static enum ra_run import(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    enum ra_role role;
+    struct ra_status s;
+    if (!ra_command_role(c->args[0], &role)) {
+        return fail_with(RA_E_PARAMETER, to);
+    }
+    ra_status(c->ra, role, &s);
+    switch (piece) {
+    case 0:
+        return s.stored ? ra_console_confirm(c, "replace the stored credential? (yes/no) ")
+                        : RA_RUN_MORE;
+    case 1:
+        return ra_console_paste(
+            c,
+            "paste PKCS #12 in base64, or an encrypted key and its certificates in PEM, then a "
+            "line with a dot\n",
+            c->bulk, RA_CONSOLE_BULK - RA_BER_SLACK, false);
+    case 2:
+        return ra_console_ask_secret(c, "passphrase: ");
+    default:
+        break;
+    }
+    ra_err e = ra_import(c->ra, role, c->bulk, c->paste_size, RA_CONSOLE_BULK, c->answer);
+    return e == RA_AGAIN ? RA_RUN_AGAIN : ra_command_role_said(role, e, "stored and serving", to);
+}
+
+/* --- trust anchors ----------------------------------------------------------------------- */
+
+static void field(const char *name, struct ra_text *to)
+{
+    ra_text_add(to, "  ");
+    ra_text_add(to, name);
+    ra_text_pad_to(to, 15);
+}
+
+/* Subject and SHA-256 fingerprint. */
+static void print_anchor(const struct ra_cert *cert, struct ra_text *to)
+{
+    uint8_t digest[32];
+    char name[160];
+    field("subject", to);
+    ra_name_text(cert->subject, name, sizeof name);
+    ra_text_add(to, name);
+    ra_text_add(to, "\n");
+    field("SHA-256", to);
+    (void)ra_cert_sha256(cert->der, digest);
+    ra_text_add_hex(to, digest, 16, ':');
+    ra_text_add(to, ":\n");
+    field("", to);
+    ra_text_add_hex(to, digest + 16, 16, ':');
+    ra_text_add(to, "\n");
+    field("valid to", to);
+    ra_command_time(cert->not_after, to);
+    ra_text_add(to, "\n");
+}
+
+static ra_err parse_paste(struct ra_console *c, struct ra_cert *cert)
+{
+    size_t size = 0;
+    /* Once read it is DER, at the front, and is read so again. */
+    ra_err e = ra_pem_to_der(c->bulk, c->paste_size, c->bulk, RA_CONSOLE_BULK, &size);
+    if (e == RA_OK) {
+        c->paste_size = (uint32_t)size;
+        e = ra_cert_parse(cert, c->bulk, size);
+    }
+    return e == RA_OK && !cert->is_ca ? RA_E_CHAIN_CA : e;
+}
+
+static unsigned free_place(const struct ra_console *c)
+{
+    unsigned i = 0;
+    while (i < RA_ANCHORS_MAX && ra_store_find(&c->ra->store, RA_RECORD_ANCHOR, (uint16_t)i)) {
+        i++;
+    }
+    return i;
+}
+
+static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    struct ra_cert cert;
+    uint8_t *place = &c->bulk[RA_CONSOLE_BULK - 1u]; /* kept while it is being written */
+    ra_err e = RA_OK;
+    if (piece == 0) {
+        return ra_console_paste(c, "paste the root's certificate in PEM, then a line with a dot\n",
+                                c->bulk, RA_CONSOLE_BULK - 1u, false);
+    }
+    if (piece <= 3) {
+        e = parse_paste(c, &cert);
+    }
+    if (e != RA_OK) {
+        return fail_with(e, to);
+    }
+    switch (piece) {
+    case 1:
+        *place = (uint8_t)free_place(c);
+        if (*place == RA_ANCHORS_MAX) {
+            return fail_with(RA_E_LIMIT, to);
+        }
+        print_anchor(&cert, to);
+        return RA_RUN_MORE;
+    case 2:
+        return ra_console_confirm(c, "is this the fingerprint that the CA's manager told you? "
+                                     "(yes/no) ");
+    default:
+        break;
+    }
+    e = ra_provision_anchor(c->ra, *place, cert.der.p, cert.der.size);
+    if (e == RA_AGAIN) {
+        return RA_RUN_AGAIN;
+    }
+    if (e != RA_OK) {
+        return fail_with(e, to);
+    }
+    ra_text_add(to, "stored\n");
+    return RA_RUN_DONE;
+}
+
+static enum ra_run trust_list(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    struct ra_cert cert;
+    size_t size = 0;
+    ra_err e =
+        ra_store_get(&c->ra->store, RA_RECORD_ANCHOR, (uint16_t)piece, c->bulk, RA_CERT_MAX, &size);
+    if (e == RA_AGAIN) {
+        return RA_RUN_AGAIN;
+    }
+    if (e == RA_OK) {
+        e = ra_cert_parse(&cert, c->bulk, size);
+    }
+    if (e == RA_OK) {
+        ra_text_add(to, "Trust anchor ");
+        ra_text_add_u32(to, piece + 1u);
+        ra_text_add(to, "\n");
+        print_anchor(&cert, to);
+    } else if (e != RA_E_NOT_FOUND) {
+        ra_command_error(e, to);
+    }
+    return piece + 1 < RA_ANCHORS_MAX ? RA_RUN_MORE : RA_RUN_DONE;
+}
+
+/* --- erase ---------------------------------------------------------------------------------- */
+
+static enum ra_run erase(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    ra_err e;
+    switch (piece) {
+    case 0:
+        return ra_console_confirm(c, "erase all keys and certificates for ever? (yes/no) ");
+    case 1:
+        e = ra_erase_credentials(c->ra);
+        if (e == RA_E_BUSY) {
+            return RA_RUN_AGAIN;
+        }
+        ra_text_add(to, "erasing; a loss of power only delays it\n");
+        return RA_RUN_MORE;
+    default:
+        if (ra_erasing(c->ra)) {
+            return RA_RUN_AGAIN;
+        }
+        ra_text_add(to, "erased\n");
+        return RA_RUN_DONE;
+    }
+}
+
+static const struct ra_command commands[] = {
+    {"import", "agent|encryption|device [force]", "store a pair from PKCS #12 or PEM",
+     "import agent", import, ra_command_role_word, 1, 1, RA_COMMAND_FORCE},
+    {"trust add", "[force]", "store a trust anchor that you paste", "trust add", trust_add, NULL, 0,
+     0, RA_COMMAND_FORCE},
+    {"trust list", "", "the stored trust anchors", "trust list", trust_list, NULL, 0, 0, 0},
+    {"erase credentials", "[force]", "destroy all keys and certificates", "erase credentials",
+     erase, NULL, 0, 0, RA_COMMAND_FORCE},
+};
+const struct ra_command_table ra_commands_provision = {commands,
+                                                       sizeof commands / sizeof commands[0]};

@@ -1,0 +1,364 @@
+/* First provisioning and its end: a pair imported from PKCS #12 and from PEM, trust anchors with their
+ * fingerprint confirmed, all by paste at the console; and erasing, with the power going at every flash
+ * operation, until no byte of a key is left in any cell. The files are openssl's (pkcs12_vectors.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pkcs12_vectors.h"
+#include "ra_command.h"
+#include "ra_pem.h"
+#include "world.h"
+#include "world_vectors.h"
+
+#define AGENT RA_ROLE_AGENT
+#define DEVICE RA_ROLE_DEVICE
+#define HOUR ((int64_t)RA_HOUR)
+
+static struct world w;
+static struct ra_console console;
+static uint8_t bulk[RA_CONSOLE_BULK];
+static char typed[20000];
+
+static const struct pkcs12_file *file(const char *name)
+{
+    const struct pkcs12_file *f = pkcs12_files;
+    while (f->name != NULL && strcmp(f->name, name) != 0) {
+        f++;
+    }
+    assert_non_null(f->name);
+    return f;
+}
+
+static void boot(void)
+{
+    world_boot(&w);
+    ra_console_init(&console, &w.ra, "test board", bulk);
+}
+
+static void turn(void)
+{
+    (void)ra_console_step(&console);
+    assert_true(world_step(&w));
+}
+
+static const char *say(const char *line)
+{
+    w.shown_size = 0;
+    w.shown[0] = '\0';
+    w.typed = line;
+    for (unsigned i = 0, quiet = 0; quiet < 20; i++) {
+        assert_true(i < 200000);
+        size_t before = w.shown_size;
+        bool more = w.typed != NULL && *w.typed != '\0';
+        bool runs = console.command != NULL && console.input == RA_CONSOLE_COMMANDS;
+        turn();
+        quiet = !more && !runs && console.out_count == 0 && w.shown_size == before ? quiet + 1 : 0;
+    }
+    return w.shown;
+}
+
+static void contains(const char *text)
+{
+    if (strstr(w.shown, text) == NULL) {
+        print_error("no '%s' in:\n%s\n", text, w.shown);
+        fail();
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 400, 400);
+    w.pace_ms = 100;
+    boot();
+    w.serial_room = 1024;
+    (void)say("terminal length 0\r");
+    return 0;
+}
+
+/* The command, the file as base64 or as it is, the dot and what follows. */
+static const char *paste(const char *command, const char *name, const char *after)
+{
+    const struct pkcs12_file *f = file(name);
+    size_t n = (size_t)snprintf(typed, sizeof typed, "%s\r", command);
+    if (strstr(name, ".p12") != NULL) {
+        n += ra_base64_read((struct ra_span){f->p, f->size}, 64, 0, typed + n, sizeof typed - n);
+    } else {
+        memcpy(typed + n, f->p, f->size);
+        n += f->size;
+    }
+    (void)snprintf(typed + n, sizeof typed - n, ".\r%s", after);
+    return say(typed);
+}
+
+static void serves(enum ra_role role, const char *cert)
+{
+    uint8_t der[RA_CERT_MAX];
+    size_t size = 0;
+    const struct pkcs12_file *f = file(cert);
+    assert_int_equal(ra_certificate(&w.ra, role, der, sizeof der, &size), RA_OK);
+    assert_int_equal(size, f->size);
+    assert_memory_equal(der, f->p, size);
+}
+
+static void a_pair_from_pkcs12(void **state)
+{
+    (void)state;
+    (void)paste("import device", "modern.p12", PKCS12_PASSWORD "\r");
+    contains("passphrase: ");
+    contains("Device: stored and serving");
+    assert_null(strstr(w.shown, PKCS12_PASSWORD));
+    serves(DEVICE, "rsa.cert");
+    uint8_t issuers[2048];
+    size_t size = 0;
+    assert_int_equal(ra_issuers(&w.ra, DEVICE, issuers, sizeof issuers, &size), RA_OK);
+    assert_int_equal(size, file("ca.cert")->size);
+    assert_memory_equal(issuers, file("ca.cert")->p, size);
+    assert_int_equal(w.ra.worker, -1);
+    for (size_t i = 0; i < sizeof w.ra.request; i++) {
+        assert_int_equal(w.ra.request[i], 0);
+    }
+    /* Another in its place: only after a question. */
+    (void)say("import device\rno\r");
+    contains("replace the stored credential?");
+    contains("cancelled");
+    (void)paste("import device force", "sha256.pem", PKCS12_PASSWORD "\r");
+    contains("Device: stored and serving");
+    serves(DEVICE, "ec.cert");
+    assert_true(world_settle(&w));
+    boot();
+    serves(DEVICE, "ec.cert");
+}
+
+static void what_is_not_imported(void **state)
+{
+    (void)state;
+    (void)paste("import device", "aes128.p12", "wrong\r");
+    contains("the passphrase does not open it");
+    (void)paste("import device", "bare.pem", "x\r");
+    contains("the private key is not protected by a passphrase");
+    (void)say("import device\rnonsense\r.\rx\r");
+    contains("Device: E3-");
+    (void)say("import nobody\r");
+    contains("E9-02");
+    /* A certificate that is not the role's. */
+    (void)paste("import agent force", "aes128.p12", PKCS12_PASSWORD "\r");
+    contains("the key usage is not the role's");
+    assert_int_equal(w.ra.worker, -1);
+    struct ra_status s;
+    ra_status(&w.ra, DEVICE, &s);
+    assert_false(s.stored);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* Whoever does not carry it on does not keep the worker. */
+static void an_import_left_alone(void **state)
+{
+    (void)state;
+    static uint8_t buf[8192];
+    const struct pkcs12_file *f = file("modern.p12");
+    memcpy(buf, f->p, f->size);
+    assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD), RA_AGAIN);
+    assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD), RA_AGAIN);
+    assert_true(w.ra.worker >= 0);
+    assert_true(world_run(&w, 120));
+    assert_int_equal(w.ra.worker, -1);
+    /* And one that comes while a renewal works waits. */
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_SUBMIT, HOUR));
+    assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD),
+                     RA_E_BUSY);
+}
+
+static void trust_anchors(void **state)
+{
+    (void)state;
+    const struct world_blob *root = world_blob("root2.cert");
+    uint8_t digest[32];
+    char line[256];
+    struct ra_text to;
+    size_t n = (size_t)snprintf(typed, sizeof typed, "trust add\r");
+    n += ra_pem_read((struct ra_span){root->p, root->size}, "CERTIFICATE", 0, typed + n,
+                     sizeof typed - n);
+    (void)snprintf(typed + n, sizeof typed - n, ".\r");
+    (void)say(typed);
+    assert_int_equal(ra_cert_sha256((struct ra_span){root->p, root->size}, digest), RA_OK);
+    ra_text_init(&to, line, sizeof line);
+    ra_text_add_hex(&to, digest + 16, 16, ':');
+    contains(line);
+    contains("is this the fingerprint");
+    (void)say("no\r");
+    contains("cancelled");
+    (void)say("trust list\r");
+    contains("Trust anchor 1");
+    assert_null(strstr(w.shown, "Trust anchor 2"));
+    (void)say(typed);
+    (void)say("yes\r");
+    contains("stored");
+    (void)say("trust list\r");
+    contains("Trust anchor 2");
+    contains(line);
+    /* Not a CA's; and no more than there is room for. */
+    const struct world_blob *scep = world_blob("scep.cert");
+    char other[4096];
+    size_t m = (size_t)snprintf(other, sizeof other, "trust add\r");
+    m += ra_pem_read((struct ra_span){scep->p, scep->size}, "CERTIFICATE", 0, other + m,
+                     sizeof other - m);
+    (void)snprintf(other + m, sizeof other - m, ".\r");
+    (void)say(other);
+    contains("% E");
+    for (unsigned i = 2; i < RA_ANCHORS_MAX; i++) {
+        (void)say(typed);
+        (void)say("yes\r");
+        contains("stored");
+    }
+    (void)say(typed);
+    contains("larger than this build accepts");
+}
+
+/* --- erasing --------------------------------------------------------------------------------- */
+
+/* Whether eight bytes in a row of the agent's private key stand anywhere in the flash. */
+static bool key_in_flash(void)
+{
+    const struct world_blob *key = world_blob("agent.key");
+    for (size_t at = 16; at + 8 <= 40; at += 8) {
+        for (size_t i = 0; i + 8 <= w.flash.size; i++) {
+            if (memcmp(w.memory + i, key->p + at, 8) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Without a device key, so that keys stand in flash as they are. */
+static void start_unsealed(const struct hal_flash *geometry)
+{
+    world_init(&w, geometry);
+    w.no_device_key = true;
+    world_provision_pair(&w, 400, 400);
+    boot();
+    world_set(&w, "ca-password", "s3cret-Passw0rd");
+    assert_true(world_settle(&w));
+}
+
+static bool is_erasing(struct world *world)
+{
+    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
+}
+
+static bool found(const char *text)
+{
+    for (size_t i = 0; i + strlen(text) <= w.flash.size; i++) {
+        if (memcmp(w.memory + i, text, strlen(text)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void nothing_is_left(void **state)
+{
+    (void)state;
+    static const struct hal_flash geometries[] = {{.sector_size = 4096,
+                                                   .sector_count = 96,
+                                                   .program_unit = 16,
+                                                   .program_max = 256,
+                                                   .erased = 0xff},
+                                                  {.sector_size = 65536,
+                                                   .sector_count = 6,
+                                                   .program_unit = 1,
+                                                   .program_max = 256,
+                                                   .erased = 0xff},
+                                                  {.sector_size = 4096,
+                                                   .sector_count = 90,
+                                                   .program_unit = 8,
+                                                   .program_max = 256,
+                                                   .erased = 0x00}};
+    for (unsigned g = 0; g < 3; g++) {
+        start_unsealed(&geometries[g]);
+        assert_true(key_in_flash());
+        assert_true(found("s3cret-Passw0rd"));
+        assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
+        uint8_t der[RA_CERT_MAX];
+        size_t size = 0;
+        assert_int_equal(ra_certificate(&w.ra, AGENT, der, sizeof der, &size), RA_E_NO_CREDENTIAL);
+        assert_true(world_until(&w, is_erasing, HOUR));
+        assert_false(key_in_flash());
+        assert_false(found("s3cret-Passw0rd"));
+        assert_true(found(FAKE_CA_URL)); /* other settings stay */
+        assert_int_equal(world_logged(&w, RA_LOG_ERASED, RA_EVENT_NO_ROLE), 1);
+        assert_true(world_until_state(&w, AGENT, RA_STATE_EMPTY, HOUR));
+        assert_true(world_flash_holds(&w, RA_RECORD_ANCHOR, 0, NULL, 0, NULL));
+        assert_null(world_clean(&w));
+        boot();
+        assert_int_equal(world_serves(&w, AGENT), 0);
+        assert_false(ra_erasing(&w.ra));
+    }
+}
+
+static void at_the_console(void **state)
+{
+    (void)state;
+    (void)say("erase credentials\rno\r");
+    contains("cancelled");
+    assert_null(world_check(&w, AGENT));
+    (void)say("erase credentials\ryes\r");
+    contains("erased");
+    (void)say("show\r");
+    contains("no credential");
+    (void)paste("import device", "aes128.p12", PKCS12_PASSWORD "\r");
+    contains("Device: stored and serving");
+}
+
+/* The power goes at a flash operation: before the mark all serves, after it all is erased in the end. */
+static void cut_while_erasing(void **state)
+{
+    (void)state;
+    bool finished = false;
+    unsigned before = 0, after = 0;
+    for (uint32_t cut = 1; !finished; cut += 1 + cut / 12) {
+        start_unsealed(NULL);
+        uint32_t old = world_serves(&w, AGENT);
+        assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
+        w.flash.cut = (enum nor_cut)((cut - 1) % 4);
+        w.flash.cut_at = w.flash.operations + cut;
+        finished = world_until(&w, is_erasing, HOUR);
+        w.flash.cut_at = 0;
+        boot();
+        if (!finished && !ra_erasing(&w.ra) && world_serves(&w, AGENT) == old) {
+            before++;
+            assert_null(world_check(&w, AGENT));
+            continue;
+        }
+        after++;
+        assert_int_equal(world_serves(&w, AGENT), 0);
+        assert_true(world_until(&w, is_erasing, HOUR));
+        assert_false(key_in_flash());
+        boot();
+        assert_int_equal(world_serves(&w, AGENT), 0);
+    }
+    assert_true(before >= 1 && after > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_pair_from_pkcs12, setup),
+        cmocka_unit_test_setup(what_is_not_imported, setup),
+        cmocka_unit_test_setup(an_import_left_alone, setup),
+        cmocka_unit_test_setup(trust_anchors, setup),
+        cmocka_unit_test(nothing_is_left),
+        cmocka_unit_test_setup(at_the_console, setup),
+        cmocka_unit_test(cut_while_erasing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -184,10 +184,17 @@ const char *ra_crypto_library(void)
     return "wolfSSL " LIBWOLFSSL_VERSION_STRING;
 }
 
+/* Whatever the object is made of. */
+typedef uint32_t __attribute__((may_alias)) word_of_any;
+
 void ra_wipe(void *p, size_t size)
 {
     volatile uint8_t *b = p;
 
+    for (; size > 0 && (uintptr_t)b % sizeof(word_of_any) != 0; size--)
+        *b++ = 0;
+    for (; size >= sizeof(word_of_any); size -= sizeof(word_of_any), b += sizeof(word_of_any))
+        *(volatile word_of_any *)(volatile void *)b = 0;
     while (size-- > 0)
         *b++ = 0;
 }

@@ -40,7 +40,7 @@ static ra_err hmac_of(enum ra_hash_alg alg, const struct ra_hash_state *inner,
                       const struct ra_hash_state *outer, const uint8_t *in, size_t in_size,
                       const uint8_t *more, size_t more_size, uint8_t out[RA_HASH_SIZE_MAX])
 {
-    struct ra_hash_state s = *inner;
+    struct ra_hash_state s = *inner; /* wiped when the hash ends */
     ra_err e = ra_hash_add(&s, in, in_size);
     if (e == RA_OK)
         e = ra_hash_add(&s, more, more_size);
@@ -51,7 +51,6 @@ static ra_err hmac_of(enum ra_hash_alg alg, const struct ra_hash_state *inner,
         e = ra_hash_add(&s, out, ra_hash_size(alg));
     if (e == RA_OK)
         e = ra_hash_end(&s, out);
-    ra_wipe(&s, sizeof s);
     return e;
 }
 
@@ -67,14 +66,14 @@ ra_err ra_hmac(enum ra_hash_alg alg, const uint8_t *key, size_t key_size, const 
     return e;
 }
 
-static ra_err begin(struct ra_pbkdf *k, enum ra_hash_alg alg, const char *password,
-                    size_t salt_size, uint32_t iterations, size_t out_size)
+static ra_err begin(struct ra_pbkdf *k, enum ra_hash_alg alg, size_t salt_size, uint32_t iterations,
+                    size_t out_size)
 {
     memset(k, 0, sizeof *k);
     if (ra_hash_size(alg) == 0 || iterations == 0)
         return RA_E_ARGUMENT;
-    if (strlen(password) > RA_PBKDF_PASSWORD_MAX || salt_size > RA_PBKDF_SALT_MAX ||
-        out_size > RA_PBKDF_OUT_MAX || iterations > RA_PBKDF_ITERATIONS_MAX)
+    if (salt_size > RA_PBKDF_SALT_MAX || out_size > RA_PBKDF_OUT_MAX ||
+        iterations > RA_PBKDF_ITERATIONS_MAX)
         return RA_E_LIMIT;
     k->alg = alg;
     k->iterations = iterations;
@@ -84,12 +83,14 @@ static ra_err begin(struct ra_pbkdf *k, enum ra_hash_alg alg, const char *passwo
 }
 
 ra_err ra_pbkdf_start(struct ra_pbkdf *k, enum ra_hash_alg alg, const char *password,
-                      const uint8_t *salt, size_t salt_size, uint32_t iterations, size_t out_size)
+                      size_t password_size, const uint8_t *salt, size_t salt_size,
+                      uint32_t iterations, size_t out_size)
 {
-    ra_err e = begin(k, alg, password, salt_size, iterations, out_size);
+    ra_err e = begin(k, alg, salt_size, iterations, out_size);
     if (e == RA_OK) {
         memcpy(k->salt, salt, salt_size);
-        e = key_states(alg, (const uint8_t *)password, strlen(password), &k->inner, &k->outer);
+        e = key_states(alg, (const uint8_t *)password, password_size, &k->from.hmac.inner,
+                       &k->from.hmac.outer);
     }
     return e;
 }
@@ -99,19 +100,20 @@ static void repeat(struct ra_pbkdf *k, const uint8_t *p, size_t size, size_t blo
 {
     size_t whole = (size + block - 1) / block * block;
     for (size_t i = 0; i < whole; i++)
-        k->input[k->input_size++] = p[i % size];
+        k->from.input[k->input_size++] = p[i % size];
 }
 
 ra_err ra_pbkdf_pkcs12_start(struct ra_pbkdf *k, enum ra_hash_alg alg, enum ra_pkcs12_use use,
-                             const char *password, const uint8_t *salt, size_t salt_size,
-                             uint32_t iterations, size_t out_size)
+                             const char *password, size_t password_size, const uint8_t *salt,
+                             size_t salt_size, uint32_t iterations, size_t out_size)
 {
     uint8_t bmp[2 * RA_PBKDF_PASSWORD_MAX + 2] = {0};
-    size_t block = block_of(alg);
-    ra_err e = begin(k, alg, password, salt_size, iterations, out_size);
+    size_t block = block_of(alg), n = password_size;
+    ra_err e = begin(k, alg, salt_size, iterations, out_size);
+    if (e == RA_OK && n > RA_PBKDF_PASSWORD_MAX)
+        e = RA_E_LIMIT;
     if (e != RA_OK)
         return e;
-    size_t n = strlen(password);
     for (size_t i = 0; i < n; i++)
         bmp[2 * i + 1] = (uint8_t)password[i];
     k->use = (uint8_t)use;
@@ -127,9 +129,10 @@ static ra_err iterate_pbkdf2(struct ra_pbkdf *k)
 {
     size_t size = ra_hash_size(k->alg);
     uint8_t number[4] = {0, 0, 0, (uint8_t)(k->at / size + 1)};
-    ra_err e = k->done == 0 ? hmac_of(k->alg, &k->inner, &k->outer, k->salt, k->salt_size, number,
+    const struct ra_hash_state *inner = &k->from.hmac.inner, *outer = &k->from.hmac.outer;
+    ra_err e = k->done == 0 ? hmac_of(k->alg, inner, outer, k->salt, k->salt_size, number,
                                       sizeof number, k->u)
-                            : hmac_of(k->alg, &k->inner, &k->outer, k->u, size, NULL, 0, k->u);
+                            : hmac_of(k->alg, inner, outer, k->u, size, NULL, 0, k->u);
     for (size_t i = 0; i < size; i++)
         k->t[i] = k->done == 0 ? k->u[i] : k->t[i] ^ k->u[i];
     return e;
@@ -146,7 +149,7 @@ static ra_err iterate_pkcs12(struct ra_pbkdf *k)
     if (e == RA_OK)
         e = ra_hash_add(&s, diversifier, block_of(k->alg));
     if (e == RA_OK)
-        e = ra_hash_add(&s, k->input, k->input_size);
+        e = ra_hash_add(&s, k->from.input, k->input_size);
     if (e == RA_OK)
         e = ra_hash_end(&s, k->t);
     ra_wipe(&s, sizeof s);
@@ -160,17 +163,17 @@ static void advance_pkcs12(struct ra_pbkdf *k)
     for (size_t at = 0; at < k->input_size; at += block) {
         unsigned carry = 1;
         for (size_t i = block; i-- > 0;) {
-            carry += (unsigned)k->input[at + i] + k->t[i % size];
-            k->input[at + i] = (uint8_t)carry;
+            carry += (unsigned)k->from.input[at + i] + k->t[i % size];
+            k->from.input[at + i] = (uint8_t)carry;
             carry >>= 8;
         }
     }
 }
 
-ra_err ra_pbkdf_step(struct ra_pbkdf *k)
+ra_err ra_pbkdf_step(struct ra_pbkdf *k, uint32_t slice)
 {
     size_t size = ra_hash_size(k->alg);
-    for (unsigned n = 0; n < RA_PBKDF_SLICE && k->done < k->iterations; n++, k->done++) {
+    for (; slice > 0 && k->done < k->iterations; slice--, k->done++) {
         ra_err e = k->use == 0 ? iterate_pbkdf2(k) : iterate_pkcs12(k);
         if (e != RA_OK)
             return e;

@@ -98,7 +98,8 @@ enum ra_retry {
     X(TIME_SYNTAX, PARSE, 14, LATER, "not a date as its format demands")                           \
     X(CMS_RECIPIENT, PARSE, 15, LATER, "the message is not encrypted to our certificate")          \
     X(CMS_ALGORITHM, PARSE, 16, LATER, "the message uses an algorithm we do not accept")           \
-    X(PKCS12_SYNTAX, PARSE, 20, NEVER, "not PKCS #12 or an encrypted key as RFC 7292 and 5958 have it") \
+    X(PKCS12_SYNTAX, PARSE, 20, NEVER,                                                             \
+      "not PKCS #12 or an encrypted key as RFC 7292 and 5958 have it")                             \
                                                                                                    \
     X(NET_DOWN, NET, 1, SOON, "the network link is down")                                          \
     X(NET_NO_ADDRESS, NET, 2, SOON, "no network address yet")                                      \

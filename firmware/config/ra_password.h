@@ -1,6 +1,6 @@
 /* ra_password.h - the operator's password as it is stored, and how long a wrong one locks.
  *
- * Kept is PBKDF2-HMAC-SHA256 of it with a random salt (ra_pbkdf2.h), in a record of its own that
+ * Kept is PBKDF2-HMAC-SHA256 of it with a random salt (ra_pbkdf.h), in a record of its own that
  * the store seals. A try is counted there before its outcome is known, so that pulling the plug
  * gains nothing; a right one sets the count back to 0. The count stops at RA_PASSWORD_FAILURES:
  * from there on a wrong try writes nothing, so that it wears no flash.
@@ -22,7 +22,7 @@
 #define RA_PASSWORD_LOCK_MAX_S 900u /* longest time between two tries */
 #ifndef RA_PASSWORD_ITERATIONS
 #define RA_PASSWORD_ITERATIONS                                                                     \
-    20000 /* of new passwords: 130 million instructions, a second or two */
+    20000 /* of new passwords: 190 million instructions, a second or two */
 #endif
 
 #define RA_PASSWORD_SIZE 56 /* of the record */

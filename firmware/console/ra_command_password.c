@@ -45,8 +45,8 @@ static enum ra_run begin_key(struct ra_console *c, struct ra_text *to)
     }
     if (e == RA_OK) {
         next->iterations = RA_PASSWORD_ITERATIONS;
-        e = ra_pbkdf2_start(&c->kdf, c->answer, c->answer_size, next->salt, sizeof next->salt,
-                            next->iterations);
+        e = ra_pbkdf_start(&c->kdf, RA_HASH_SHA256, c->answer, c->answer_size, next->salt,
+                           sizeof next->salt, next->iterations, sizeof next->hash);
     }
     return e == RA_OK ? RA_RUN_MORE : fail(e, to);
 }
@@ -70,10 +70,12 @@ static enum ra_run set(struct ra_console *c, unsigned piece, struct ra_text *to)
     case 2:
         return begin_key(c, to);
     case 3:
-        e = ra_pbkdf2_step(&c->kdf, RA_LOGIN_SLICE, next->hash);
+        e = ra_pbkdf_step(&c->kdf, RA_LOGIN_SLICE);
         if (e == RA_AGAIN) {
             return RA_RUN_AGAIN;
         }
+        memcpy(next->hash, c->kdf.out, sizeof next->hash);
+        ra_pbkdf_wipe(&c->kdf);
         if (e != RA_OK) {
             return fail(e, to);
         }

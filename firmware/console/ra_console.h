@@ -27,7 +27,7 @@
 #include "perennial.h"
 #include "ra_line.h"
 #include "ra_password.h"
-#include "ra_pbkdf2.h"
+#include "ra_pbkdf.h"
 #include "ra_text.h"
 
 #define RA_CONSOLE_OUT 768     /* bytes of output waiting for the serial line */
@@ -100,7 +100,7 @@ struct ra_console {
     bool leave;        /* log out when the command has ended */
     uint8_t login;     /* enum ra_login                      */
     uint64_t login_ms; /* locked until                       */
-    struct ra_pbkdf2 kdf;
+    struct ra_pbkdf kdf;
     struct ra_password next_password; /* the one being set */
 
     uint32_t events_shown; /* sequence number of the last one printed */

@@ -33,10 +33,12 @@ static void lock(struct ra_console *c, uint64_t now_ms, struct ra_text *to)
     c->input = RA_CONSOLE_LOGIN;
 }
 
-static void judge(struct ra_console *c, ra_err e, const uint8_t hash[32], uint64_t now_ms,
-                  struct ra_text *to)
+static void judge(struct ra_console *c, ra_err e, uint64_t now_ms, struct ra_text *to)
 {
     struct ra *ra = c->ra;
+    uint8_t hash[sizeof ra->password.hash];
+    memcpy(hash, c->kdf.out, sizeof hash);
+    ra_pbkdf_wipe(&c->kdf);
     if (e == RA_OK && ra->password_error == RA_OK && ra->password.set &&
         ra_equal_ct(hash, ra->password.hash, sizeof ra->password.hash) == 1) {
         ra->password.failures = 0;
@@ -53,7 +55,6 @@ static void judge(struct ra_console *c, ra_err e, const uint8_t hash[32], uint64
 bool ra_login_step(struct ra_console *c, uint64_t now_ms, struct ra_text *to)
 {
     struct ra_password *p = &c->ra->password;
-    uint8_t hash[32] = {0};
     ra_err e;
     switch (c->login) {
     case RA_LOGIN_BEGIN:
@@ -63,20 +64,19 @@ bool ra_login_step(struct ra_console *c, uint64_t now_ms, struct ra_text *to)
         if (!ra_password_saved(c->ra)) {
             return true;
         }
-        e = ra_pbkdf2_start(&c->kdf, c->answer, c->answer_size, p->salt, sizeof p->salt,
-                            p->iterations != 0 ? p->iterations : 1);
+        e = ra_pbkdf_start(&c->kdf, RA_HASH_SHA256, c->answer, c->answer_size, p->salt,
+                           sizeof p->salt, p->iterations != 0 ? p->iterations : 1, sizeof p->hash);
         ra_wipe(c->answer, sizeof c->answer);
         c->answer_size = 0;
         c->login = RA_LOGIN_DERIVE;
         if (e != RA_OK) {
-            judge(c, e, hash, now_ms, to);
+            judge(c, e, now_ms, to);
         }
         return true;
     case RA_LOGIN_DERIVE:
-        e = ra_pbkdf2_step(&c->kdf, RA_LOGIN_SLICE, hash);
+        e = ra_pbkdf_step(&c->kdf, RA_LOGIN_SLICE);
         if (e != RA_AGAIN) {
-            judge(c, e, hash, now_ms, to);
-            ra_wipe(hash, sizeof hash);
+            judge(c, e, now_ms, to);
         }
         return true;
     case RA_LOGIN_LOCKED:

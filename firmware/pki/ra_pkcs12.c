@@ -87,8 +87,8 @@ static ra_err start_pbes2(struct ra_pkcs12 *p, struct ra_der *d)
         return RA_E_PKCS12_SYNTAX;
     }
     memcpy(p->secret + RA_CIPHER_KEY_MAX, iv.p, iv.size);
-    return ra_pbkdf_start(&p->kdf, prf, p->password, salt.p, salt.size, iterations,
-                          ra_cipher_key_size((enum ra_cipher)p->cipher));
+    return ra_pbkdf_start(&p->kdf, prf, p->password, strlen(p->password), salt.p, salt.size,
+                          iterations, ra_cipher_key_size((enum ra_cipher)p->cipher));
 }
 
 /* pkcs-12PbeParams [RFC 7292 appendix C]. */
@@ -102,8 +102,8 @@ static ra_err start_old(struct ra_pkcs12 *p, struct ra_der *d)
         return RA_E_PKCS12_SYNTAX;
     }
     p->cipher = RA_CIPHER_DES3;
-    return ra_pbkdf_pkcs12_start(&p->kdf, RA_HASH_SHA1, RA_PKCS12_KEY, p->password, p->salt.p,
-                                 p->salt.size, p->iterations, 24);
+    return ra_pbkdf_pkcs12_start(&p->kdf, RA_HASH_SHA1, RA_PKCS12_KEY, p->password,
+                                 strlen(p->password), p->salt.p, p->salt.size, p->iterations, 24);
 }
 
 /* AlgorithmIdentifier at `d`; the key is then being derived for `p->data`. */
@@ -132,15 +132,15 @@ static ra_err open_step(struct ra_pkcs12 *p, uint8_t *data, size_t *size)
     enum ra_cipher cipher = (enum ra_cipher)p->cipher;
     size_t block = ra_cipher_block_size(cipher);
     uint8_t *iv = p->secret + RA_CIPHER_KEY_MAX;
-    ra_err e = ra_pbkdf_step(&p->kdf);
+    ra_err e = ra_pbkdf_step(&p->kdf, RA_PKCS12_SLICE);
     if (e != RA_OK) {
         return e;
     }
     if (p->old_scheme && !p->have_key) {
         memcpy(p->secret, p->kdf.out, 24);
         p->have_key = true;
-        e = ra_pbkdf_pkcs12_start(&p->kdf, RA_HASH_SHA1, RA_PKCS12_IV, p->password, p->salt.p,
-                                  p->salt.size, p->iterations, 8);
+        e = ra_pbkdf_pkcs12_start(&p->kdf, RA_HASH_SHA1, RA_PKCS12_IV, p->password,
+                                  strlen(p->password), p->salt.p, p->salt.size, p->iterations, 8);
         return e == RA_OK ? RA_AGAIN : e;
     }
     memcpy(p->old_scheme ? iv : p->secret, p->kdf.out, p->kdf.out_size);
@@ -356,8 +356,8 @@ static ra_err start_mac(struct ra_pkcs12 *p, struct ra_der *d)
     if (p->mac.size != ra_hash_size(hash)) {
         return RA_E_PKCS12_SYNTAX;
     }
-    return ra_pbkdf_pkcs12_start(&p->kdf, hash, RA_PKCS12_MAC, p->password, salt.p, salt.size,
-                                 iterations, p->mac.size);
+    return ra_pbkdf_pkcs12_start(&p->kdf, hash, RA_PKCS12_MAC, p->password, strlen(p->password),
+                                 salt.p, salt.size, iterations, p->mac.size);
 }
 
 static ra_err open_pfx(struct ra_pkcs12 *p)
@@ -402,7 +402,7 @@ static ra_err open_input(struct ra_pkcs12 *p)
 static ra_err check_mac(struct ra_pkcs12 *p)
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
-    ra_err e = ra_pbkdf_step(&p->kdf);
+    ra_err e = ra_pbkdf_step(&p->kdf, RA_PKCS12_SLICE);
     if (e != RA_OK) {
         return e;
     }

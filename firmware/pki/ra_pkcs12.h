@@ -9,7 +9,7 @@
  *
  * The input lies in `buf`, is rewritten there, and may be in external memory: it holds nothing secret
  * but for the passphrase. The key comes out in `key`, which is the caller's and should be on the chip.
- * Steps: each is one slice of ra_pbkdf.h, or linear in the input.
+ * Steps: each is RA_PKCS12_SLICE iterations of ra_pbkdf.h, or linear in the input.
  */
 #ifndef RA_PKCS12_H
 #define RA_PKCS12_H
@@ -22,6 +22,7 @@
 
 /* Room for `key`: the PKCS #8 structure around a key, and the padding. */
 #define RA_PKCS12_KEY_MAX (RA_KEY_DER_MAX + 256)
+#define RA_PKCS12_SLICE 64u /* iterations in one step */
 
 struct ra_pkcs12 {
     /* The result. */

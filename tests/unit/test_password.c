@@ -9,21 +9,23 @@
 
 #include "ra_hash.h"
 #include "ra_password.h"
-#include "ra_pbkdf2.h"
+#include "ra_pbkdf.h"
 
 static void derive(const char *password, const char *salt, uint32_t iterations, uint32_t slice,
                    uint8_t out[32])
 {
-    struct ra_pbkdf2 k;
-    ra_err e = ra_pbkdf2_start(&k, password, strlen(password), (const uint8_t *)salt, strlen(salt),
-                               iterations);
+    struct ra_pbkdf k;
+    ra_err e = ra_pbkdf_start(&k, RA_HASH_SHA256, password, strlen(password), (const uint8_t *)salt,
+                              strlen(salt), iterations, 32);
     assert_int_equal(e, RA_OK);
     uint32_t steps = 0;
-    while ((e = ra_pbkdf2_step(&k, slice, out)) == RA_AGAIN) {
+    while ((e = ra_pbkdf_step(&k, slice)) == RA_AGAIN) {
         steps++;
     }
     assert_int_equal(e, RA_OK);
     assert_true(steps <= iterations / slice);
+    memcpy(out, k.out, 32);
+    ra_pbkdf_wipe(&k);
     for (size_t i = 0; i < sizeof k; i++) {
         assert_int_equal(((const uint8_t *)&k)[i], 0);
     }
@@ -61,11 +63,11 @@ static void keys_are_those_of_others(void **state)
             assert_memory_equal(out, cases[i].key, sizeof out);
         }
     }
-    struct ra_pbkdf2 k;
-    uint8_t salt[65] = {0};
-    assert_int_equal(ra_pbkdf2_start(&k, "x", 1, salt, 65, 1), RA_E_ARGUMENT);
-    assert_int_equal(ra_pbkdf2_start(&k, "x", 1, salt, 64, 0), RA_E_ARGUMENT);
-    assert_int_equal(ra_pbkdf2_start(&k, "x", 1, salt, 64, 1), RA_OK);
+    struct ra_pbkdf k;
+    const uint8_t salt[65] = {0};
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 65, 1, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 64, 0, 32), RA_E_ARGUMENT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 64, 1, 32), RA_OK);
 }
 
 static void the_record_comes_back(void **state)

@@ -81,10 +81,11 @@ static void derived_keys(void **state)
         const uint8_t *salt = (const uint8_t *)PKCS12_SALT;
         ra_err e =
             d->use == 0
-                ? ra_pbkdf_start(&k, d->alg, PKCS12_PASSWORD, salt, 13, d->iterations, d->size)
+                ? ra_pbkdf_start(&k, d->alg, PKCS12_PASSWORD, strlen(PKCS12_PASSWORD), salt, 13,
+                                 d->iterations, d->size)
                 : ra_pbkdf_pkcs12_start(&k, d->alg, (enum ra_pkcs12_use)d->use, PKCS12_PASSWORD,
-                                        salt, 13, d->iterations, d->size);
-        while (e == RA_OK && (e = ra_pbkdf_step(&k)) == RA_AGAIN) {
+                                        strlen(PKCS12_PASSWORD), salt, 13, d->iterations, d->size);
+        while (e == RA_OK && (e = ra_pbkdf_step(&k, 64)) == RA_AGAIN) {
             e = RA_OK;
         }
         assert_int_equal(e, RA_OK);
@@ -102,20 +103,23 @@ static void limits_of_derivation(void **state)
     char word[66];
     memset(word, 'x', 65);
     word[65] = '\0';
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, word, salt, 8, 1, 32), RA_E_LIMIT);
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 65, 1, 32), RA_E_LIMIT);
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 1, 65), RA_E_LIMIT);
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 1000001, 32), RA_E_LIMIT);
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", salt, 8, 0, 32), RA_E_ARGUMENT);
-    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_NONE, "x", salt, 8, 1, 32), RA_E_ARGUMENT);
+    assert_int_equal(
+        ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA1, RA_PKCS12_KEY, word, 65, salt, 8, 1, 20),
+        RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 65, 1, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 8, 1, 65), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 8, 1000001, 32), RA_E_LIMIT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_SHA256, "x", 1, salt, 8, 0, 32), RA_E_ARGUMENT);
+    assert_int_equal(ra_pbkdf_start(&k, RA_HASH_NONE, "x", 1, salt, 8, 1, 32), RA_E_ARGUMENT);
     /* The longest of each at once, and none. */
     word[64] = '\0';
-    assert_int_equal(
-        ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA512, RA_PKCS12_KEY, word, salt, 64, 1, 64), RA_OK);
-    assert_int_equal(ra_pbkdf_step(&k), RA_OK);
-    assert_int_equal(ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA1, RA_PKCS12_KEY, "", salt, 0, 1, 20),
+    assert_int_equal(ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA512, RA_PKCS12_KEY, word, strlen(word),
+                                           salt, 64, 1, 64),
                      RA_OK);
-    assert_int_equal(ra_pbkdf_step(&k), RA_OK);
+    assert_int_equal(ra_pbkdf_step(&k, 64), RA_OK);
+    assert_int_equal(ra_pbkdf_pkcs12_start(&k, RA_HASH_SHA1, RA_PKCS12_KEY, "", 0, salt, 0, 1, 20),
+                     RA_OK);
+    assert_int_equal(ra_pbkdf_step(&k, 64), RA_OK);
     /* HMAC with a key longer than a block: RFC 4231 test case 6. */
     uint8_t long_key[131], out[RA_HASH_SIZE_MAX];
     memset(long_key, 0xaa, sizeof long_key);

@@ -17,7 +17,6 @@
 #include "ra_hash.h"
 #include "ra_key.h"
 #include "ra_keygen.h"
-#include "ra_pbkdf2.h"
 #include "ra_random.h"
 #include "ra_seal.h"
 
@@ -153,21 +152,6 @@ ra_err ra_hmac_sha256(const uint8_t *key, size_t key_size, const uint8_t *in, si
     mix_add(&m, in, in_size);
     mix_end(&m, out, 32, false);
     return RA_OK;
-}
-
-ra_err ra_pbkdf2_start(struct ra_pbkdf2 *k, const char *password, size_t password_size,
-                       const uint8_t *salt, size_t salt_size, uint32_t iterations)
-{
-    k->left = iterations;
-    (void)ra_hmac_sha256(salt, salt_size, (const uint8_t *)password, password_size, k->sum);
-    return RA_OK;
-}
-
-ra_err ra_pbkdf2_step(struct ra_pbkdf2 *k, uint32_t slice, uint8_t out[32])
-{
-    k->left -= slice < k->left ? slice : k->left;
-    memcpy(out, k->sum, sizeof k->sum);
-    return k->left != 0 ? RA_AGAIN : RA_OK;
 }
 
 int ra_equal_ct(const void *a, const void *b, size_t size)

@@ -373,7 +373,7 @@ static int keep_peer(int ok, WOLFSSL_X509_STORE_CTX *store)
     }
     t->peer = t->peer == NULL ? ra_arena_alloc(&t->arena, size) : NULL;
     if (t->peer == NULL) {
-        t->error = t->arena.failed ? RA_E_TLS_MEMORY : RA_E_TLS_PROTOCOL;
+        t->error = RA_E_TLS_PROTOCOL; /* a full arena is seen by the step */
         return 0;
     }
     for (int i = 0; i < store->totalCerts; i++) {
@@ -462,10 +462,10 @@ static ra_err load_client(WOLFSSL *ssl, struct ra_tls *t)
         return RA_E_CERT_SYNTAX;
     }
     /* wolfSSL 5.7.2 asks the callbacks in TLS 1.3 only where a key is loaded: one without bytes. */
-    ssl->buffers.weOwnKey = 1;
     if (AllocDer(&ssl->buffers.key, 1, PRIVATEKEY_TYPE, NULL) != 0) {
         return RA_E_TLS_MEMORY;
     }
+    ssl->buffers.weOwnKey = 1;
     ssl->buffers.key->buffer = NULL;
     ssl->buffers.key->length = 0;
     return RA_OK;
@@ -660,7 +660,7 @@ ra_err ra_tls_error(const struct ra_tls *t)
 
 const char *ra_tls_version(const struct ra_tls *t)
 {
-    if (t->state < JUDGE || t->ssl == NULL) {
+    if (t->state < JUDGE) {
         return "";
     }
     return wolfSSL_version(t->ssl) == TLS1_3_VERSION ? "TLS 1.3" : "TLS 1.2";

@@ -306,10 +306,10 @@ class Tests:
                 if any(l.startswith(mark) and b'KeyUpdate' in l for l in seen.splitlines()) != wanted:
                     raise AssertionError('%r' % seen)
 
-    def answered(self, port, process, *words):
+    def answered(self, port, process, *words, options=()):
         """Types these words into s_server when the request is there; what the probe says."""
         done = []
-        probe = threading.Thread(target=lambda: done.append(self.probe(port)))
+        probe = threading.Thread(target=lambda: done.append(self.probe(port, *options)))
         probe.start()
         deadline = time.monotonic() + 5
         while b'GET /5' not in bytes(process.seen) and time.monotonic() < deadline:
@@ -500,6 +500,23 @@ class Tests:
             if s.peer != ders(cert)[0]:
                 raise AssertionError('the server saw another certificate')
 
+    def pkcs1(self):
+        """A server that takes no signature but RSA by PKCS #1, which TLS 1.2 has."""
+        client, key = self.server('client-pkcs1', kind='rsa2048', purposes=(tls.CLIENT_AUTH,), hosts=())
+        both, key_der = self.pki.path('client.der'), self.pki.path('client-key.der')
+        with open(both, 'wb') as out:
+            out.write(b''.join(ders(client)))
+        with open(key_der, 'wb') as out:
+            out.write(x509.openssl('pkey', '-in', key, '-outform', 'DER'))
+        with s_server(*self.server(), '-tls1_2', '-Verify', '2', '-verify_return_error', '-CAfile',
+                      self.pki.path('root.pem'), '-client_sigalgs', 'RSA+SHA256',
+                      stdin=subprocess.PIPE) as (port, process):
+            text = self.answered(port, process, b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
+                                 options=('--certs', both, '--key', key_der))
+            self.want(text, 'reply 200 2\n')
+            if b'Peer signature type: RSA\n' not in bytes(process.seen):
+                raise AssertionError('%r' % bytes(process.seen))
+
     def no_client(self, version):
         """Asked for, and not there."""
         for needed in (False, True):
@@ -623,6 +640,8 @@ def run(t):
         case(version + ', byte by byte', t.slow, version)
         for kind in ('rsa2048', 'p256', 'p384'):
             case('%s, client certificate of %s' % (version, kind), t.client, version, kind)
+        if version == 'TLS 1.2':
+            case(version + ', client certificate, signature by PKCS #1', t.pkcs1)
         case(version + ', client certificate wanted and not there', t.no_client, version)
         case(version + ', cut in the handshake', t.handshake_cut, version, False)
         case(version + ', reset in the handshake', t.handshake_cut, version, True)

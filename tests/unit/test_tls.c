@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "crypto_vectors.h"
+#include "pki_vectors.h"
 #include "ra_tls.h"
 
 extern unsigned ra_wolfssl_alloc_count;
@@ -177,6 +178,27 @@ static void an_arena_of_any_size(void **state)
     assert_int_equal(ra_tls_start(&tls, &config, arena + 1, 8000), RA_E_ARGUMENT);
 }
 
+/* With a certificate of the client, which takes memory last of all. */
+static void an_arena_of_any_size_for_a_client(void **state)
+{
+    struct ra_span cert = pki_cert_der("agent");
+    static struct ra_key key;
+    unsigned refused = 0, taken = 0;
+    (void)state;
+    pki_key(&key, "agent");
+    config.client_certs = cert.p;
+    config.client_size = cert.size;
+    config.client_key = &key;
+    for (size_t size = 6000; size < 16000; size += 16) {
+        ra_err e = ra_tls_start(&tls, &config, arena, size);
+        assert_true(e == RA_OK || e == RA_E_TLS_MEMORY);
+        refused += e != RA_OK;
+        taken += e == RA_OK;
+        clean_end();
+    }
+    assert_true(refused > 20 && taken > 20);
+}
+
 static void random_numbers_first(void **state)
 {
     static struct ra_random unseeded;
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_words, setup),
         cmocka_unit_test_setup(no_name_for_an_address, setup),
         cmocka_unit_test_setup(an_arena_of_any_size, setup),
+        cmocka_unit_test_setup(an_arena_of_any_size_for_a_client, setup),
         cmocka_unit_test_setup(random_numbers_first, setup),
         cmocka_unit_test_setup(no_certificate_for_a_client, setup),
         cmocka_unit_test_setup(every_alert_is_an_error_with_words, setup),

@@ -279,10 +279,11 @@ static bool in_use(const struct ra *ra, uint16_t id)
         return true;
     }
     const struct ra_slot *slot = &ra->commit.slot[role];
+    uint32_t pending = ra->renewal[role].txn.generation; /* 0: none; 256 has the id of 0 */
     uint8_t ahead = (uint8_t)(id - slot->newest);
     return slot->active == 0 || ra_generation_id((enum ra_role)role, slot->active) == id ||
            (slot->previous != 0 && ra_generation_id((enum ra_role)role, slot->previous) == id) ||
-           ra_generation_id((enum ra_role)role, ra->renewal[role].txn.generation) == id ||
+           (pending != 0 && ra_generation_id((enum ra_role)role, pending) == id) ||
            (ahead != 0 && ahead < 128 && ra_store_find(&ra->store, RA_RECORD_CERT, id));
 }
 
@@ -708,9 +709,9 @@ ra_err ra_sign(struct ra *ra, enum ra_role role, enum ra_hash_alg hash, const ui
     if (ra->commit.slot[role].active == 0) {
         return RA_E_NO_CREDENTIAL;
     }
-    e = ra_random_seed(&ra->random);
-    if (e == RA_OK) {
-        e = watch_active(ra, role, use_key(ra, role, ra->commit.slot[role].active));
+    e = watch_active(ra, role, use_key(ra, role, ra->commit.slot[role].active));
+    if (e == RA_OK && ra_key_is_rsa(ra->service_key.alg)) {
+        e = ra_seed(ra); /* for the blinding; ECDSA here is deterministic */
     }
     return e != RA_OK ? e
                       : ra_key_sign(&ra->service_key, &ra->random, hash, digest, out, cap, size);
@@ -755,7 +756,7 @@ ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
     if (generation == 0) {
         return RA_E_NO_CREDENTIAL;
     }
-    e = ra_random_seed(&ra->random);
+    e = ra_seed(ra);
     if (e == RA_OK && serial.size != 0) {
         e = find_recipient(ra, issuer, serial, &generation);
     }

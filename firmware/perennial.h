@@ -243,12 +243,15 @@ ra_err ra_issuers(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap, si
 
 /* Sign a digest with the role's served key (RSASSA-PKCS1-v1_5 or ECDSA). The
  * key never leaves `ra`. One private-key operation; the first call after a
- * change also reads the key from flash. */
+ * change also reads the key from flash. RA_E_NO_CREDENTIAL, RA_E_SPACE, RA_E_RECORD_*, RA_AGAIN while
+ * flash is being erased. RSA needs random numbers for its blinding: RA_AGAIN while there are none yet,
+ * RA_E_ENTROPY after a minute of that or without a source, RA_E_ENTROPY_HEALTH until the next reset. */
 ra_err ra_sign(struct ra *ra, enum ra_role role, enum ra_hash_alg hash, const uint8_t *digest,
                uint8_t *out, size_t cap, size_t *size);
 /* Decrypt with the CEP Encryption key that belongs to the certificate with this
  * issuer and serial (DER contents as in a RecipientInfo), the old one included
- * while it is retained; empty spans mean the served one. */
+ * while it is retained; empty spans mean the served one. RA_E_NO_SUCH_CERT, RA_E_DECRYPT, and what
+ * ra_sign says of RSA. */
 ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
                   enum ra_padding padding, const uint8_t *in, size_t in_size, uint8_t *out,
                   size_t cap, size_t *size);

@@ -207,6 +207,49 @@ static void given_up_when_ready(void **state)
     assert_null(world_check(&w, AGENT));
 }
 
+/* The power goes at each flash operation of giving it up: the request is there again or gone, and the
+ * pair that serves is whole; in the end no key is left that nobody asked for. */
+static void given_up_when_ready_and_cut(void **state)
+{
+    (void)state;
+    static struct world ready;
+    bool cut = true;
+    unsigned cuts = 0;
+    world_init(&ready, NULL);
+    world_provision_pair(&ready, 30, 30);
+    ready.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    world_boot(&ready);
+    assert_true(world_until_state(&ready, AGENT, RA_STATE_READY, HOUR));
+    world_set(&ready, "hold", "on");
+    assert_true(world_settle(&ready));
+    for (unsigned at = 1; cut; at++) {
+        world_init(&w, NULL);
+        world_copy(&w, &ready);
+        world_boot(&w);
+        until(AGENT, RA_STATE_READY, HOUR);
+        assert_true(world_settle(&w));
+        w.flash.cut = (enum nor_cut)(at % 4);
+        w.flash.cut_at = w.flash.operations + at;
+        assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+        cut = !world_run(&w, HOUR) || !world_settle(&w);
+        w.flash.cut_at = 0;
+        world_boot(&w);
+        assert_true(world_run(&w, RA_MINUTE));
+        assert_int_equal(world_serves(&w, AGENT), 1);
+        assert_null(world_check(&w, AGENT));
+        if (world_state(&w, AGENT) != RA_STATE_IDLE) {
+            assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+        }
+        until(AGENT, RA_STATE_IDLE, HOUR);
+        assert_true(world_run(&w, HOUR));
+        assert_true(world_settle(&w));
+        assert_false(stored(RA_RECORD_KEY, ra_generation_id(AGENT, 2)));
+        cuts = at;
+        assert_in_range(at, 1, 100);
+    }
+    assert_true(cuts > 4);
+}
+
 static void damage(enum ra_record type, uint16_t id)
 {
     for (uint32_t i = 0; i < w.ra.store.entries; i++) {
@@ -247,6 +290,81 @@ static void a_new_one_for_a_damaged_one(void **state)
     }
 }
 
+static ra_err sign(enum ra_role role)
+{
+    uint8_t out[RA_SIGNATURE_MAX], digest[32] = {0};
+    size_t size = 0;
+    return ra_sign(&w.ra, role, RA_HASH_SHA256, digest, out, sizeof out, &size);
+}
+
+/* RSA needs random numbers for its blinding: without noise it says so instead of asking to be called
+ * again for ever. ECDSA needs none and goes on. */
+static void what_serves_without_noise(void **state)
+{
+    (void)state;
+    uint8_t out[RA_SIGNATURE_MAX];
+    size_t size = 0;
+    const struct ra_span none = {NULL, 0};
+    world_init(&w, NULL);
+    world_provision_pair(&w, 400, 400);
+    w.noise = WORLD_NOISE_NONE;
+    world_boot(&w);
+    assert_true(world_run(&w, 10));
+    assert_int_equal(sign(AGENT), RA_OK);
+    assert_int_equal(sign(ENCRYPTION), RA_AGAIN);
+    assert_true(world_run(&w, 2 * RA_MINUTE));
+    assert_int_equal(sign(ENCRYPTION), RA_E_ENTROPY);
+    assert_int_equal(ra_decrypt(&w.ra, none, none, RA_PAD_PKCS1, out, 256, out, sizeof out, &size),
+                     RA_E_ENTROPY);
+    assert_int_equal(sign(AGENT), RA_OK);
+    w.noise = WORLD_NOISE_GOOD;
+    for (unsigned i = 0; i < 100 && sign(ENCRYPTION) != RA_OK; i++) {
+        (void)world_step(&w);
+    }
+    assert_int_equal(sign(ENCRYPTION), RA_OK);
+}
+
+/* Generations 256 apart have one id: across the wrap nothing is lost and nothing is left over. */
+static void generations_wrap(void **state)
+{
+    (void)state;
+    provision_agent(400);
+    world_boot_offline(&w);
+    while (w.ra.commit.slot[AGENT].active < 252) {
+        world_store_pair(&w, AGENT, "agent.key", 400);
+        assert_true(world_settle(&w));
+    }
+    world_boot(&w);
+    for (unsigned i = 0; i < 8; i++) {
+        w.ca.life_days += 10; /* each one lasts longer */
+        assert_true(world_run(&w, RA_MINUTE));
+        assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        (void)world_step(&w);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_null(world_check(&w, AGENT));
+        if (i == 4) {
+            ra_report_use(&w.ra, AGENT, false);
+            until(AGENT, RA_STATE_BACKOFF, HOUR);
+            assert_null(world_check(&w, AGENT));
+            until(AGENT, RA_STATE_PROBATION, 2 * DAY);
+        }
+        assert_true(world_settle(&w));
+        world_boot(&w);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_null(world_check(&w, AGENT));
+        assert_true(world_run(&w, 25 * HOUR));
+        struct ra_store_cursor cursor;
+        struct ra_store_key key;
+        unsigned keys = 0;
+        ra_store_cursor_init(&cursor, RA_RECORD_KEY);
+        while (ra_store_next(&w.ra.store, &cursor, &key)) {
+            keys++;
+        }
+        assert_int_equal(keys, 2);
+    }
+    assert_int_equal(w.ra.commit.slot[AGENT].active, 261);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,7 +376,10 @@ int main(void)
         cmocka_unit_test(reminders_after_a_long_time_off),
         cmocka_unit_test(an_expiry_while_a_request_waits),
         cmocka_unit_test(given_up_when_ready),
+        cmocka_unit_test(given_up_when_ready_and_cut),
         cmocka_unit_test(a_new_one_for_a_damaged_one),
+        cmocka_unit_test(what_serves_without_noise),
+        cmocka_unit_test(generations_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,8 @@ static ra_err load_config(struct ra *ra)
     if (e == RA_OK) {
         (void)ra_config_read(&ra->config, (const char *)ra->request, size);
         ra_wipe(ra->request, size);
+    } else if (e != RA_E_NOT_FOUND) {
+        ra_log(ra, RA_LOG_DAMAGED, RA_EVENT_NO_ROLE, e, 0, "the settings");
     }
     return RA_OK;
 }

@@ -223,7 +223,7 @@ enum ra_retry {
     X(CHAIN_DATE, GATE, 20, LATER, "an issuer certificate is outside its validity")                \
     X(CHAIN_CRITICAL, GATE, 21, LATER, "a critical extension is not understood")                   \
     X(NO_ANCHOR, GATE, 22, OPERATOR, "no trust anchor is configured")                              \
-    X(PROBATION, GATE, 23, LATER, "the appliance reports that the new credential fails")           \
+    X(PROBATION, GATE, 23, LATER, "the new credential failed in use, or was given up")             \
                                                                                                    \
     X(TIME_UNKNOWN, TIME, 1, SOON, "the time is unknown: set it or configure SNTP")                \
     X(EXPIRED, TIME, 2, OPERATOR, "the certificate has expired: new enrolment is needed")          \

@@ -24,7 +24,8 @@
 #define RA_BUILD_TIME 1767225600 /* 2026-01-01T00:00:00Z */
 #endif
 
-/* A step of more than this makes an expiry need a confirmation by the CA. */
+/* A step of more than this makes an expiry need a confirmation by the CA, and so does a time that
+ * only SNTP or HTTP gave. */
 #define RA_CLOCK_JUMP (30 * 86400)
 
 enum ra_time_source { RA_TIME_NONE, RA_TIME_HTTP, RA_TIME_BOARD, RA_TIME_SNTP, RA_TIME_OPERATOR };

@@ -377,7 +377,8 @@ bool ra_can_roll_back(const struct ra *ra, enum ra_role role)
     const struct ra_slot *slot = &ra->commit.slot[role];
     uint16_t id = ra_generation_id(role, slot->previous);
     int64_t now = ra_clock_now(&ra->clock);
-    return slot->previous != 0 && (now == RA_TIME_UNKNOWN || now < slot->previous_not_after) &&
+    now = now == RA_TIME_UNKNOWN ? ra->clock.floor : now; /* it is at least this late */
+    return slot->previous != 0 && now < slot->previous_not_after &&
            ra_store_find(&ra->store, RA_RECORD_KEY, id) &&
            ra_store_find(&ra->store, RA_RECORD_CERT, id);
 }

@@ -457,7 +457,9 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
             }
         }
         ra_budget_spend(&r->txn.budget, now);
-        r->txn.attempts++;
+        if (r->txn.attempts < UINT16_MAX) {
+            r->txn.attempts++;
+        }
         r->txn.submitted = now;
         r->txn.next = 0;
         r->txn.phase = RA_PHASE_SENT;

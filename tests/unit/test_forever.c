@@ -290,6 +290,55 @@ static void a_new_one_for_a_damaged_one(void **state)
     }
 }
 
+/* Without a time the floor is known at least: what ended before it is not gone back to. */
+static void never_back_to_what_the_floor_has_seen_end(void **state)
+{
+    (void)state;
+    provision_agent(2);
+    world_boot_offline(&w);
+    world_set(&w, "probation-hours", "72");
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_true(world_run(&w, 2 * DAY + HOUR));
+    assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w)), RA_OK);
+    assert_true(world_settle(&w));
+    w.board_clock = false;
+    world_boot_offline(&w);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_false(world_status(&w, AGENT).time_known);
+    ra_report_use(&w.ra, AGENT, false);
+    assert_true(world_run(&w, RA_MINUTE));
+    assert_int_equal(world_serves(&w, AGENT), 2);
+    assert_int_equal(ra_roll_back(&w.ra, AGENT), RA_E_NO_PREVIOUS);
+}
+
+static bool heard_of_settings;
+
+static void hear(void *ctx, const struct ra_event_entry *entry)
+{
+    (void)ctx;
+    heard_of_settings = heard_of_settings || (entry->kind == RA_LOG_DAMAGED &&
+                                              strcmp(entry->detail, "the settings") == 0);
+}
+
+/* Settings that cannot be read are those of the factory: no URL and no hold. The operator is told. */
+static void lost_settings_are_told(void **state)
+{
+    (void)state;
+    provision_agent(400);
+    world_boot(&w);
+    assert_true(world_settle(&w));
+    damage(RA_RECORD_CONFIG, 0);
+    heard_of_settings = false;
+    world_boot(&w);
+    assert_string_equal(w.ra.config.ca_url, "");
+    for (uint32_t i = 0; i < w.ra.events.count; i++) {
+        hear(NULL, &w.ra.events.queue[(w.ra.events.first + i) % RA_EVENT_QUEUE]);
+    }
+    assert_true(heard_of_settings);
+}
+
 static ra_err sign(enum ra_role role)
 {
     uint8_t out[RA_SIGNATURE_MAX], digest[32] = {0};
@@ -378,6 +427,8 @@ int main(void)
         cmocka_unit_test(given_up_when_ready),
         cmocka_unit_test(given_up_when_ready_and_cut),
         cmocka_unit_test(a_new_one_for_a_damaged_one),
+        cmocka_unit_test(never_back_to_what_the_floor_has_seen_end),
+        cmocka_unit_test(lost_settings_are_told),
         cmocka_unit_test(what_serves_without_noise),
         cmocka_unit_test(generations_wrap),
     };

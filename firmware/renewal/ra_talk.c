@@ -236,7 +236,12 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
 /* What is done once, before the first exchange. */
 static ra_err begin_talk(struct ra *ra, enum ra_role role, uint8_t protocol, enum ra_enroll_op op)
 {
+    struct ra_txn *txn = &ra->renewal[role].txn;
     ra->talker = (uint8_t)role;
+    if (op != RA_ENROLL_CACERT) { /* what was said before is not said of this */
+        txn->hresult = 0;
+        txn->peer[0] = '\0';
+    }
     if (protocols[protocol]->own_id && op != RA_ENROLL_CACERT) {
         ra_err e = ra_seed(ra);
         if (e == RA_OK) {

@@ -547,7 +547,7 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     if (r->cause == RA_E_STORE_FULL) {
         ra->cleanup_wanted = true;
     }
-    if (ra_error_layer(r->cause) != RA_LAYER_CA) {
+    if (ra_error_layer(r->cause) != RA_LAYER_CA && ra_error_layer(r->cause) != RA_LAYER_HTTP) {
         r->txn.hresult = 0;
         r->txn.peer[0] = '\0';
     }

@@ -513,6 +513,29 @@ static void the_manager_denies(void **state)
     assert_int_equal(w.ca.keys[AGENT], 1);
 }
 
+static void what_the_web_server_said(void **state)
+{
+    (void)state;
+    start_agent(30);
+    w.ca.net = FAKE_NET_401;
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    struct ra_status s = world_status(&w, AGENT);
+    assert_int_equal(s.cause, RA_E_HTTP_AUTH);
+    assert_string_equal(s.peer, "the server offers NTLM");
+    assert_true(world_run(&w, 10)); /* until it is in flash */
+    world_boot(&w);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_string_equal(world_status(&w, AGENT).peer, "the server offers NTLM");
+    /* What comes after it is not said in its words. */
+    w.ca.net = FAKE_NET_GARBAGE;
+    assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_OK);
+    until(AGENT, RA_STATE_SUBMIT, HOUR);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    s = world_status(&w, AGENT);
+    assert_int_equal(s.cause, RA_E_HTTP_SYNTAX);
+    assert_string_equal(s.peer, "");
+}
+
 static void the_ca_forgets_the_request(void **state)
 {
     (void)state;
@@ -1267,6 +1290,7 @@ int main(void)
         cmocka_unit_test(every_failure_leaves_the_old_one),
         cmocka_unit_test(waits_grow),
         cmocka_unit_test(the_manager_denies),
+        cmocka_unit_test(what_the_web_server_said),
         cmocka_unit_test(the_ca_forgets_the_request),
         cmocka_unit_test(the_operator_names_the_request),
         cmocka_unit_test(the_daily_budget_holds),

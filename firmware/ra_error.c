@@ -1,18 +1,23 @@
 #include "ra_error.h"
 
 #include <stddef.h>
+#include <string.h>
 
 struct entry {
     int16_t code;
     uint8_t retry;
-    const char *name;
     const char *text;
 };
 
 #define ENTRY(name, layer, no, retry, text)                                                        \
-    {(int16_t)(-(RA_LAYER_##layer * 32 + (no))), RA_RETRY_##retry, #name, text},
+    {(int16_t)(-(RA_LAYER_##layer * 32 + (no))), RA_RETRY_##retry, text},
 static const struct entry entries[] = {RA_ERRORS(ENTRY)};
 #undef ENTRY
+
+/* One after the other, in an array of their own: an image that prints no names has none of the 3 KB. */
+#define NAME(name, layer, no, retry, text) #name "\0"
+static const char names[] = RA_ERRORS(NAME);
+#undef NAME
 
 static const struct entry *find(ra_err e)
 {
@@ -36,10 +41,14 @@ const char *ra_error_text(ra_err e)
 const char *ra_error_name(ra_err e)
 {
     const struct entry *entry = find(e);
-    if (entry != NULL) {
-        return entry->name;
+    const char *name = names;
+    if (entry == NULL) {
+        return e == RA_OK ? "OK" : "UNKNOWN";
     }
-    return e == RA_OK ? "OK" : "UNKNOWN";
+    for (const struct entry *i = entries; i < entry; i++) {
+        name += strlen(name) + 1;
+    }
+    return name;
 }
 
 enum ra_layer ra_error_layer(ra_err e)

@@ -116,10 +116,7 @@ enum ra_state ra_states_next(enum ra_state state, enum ra_event event)
 }
 
 #define WORKS(name, works, text) works,
-#define NAME(name, works, text) #name,
 #define TEXT(name, works, text) text,
-#define EVENT_NAME(name, text) #name,
-#define EVENT_TEXT(name, text) text,
 
 bool ra_state_works(enum ra_state state)
 {
@@ -127,28 +124,10 @@ bool ra_state_works(enum ra_state state)
     return works[state];
 }
 
-const char *ra_state_name(enum ra_state state)
-{
-    static const char *const names[] = {RA_STATES(NAME)};
-    return names[state];
-}
-
 const char *ra_state_text(enum ra_state state)
 {
     static const char *const texts[] = {RA_STATES(TEXT)};
     return texts[state];
-}
-
-const char *ra_event_name(enum ra_event event)
-{
-    static const char *const names[] = {RA_EVENTS_LIST(EVENT_NAME)};
-    return names[event];
-}
-
-const char *ra_event_text(enum ra_event event)
-{
-    static const char *const texts[] = {RA_EVENTS_LIST(EVENT_TEXT)};
-    return texts[event];
 }
 
 unsigned ra_recovery_count(void)

@@ -1,34 +1,45 @@
 #!/usr/bin/env python3
-"""The documents that are printed from tables in the code are as the code has them.
+"""The documents that are printed from tables in the code are as the code has them, and the sessions
+in README (its fenced blocks that begin with a prompt) as docs/console.md has them.
 
     check_docs.py [--write]     --write: bring docs/ up to date instead (make docs)
 """
 import pathlib
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 DOCUMENTS = ("states", "errors", "configuration", "console")
-
+SESSION = re.compile(r"^```\n(perennial> .*\n)((?:(?!```).*\n)*)```$", re.M)
 
 PRINTER = ROOT / "build/host-asan/unit/print_docs"
 OF_THE_CONSOLE = PRINTER.with_name("print_console")
 
 
+def with_sessions(text, console):
+    """README with each session as the document of the console has the one that begins like it."""
+    printed = {m.group(1): m.group(2) for m in SESSION.finditer(console)}
+    return SESSION.sub(lambda m: f"```\n{m.group(1)}{printed[m.group(1)]}```", text)
+
+
 def main():
     if not PRINTER.exists():
         sys.exit(f"{PRINTER.relative_to(ROOT)} is not built: make host-asan")
-    stale = []
+    wanted = {}
     for name in DOCUMENTS:
-        path = ROOT / "docs" / f"{name}.md"
         command = [OF_THE_CONSOLE] if name == "console" else [PRINTER, name]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             sys.exit(f"{command[0].name} ended with {done.returncode}")
-        wanted = done.stdout
+        wanted[ROOT / "docs" / f"{name}.md"] = done.stdout
+    wanted[README] = with_sessions(README.read_text(), done.stdout)
+    stale = []
+    for path, text in wanted.items():
         if "--write" in sys.argv[1:]:
-            path.write_text(wanted)
-        elif not path.exists() or path.read_text() != wanted:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
             stale.append(path.relative_to(ROOT))
     for path in stale:
         print(f"{path} is not what the code says: run `make docs`")

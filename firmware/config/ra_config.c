@@ -13,7 +13,7 @@
 static const struct ra_setting settings[] = {
     {"protocol", "adcs", "adcs|scep|est", "adcs: Web Enrollment; scep: RFC 8894; est: RFC 7030", AT(protocol), 0, 0, RA_SETTING_CHOICE},
     {"ca-url", "", NULL, "where the CA's web enrollment, SCEP or EST server is", AT(ca_url), 0, RA_URL_MAX, RA_SETTING_TEXT},
-    {"ca-user", "", NULL, "account that may enrol for both templates", AT(ca_user), 0, RA_USER_MAX, RA_SETTING_TEXT},
+    {"ca-user", "", NULL, "account that may enrol; for the server of ca-url alone", AT(ca_user), 0, RA_USER_MAX, RA_SETTING_TEXT},
     {"ca-password", "", NULL, "its password; never shown", AT(ca_password), 0, RA_USER_MAX, RA_SETTING_SECRET},
     {"allow-plaintext-password", "off", NULL, "send the password over http, readable by anybody", AT(allow_plaintext_password), 0, 0, RA_SETTING_SWITCH},
     {"poll-minutes", "60", NULL, "how often to ask for a pending certificate", AT(poll_minutes), 1, 1440, RA_SETTING_NUMBER},

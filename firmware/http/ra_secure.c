@@ -124,15 +124,17 @@ static ra_err next_anchor(struct ra_secure *s)
         }
         s->place++;
         if (e == RA_OK) {
-            s->tried++;
             e = ra_chain_start(&s->chain, &s->leaf, s->pool, s->pool_count, &s->anchor, 1, s->now);
             if (s->at_least) {
                 ra_chain_at_least(&s->chain);
             }
             return e;
         }
+        if (e != RA_E_NOT_FOUND) {
+            s->cause = e; /* it cannot be read: it may be the one that would do */
+        }
     }
-    return s->tried == 0 ? RA_E_NO_ANCHOR : s->cause;
+    return s->cause == RA_OK ? RA_E_NO_ANCHOR : s->cause;
 }
 
 /* One slice; RA_AGAIN while it goes on. */
@@ -162,7 +164,6 @@ static enum ra_transport_state begin_judging(struct ra_secure *s)
         return RA_TRANSPORT_WORKING;
     }
     s->place = 0;
-    s->tried = 0;
     s->cause = RA_OK;
     memset(&s->chain, 0, sizeof s->chain);
     s->phase = JUDGE;

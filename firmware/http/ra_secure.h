@@ -35,7 +35,8 @@ struct ra_secure_tools {
     /* The time that dates are checked against. *at_least: it is a floor, the true time is not
      * known. RA_E_TIME_UNKNOWN: there is none to be used, do not connect. */
     ra_err (*now)(void *ctx, int64_t *now, bool *at_least);
-    /* The anchor in a place, 0 .. RA_ANCHORS_MAX - 1; RA_E_NOT_FOUND: empty. */
+    /* The anchor in a place, 0 .. RA_ANCHORS_MAX - 1; RA_E_NOT_FOUND: empty.
+     * Another error is the cause where no other place vouches for the server. */
     ra_err (*anchor)(void *ctx, unsigned place, struct ra_span *cert);
     /* The client's certificate and its issuers, one after the other; size 0: none. */
     ra_err (*client_certs)(void *ctx, struct ra_span *certs);
@@ -53,7 +54,6 @@ struct ra_secure {
     uint8_t phase;
     bool has_client, has_key, at_least;
     uint8_t place; /* of the anchor tried next */
-    uint8_t tried;
     int64_t now;
     char host[RA_HOST_MAX + 1];
     struct ra_cert leaf;

@@ -68,8 +68,12 @@ static ra_err next_anchor(struct ra *ra)
                                   ra->check.cert_count, &ra->check.anchor_span, 1,
                                   ra_clock_now(&ra->clock));
         }
+        if (e != RA_E_NOT_FOUND) {
+            ra->check.cause = e; /* it cannot be read: it may be the one that would do */
+        }
     }
-    return ra->check.anchors_tried == 0 ? RA_E_NO_ANCHOR : RA_E_GATE_CHAIN;
+    return ra->check.anchors_tried == 0 && ra->check.cause == RA_OK ? RA_E_NO_ANCHOR
+                                                                    : RA_E_GATE_CHAIN;
 }
 
 static ra_err check_step(struct ra *ra, enum ra_role role)
@@ -92,12 +96,13 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         return e;
     case 3:
         e = next_anchor(ra);
-        /* With no anchor left, what was wrong with the last chain says more. */
+        /* With no anchor left, an unreadable one or what was wrong with the last chain says more. */
         return e == RA_E_GATE_CHAIN && ra->check.cause != RA_OK ? ra->check.cause : e;
     default:
         e = ra_chain_step(&ra->check.chain, &ra->key);
         if (e < 0) {
-            ra->check.cause = e;
+            ra->check.cause =
+                ra_error_layer(ra->check.cause) == RA_LAYER_STORE ? ra->check.cause : e;
             r->sub = 3;
             return RA_AGAIN;
         }

@@ -27,6 +27,21 @@ const char *ra_url_of(const struct ra *ra, enum ra_role role)
     return own ? ra->config.device_url : ra->config.ca_url;
 }
 
+/* Scheme, host and port as they are written; 0: there is no scheme. */
+static size_t origin_size(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host == NULL ? 0 : (size_t)(host - url) + 3u + strcspn(host + 3, "/?");
+}
+
+/* The password is for the server of ca-url: another one, of device-url, is not to learn it. */
+static bool may_have_password(const struct ra *ra, const char *url)
+{
+    size_t size = origin_size(ra->config.ca_url);
+    return ra->config.ca_user[0] != '\0' && size > 0 && origin_size(url) == size &&
+           memcmp(url, ra->config.ca_url, size) == 0;
+}
+
 bool ra_protocol_own_id(uint8_t protocol)
 {
     return protocols[protocol]->own_id;
@@ -211,8 +226,8 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     fill_policies(ra);
     memset(in, 0, sizeof *in);
     in->url = &ra->url;
-    in->user = ra->config.ca_user[0] != '\0' ? ra->config.ca_user : NULL;
-    in->password = ra->config.ca_password;
+    in->user = may_have_password(ra, url) ? ra->config.ca_user : NULL;
+    in->password = in->user != NULL ? ra->config.ca_password : "";
     in->allow_plaintext = ra->config.allow_plaintext_password;
     in->request = ra->request_span.p;
     in->request_size = ra->request_span.size;

@@ -157,6 +157,7 @@ struct fake_ca {
         const char *label;         /* NULL: none                                   */
         const char *attrs;         /* base64 of csrattrs; NULL: 204, "": 404        */
         const char *authorization; /* the header line that is wanted; NULL: none    */
+        bool authorized;           /* the last request for a certificate had some   */
         enum ra_hash_alg hash;     /* the digest that is wanted; RA_HASH_NONE: any   */
         bool demand_binding;
         bool retry_date; /* Retry-After as a date                        */

@@ -195,6 +195,7 @@ static size_t enrol(struct fake_ca *ca, int64_t now, const char *request, size_t
         return fake_ca_reply(ca, now, 403, "", "text/plain", why, strlen(why), reply);
     }
     ca->est_posts[again ? 1 : 0]++;
+    ca->est.authorized = fake_ca_find_text(request, size, "\r\nAuthorization:") != NULL;
     struct fake_ca_request *r = waited(ca, csr.spki);
     if (r != NULL) {
         ca->polls++;

@@ -402,6 +402,39 @@ static void a_first_enrolment(void **state)
     assert_null(world_clean(&w));
 }
 
+/* Name and password are for the server of ca-url, written as it is there. */
+static void the_password_of_another_server(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ca, *device;
+        bool told;
+    } cases[] = {{"https://other.example.test", FAKE_EST_URL, false},
+                 {FAKE_EST_URL ".org", FAKE_EST_URL, false},
+                 {FAKE_EST_URL ":8443/", FAKE_EST_URL, false},
+                 {"http://ca.example.test", FAKE_EST_URL, false},
+                 {"", FAKE_EST_URL, false},
+                 {FAKE_EST_URL "/.well-known/est/ra", FAKE_EST_URL "/", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct world_enrolment e = {.key = {NULL},
+                                          .settings = {{"ca-url", cases[i].ca},
+                                                       {"device-url", cases[i].device},
+                                                       {"protocol", "est"},
+                                                       {"ca-user", "ra7"},
+                                                       {"ca-password", "open"},
+                                                       {"device-key", "p256"},
+                                                       {"subject", "CN=ra7,O=World"}}};
+        world_init(&w, NULL);
+        world_provision(&w, &e);
+        world_boot(&w);
+        w.ca.est.authorization = cases[i].told ? "\r\nAuthorization: Basic cmE3Om9wZW4=\r\n" : NULL;
+        assert_true(world_run(&w, 10));
+        assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+        until(DEVICE, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(w.ca.est.authorized, cases[i].told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_forged_root),
         cmocka_unit_test(issued_and_lost_costs_an_attempt),
         cmocka_unit_test(a_first_enrolment),
+        cmocka_unit_test(the_password_of_another_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

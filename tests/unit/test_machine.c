@@ -1099,6 +1099,26 @@ static void a_damaged_record_falls_back(void **state)
     }
 }
 
+/* What the CA issued cannot be judged, and is fetched again when it can. */
+static void a_damaged_anchor_is_named(void **state)
+{
+    (void)state;
+    start_agent(30);
+    assert_true(world_settle(&w));
+    damage(RA_RECORD_ANCHOR, 0);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, AGENT).cause, RA_E_RECORD_DAMAGED);
+    assert_true(world_logged(&w, RA_LOG_DAMAGED, RA_EVENT_NO_ROLE) > 0);
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    check_role(AGENT);
+    world_anchor(&w, 0, fake_ca_root(w.ca.authority));
+    assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_OK);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    assert_true(world_serves(&w, AGENT) > 1);
+}
+
 /* The power goes while the switch is being written: what the next boot serves has been copied
  * to flash that no cut has touched, so it stays. */
 static void after_a_cut_a_clean_copy_serves(void **state)
@@ -1314,6 +1334,7 @@ int main(void)
         cmocka_unit_test(what_was_ready_may_have_expired_meanwhile),
         cmocka_unit_test(never_back_to_an_expired_one),
         cmocka_unit_test(a_damaged_record_falls_back),
+        cmocka_unit_test(a_damaged_anchor_is_named),
         cmocka_unit_test(after_a_cut_a_clean_copy_serves),
         cmocka_unit_test(a_pair_that_does_not_fit_is_not_installed),
         cmocka_unit_test(without_entropy_no_key),

@@ -233,6 +233,7 @@ static struct {
     int64_t clock;  /* 0: NOW */
     unsigned again; /* times that flash is busy first */
     const char *anchors[RA_ANCHORS_MAX];
+    unsigned damaged; /* place of an anchor that cannot be read */
     struct ra_span client;
 } told;
 
@@ -262,7 +263,7 @@ static ra_err anchor(void *ctx, unsigned place, struct ra_span *cert)
         return RA_AGAIN;
     }
     if (told.anchors[place] == NULL) {
-        return RA_E_NOT_FOUND;
+        return place == told.damaged ? RA_E_RECORD_DAMAGED : RA_E_NOT_FOUND;
     }
     *cert = server_cert(told.anchors[place]);
     return RA_OK;
@@ -292,6 +293,7 @@ static int setup(void **state)
     memset(&told, 0, sizeof told);
     memset(&key, 0, sizeof key);
     told.anchors[1] = "root";
+    told.damaged = RA_ANCHORS_MAX;
     ra_secure_init(&secure, &inner, &tools);
     return 0;
 }
@@ -455,6 +457,22 @@ static void anchors(void **state)
     assert_int_equal(judged("weak", "sub", HOST), RA_E_TLS_WEAK);
 }
 
+static void an_anchor_that_cannot_be_read(void **state)
+{
+    told.damaged = 0;
+    assert_int_equal(judged("good", "sub", HOST), RA_OK); /* another one vouches */
+    (void)setup(state);
+    told.damaged = 1;
+    told.anchors[1] = NULL;
+    assert_int_equal(judged("good", "sub", HOST), RA_E_RECORD_DAMAGED);
+    for (unsigned place = 0; place < 3; place += 2) {
+        (void)setup(state);
+        told.damaged = place;
+        told.anchors[1] = "stranger";
+        assert_int_equal(judged("good", "sub", HOST), RA_E_RECORD_DAMAGED);
+    }
+}
+
 static void the_time(void **state)
 {
     (void)state;
@@ -615,6 +633,7 @@ int main(void)
         cmocka_unit_test_setup(servers_that_are_refused, setup),
         cmocka_unit_test_setup(what_is_no_chain, setup),
         cmocka_unit_test_setup(anchors, setup),
+        cmocka_unit_test_setup(an_anchor_that_cannot_be_read, setup),
         cmocka_unit_test_setup(the_time, setup),
         cmocka_unit_test_setup(a_dot_at_the_end, setup),
         cmocka_unit_test_setup(an_address_has_no_sni, setup),

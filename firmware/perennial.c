@@ -896,8 +896,10 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
         return RA_E_BUSY;
     }
     wish = wish != NULL ? wish : &none;
-    bool lost = ra->commit.slot[role].active != 0 && damaged(ra, role);
-    if (ra->commit.slot[role].active != 0 && r->state != RA_STATE_EXPIRED && !lost) {
+    struct ra_status now;
+    ra_status(ra, role, &now);
+    bool lost = now.damaged || now.expired; /* while the state may doubt that it has */
+    if (now.stored && r->state != RA_STATE_EXPIRED && !lost) {
         return RA_E_STORED;
     }
     if (ra->commit_error != RA_OK) {

@@ -86,7 +86,7 @@ struct ra_renewal {
     bool refused;                      /* the CA ended the transaction id that we made */
     bool asked;                        /* the operator asked for it now              */
     bool asked_alone;                  /* and for this role only                     */
-    bool anew;                         /* and as a first one: what is stored is damaged */
+    bool anew;                         /* and as a first one: damaged or expired   */
     struct ra_wish wish;               /* and in this way                            */
     bool announce;                     /* the operator waits for the request to be built */
     uint8_t reminded;                  /* the last reminder of the certificate's end */

@@ -290,6 +290,29 @@ static void a_new_one_for_a_damaged_one(void **state)
     }
 }
 
+/* The time server says that it has expired, and the last attempt is a while off: the operator need not
+ * wait for that. */
+static void a_new_one_before_the_expiry_is_believed(void **state)
+{
+    (void)state;
+    provision_agent(3);
+    w.board_clock = false;
+    world_boot_offline(&w);
+    world_set(&w, "subject", "CN=RA01-MSCEP-RA");
+    assert_true(world_settle(&w));
+    w.ca.net = FAKE_NET_PAGE;
+    world_advance(&w, 5 * HOUR);
+    world_boot(&w);
+    assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
+    assert_true(world_run(&w, 3 * DAY - 4 * HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_BACKOFF);
+    assert_true(world_status(&w, AGENT).expired);
+    w.ca.net = FAKE_NET_UP;
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_null(world_check(&w, AGENT));
+}
+
 /* Without a time the floor is known at least: what ended before it is not gone back to. */
 static void never_back_to_what_the_floor_has_seen_end(void **state)
 {
@@ -427,6 +450,7 @@ int main(void)
         cmocka_unit_test(given_up_when_ready),
         cmocka_unit_test(given_up_when_ready_and_cut),
         cmocka_unit_test(a_new_one_for_a_damaged_one),
+        cmocka_unit_test(a_new_one_before_the_expiry_is_believed),
         cmocka_unit_test(never_back_to_what_the_floor_has_seen_end),
         cmocka_unit_test(lost_settings_are_told),
         cmocka_unit_test(what_serves_without_noise),

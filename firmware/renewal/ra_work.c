@@ -169,7 +169,9 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     if (to == RA_STATE_KEYGEN && r->txn.generation <= ra->commit.slot[role].newest) {
         r->txn.generation = ra_new_generation(ra, role);
     }
-    r->asked = r->anew; /* what was given up for it is over */
+    /* What was given up for it is over, unless that could not be stored. */
+    r->anew = r->anew && to == RA_STATE_IDLE;
+    r->asked = r->anew;
     r->waited = false;
     ra_enter(ra, role, to);
     return RA_WORK_GOES_ON;

@@ -290,6 +290,36 @@ static void a_new_one_for_a_damaged_one(void **state)
     }
 }
 
+/* Flash takes nothing any more: what waits cannot be given up for a first certificate, and goes on
+ * waiting; it is not tried again and again. */
+static void a_new_one_on_worn_flash(void **state)
+{
+    (void)state;
+    static uint32_t wear[WORLD_FLASH_MAX / 4096u], endurance[WORLD_FLASH_MAX / 4096u];
+    unsigned builds = 0;
+    provision_agent(30);
+    world_boot_offline(&w);
+    world_set(&w, "subject", "CN=RA01-MSCEP-RA");
+    assert_true(world_settle(&w));
+    damage(RA_RECORD_KEY, ra_generation_id(AGENT, 1));
+    world_boot(&w);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_true(world_settle(&w));
+    memset(wear, 1, sizeof wear);
+    w.flash.wear = wear;
+    w.flash.endurance = endurance;
+    w.flash.bad_kind = NOR_BAD_PROGRAM;
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+    enum ra_state last = world_state(&w, AGENT);
+    for (int64_t end = world_now(&w) + HOUR; world_now(&w) < end && builds < 10;) {
+        assert_true(world_step(&w));
+        builds += world_state(&w, AGENT) == RA_STATE_BUILD && last != RA_STATE_BUILD;
+        last = world_state(&w, AGENT);
+    }
+    assert_in_range(builds, 0, 3);
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_BACKOFF);
+}
+
 /* The time server says that it has expired, and the last attempt is a while off: the operator need not
  * wait for that. */
 static void a_new_one_before_the_expiry_is_believed(void **state)
@@ -451,6 +481,7 @@ int main(void)
         cmocka_unit_test(given_up_when_ready_and_cut),
         cmocka_unit_test(a_new_one_for_a_damaged_one),
         cmocka_unit_test(a_new_one_before_the_expiry_is_believed),
+        cmocka_unit_test(a_new_one_on_worn_flash),
         cmocka_unit_test(never_back_to_what_the_floor_has_seen_end),
         cmocka_unit_test(lost_settings_are_told),
         cmocka_unit_test(what_serves_without_noise),

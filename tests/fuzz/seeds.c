@@ -7,6 +7,7 @@
 #include "crypto_vectors.h"
 #include "fake_flash.h"
 #include "fuzz.h"
+#include "pkcs12_vectors.h"
 #include "pki_vectors.h"
 #include "ra_credentials.h"
 #include "ra_store.h"
@@ -96,6 +97,9 @@ int main(int argc, char **argv)
     }
     for (const struct crypto_blob *b = crypto_blobs; b->name != NULL; b++) {
         write_file("crypto", b->name, b->p, b->size);
+    }
+    for (const struct pkcs12_file *f = pkcs12_files; f->name != NULL; f++) {
+        write_file("pkcs12", f->name, f->p, f->size);
     }
     write_image();
     write_records();

@@ -169,7 +169,7 @@ def main():
         subprocess.run([ROOT / "build/fuzzers/fuzz/seeds", folder], check=True)
         binary = {p.name: p.read_bytes() for p in sorted(pathlib.Path(folder).iterdir())}
     for target in BINARY:
-        made[target] = [p for n, p in binary.items() if not n.startswith(("record_", "flash_"))]
+        made[target] = [p for n, p in binary.items() if not n.startswith(("record_", "flash_", "pkcs12_"))]
     certs = [p for n, p in binary.items() if n.startswith("cert_") or n.endswith((".cert", "ca_cert"))]
     made["chain"] += [a + b for a in certs for b in certs if a != b and len(a) + len(b) < 2600]
     made["pem"] = [b"-----BEGIN CERTIFICATE-----\r\n" + base64.encodebytes(p) + b"-----END CERTIFICATE-----\r\n" for p in certs[:3]]
@@ -180,6 +180,8 @@ def main():
     made["est"] += [p for n, p in binary.items() if n.startswith("world_root")]
     made["mount"] = [bytes([c]) + p[1:] for n, p in binary.items() if n.startswith("flash_") for c in (0, 0x40)]
     made["mount"] += [bytes([c]) for c in (0, 1, 2, 3, 4, 5, 128, 192)]
+    made["pkcs12"] = [p for n, p in binary.items() if n.startswith("pkcs12_")]
+    made["pkcs12"] += [base64.encodebytes(p) for p in made["pkcs12"] if p[0] == 0x30]
     made["record"] = [p for n, p in binary.items() if n.startswith("record_")]
     for target, seeds in made.items():
         folder = to / target

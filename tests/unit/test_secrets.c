@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "pkcs12_vectors.h"
+#include "ra_console.h"
 #include "ra_der.h"
 #include "ra_pem.h"
 #include "world.h"
@@ -365,6 +367,40 @@ static void by_scep(void **state)
     nothing_is_left();
 }
 
+/* A pair from a file under a passphrase: its key belongs into flash, sealed, and nowhere else. */
+static void by_import(void **state)
+{
+    (void)state;
+    static uint8_t bulk[RA_CONSOLE_BULK];
+    static char phrase[sizeof PKCS12_PASSWORD];
+    const struct world_enrolment e = {.key = {"agent.key", NULL}, .days_left = {300, 0}};
+    const struct pkcs12_file *f = pkcs12_files;
+    ra_err err;
+    while (strcmp(f->name, "old.p12") != 0) {
+        f++;
+    }
+    provision(&e);
+    forget();
+    look_for_text(PKCS12_PASSWORD);
+    world_boot(&w);
+    assert_true(world_settle(&w));
+    paint_stack();
+    memcpy(bulk, f->p, f->size);
+    memcpy(phrase, PKCS12_PASSWORD, sizeof phrase);
+    do {
+        err = ra_import(&w.ra, RA_ROLE_DEVICE, bulk, f->size, sizeof bulk, phrase);
+        assert_true(world_step(&w));
+    } while (err == RA_AGAIN);
+    assert_int_equal(err, RA_OK);
+    assert_true(world_settle(&w));
+    memset(phrase, 0, sizeof phrase); /* the caller's, as the header says */
+    keep_stack();
+    look_for_stored_keys();
+    assert_true(needles > 500);
+    assert_int_equal(scan((uintptr_t)bulk, sizeof bulk, "what was pasted"), 0);
+    nothing_is_left();
+}
+
 #ifdef __linux__ /* the search for primes takes long on an emulated board */
 static void a_new_rsa_key(void **state)
 {
@@ -383,8 +419,11 @@ static void a_new_rsa_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_scan_finds),         cmocka_unit_test(by_adcs),
-        cmocka_unit_test(by_adcs_with_a_new_key), cmocka_unit_test(by_scep),
+        cmocka_unit_test(the_scan_finds),
+        cmocka_unit_test(by_adcs),
+        cmocka_unit_test(by_adcs_with_a_new_key),
+        cmocka_unit_test(by_scep),
+        cmocka_unit_test(by_import),
 #ifdef __linux__
         cmocka_unit_test(a_new_rsa_key),
 #endif

@@ -138,8 +138,6 @@ class Story:
 
     def unsealed(self):
         """Without a device key the flash holds the keys as they are, and after erasing nothing of them."""
-        if self.kind != 'host':
-            return
         image = self.lab.path('plain.bin')
         wanted = needles(self.lab.pki.path('agent.key'))
 
@@ -169,7 +167,8 @@ def script(kind, total):
     passed = failed = 0
     with lab.Lab(days_left=30) as the_lab:
         story = Story(the_lab, kind, total)
-        for case in (story.from_nothing, story.renewed, story.erased, story.unsealed):
+        cases = [story.from_nothing, story.renewed, story.erased]
+        for case in cases + ([story.unsealed] if kind == 'host' else []):
             try:
                 case()
                 passed += 1

@@ -20,7 +20,7 @@ OPTIONS_mps2-an386 := -DRA_BOARD=mps2-an386 -DRA_WITH_TLS=ON $(CROSS)
 OPTIONS_big-endian := -DRA_BOARD=big-endian -DRA_WITH_TLS=ON $(CROSS)
 OWN := $(foreach v,$(DIRS),$(if $($(v)),-D$(v)=$(abspath $($(v))),-U$(v)))
 
-.PHONY: help setup build $(TREES) demo test powercut powercut-long planted simulate fleet fuzz fuzz-merge size bench coverage lint format docs clean distclean
+.PHONY: help setup build $(TREES) demo test provision powercut powercut-long planted simulate fleet fuzz fuzz-merge size bench coverage lint format docs clean distclean
 
 help:   ## this list
 	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -49,6 +49,9 @@ test: build ## every test; T="unit e2e/renew": only those whose name holds one o
 powercut: host ## power cuts inside flash operations: today's sample; ARGS="--replay ID --seed N"
 	@tests/powercut/powercut.py $(ARGS)
 	@tests/powercut/powercut_wolfssl.py
+
+provision: host ## a factory's flash image; ARGS="--out nor.img ...", docs/provisioning.md
+	@build/host/boards/host/provision $(or $(ARGS),--help)
 
 simulate: host ## years in which everything goes wrong; ARGS="--seed N --years N" or "--replay ID"
 	@tests/simulate/simulate.py $(ARGS)

@@ -16,7 +16,8 @@
 #define FILE_MAX 65536u
 
 struct pair {
-    const char *key, *cert, *chain;
+    const char *key, *cert, *chain; /* or: */
+    const char *sealed;             /* PKCS #12, or PEM with the key under the passphrase */
 };
 
 static struct hal hal;
@@ -102,6 +103,31 @@ static void store_pair(enum ra_role role, const struct pair *pair)
     check(pair->cert, e);
 }
 
+/* The console's `import`. */
+static void import_pair(enum ra_role role, const char *name, const char *passphrase)
+{
+    static uint8_t file[FILE_MAX + RA_BER_SLACK];
+    static char word[128];
+    size_t size = 0;
+    if (passphrase == NULL) {
+        die(name, "--passphrase FILE is missing");
+    }
+    size = read_file(passphrase, file);
+    if (size >= sizeof word) {
+        die(passphrase, "is too long");
+    }
+    memcpy(word, file, size);
+    word[size] = '\0';
+    word[strcspn(word, "\r\n")] = '\0';
+    size = read_file(name, file);
+    ra_err e;
+    do {
+        (void)ra_step(&ra);
+        e = ra_import(&ra, role, file, size, sizeof file, word);
+    } while (e == RA_AGAIN);
+    check(name, e);
+}
+
 static void store_anchor(unsigned index, const char *name)
 {
     static uint8_t cert[FILE_MAX];
@@ -149,14 +175,19 @@ static void write_image(const char *name, bool sf2)
 
 static void usage(void)
 {
-    printf("usage: provision --out FILE [--sf2] --device-key FILE\n"
-           "  --agent-key K --agent-cert C [--agent-chain P]   Enrollment Agent, PEM or DER\n"
-           "  --cep-key K --cep-cert C [--cep-chain P]         CEP Encryption\n"
-           "  --own-key K --own-cert C [--own-chain P]         Device\n"
-           "  --anchor C ...                                   trust anchors, up to %d\n"
-           "  --config NAME=VALUE ...                          settings\n"
-           "  --sf2    the whole 16 MiB flash of emcraft-sf2, the store in its place\n%s",
-           RA_ANCHORS_MAX, host_options_help());
+    printf(
+        "usage: provision --out FILE [--sf2] --device-key FILE\n"
+        "  --agent-key K --agent-cert C [--agent-chain P]   Enrollment Agent, PEM or DER\n"
+        "  --cep-key K --cep-cert C [--cep-chain P]         CEP Encryption\n"
+        "  --own-key K --own-cert C [--own-chain P]         Device\n"
+        "  --agent-pair F, --cep-pair F, --own-pair F       instead: PKCS #12, or PEM with the "
+        "key\n"
+        "                                                   under a passphrase, and the issuers\n"
+        "  --passphrase FILE                                its first line opens them\n"
+        "  --anchor C ...                                   trust anchors, up to %d\n"
+        "  --config NAME=VALUE ...                          settings\n"
+        "  --sf2    the whole 16 MiB flash of emcraft-sf2, the store in its place\n%s",
+        RA_ANCHORS_MAX, host_options_help());
 }
 
 int main(int argc, char *argv[])
@@ -165,7 +196,7 @@ int main(int argc, char *argv[])
     static struct host_options options;
     const char *anchors[RA_ANCHORS_MAX];
     char *settings[64];
-    const char *out = NULL;
+    const char *out = NULL, *passphrase = NULL;
     unsigned anchor_count = 0, setting_count = 0;
     bool sf2 = false;
     const struct {
@@ -173,6 +204,10 @@ int main(int argc, char *argv[])
         const char **to;
     } files[] = {
         {"--out", &out},
+        {"--passphrase", &passphrase},
+        {"--agent-pair", &pairs[RA_ROLE_AGENT].sealed},
+        {"--cep-pair", &pairs[RA_ROLE_ENCRYPTION].sealed},
+        {"--own-pair", &pairs[RA_ROLE_DEVICE].sealed},
         {"--agent-key", &pairs[RA_ROLE_AGENT].key},
         {"--agent-cert", &pairs[RA_ROLE_AGENT].cert},
         {"--agent-chain", &pairs[RA_ROLE_AGENT].chain},
@@ -195,6 +230,10 @@ int main(int argc, char *argv[])
         }
         const char *option = argv[at++];
         bool taken = false;
+        if (strcmp(option, "--help") == 0) {
+            usage();
+            return 0;
+        }
         if (strcmp(option, "--sf2") == 0) {
             sf2 = true;
             continue;
@@ -241,6 +280,9 @@ int main(int argc, char *argv[])
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (pairs[i].key != NULL && pairs[i].cert != NULL) {
             store_pair((enum ra_role)i, &pairs[i]);
+        }
+        if (pairs[i].sealed != NULL) {
+            import_pair((enum ra_role)i, pairs[i].sealed, passphrase);
         }
     }
     for (unsigned i = 0; i < setting_count; i++) {

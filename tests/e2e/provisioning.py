@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -136,6 +137,36 @@ class Story:
             need('/certsrv' in words.command(board, 'show running-config'), 'the settings are gone')
             board.kill()
 
+    def factory(self):
+        """The same pairs by the factory's tool; what it cannot open or does not fit it says, and writes nothing."""
+        path, pki = self.lab.path, self.lab.pki
+        for name, lines in (('agent.p12', pkcs12(pki, 'agent')), ('cep.sealed', pem(pki, 'cep')),
+                            ('word', [PASSPHRASE]), ('wrong', ['no'])):
+            with open(path(name), 'w') as out:
+                out.write('\n'.join(lines) + '\n')
+
+        def tool(agent, word):
+            argv = [lab.host_program('provision'), '--out', path('nor.img'), '--device-key', path('device.key'),
+                    '--agent-pair', path(agent), '--cep-pair', path('cep.sealed'), '--anchor', pki.path('root.pem'),
+                    '--passphrase', path(word)] + ['--sf2'] * (self.kind == 'sf2')
+            for setting in self.lab.config().items():
+                argv += ['--config', '%s=%s' % setting]
+            return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+        for agent, word, sentence in (('agent.p12', 'wrong', 'PASSPHRASE'), ('cep.sealed', 'word', 'GATE_USAGE')):
+            os.path.exists(path('nor.img')) and os.remove(path('nor.img'))
+            done = tool(agent, word)
+            need(done.returncode == 1 and not os.path.exists(path('nor.img')), 'written: %s' % done.stdout)
+            need(words.sentence(sentence) in done.stdout.decode(), done.stdout)
+        done = tool('agent.p12', 'word')
+        need(done.returncode == 0, done.stdout)
+        with self.board() as board:
+            self.ready(board)
+            shown = words.show(board)[1]
+            for role, leaf in (('agent', 'agent'), ('encryption', 'cep')):
+                need(shown[role]['thumbprint'] == self.lab.old(leaf).sha1, '%s: %s' % (role, shown))
+            board.read_until(words.event('switched', 'agent'), 200)
+            board.kill()
+
     def unsealed(self):
         """Without a device key the flash holds the keys as they are, and after erasing nothing of them."""
         image = self.lab.path('plain.bin')
@@ -167,7 +198,7 @@ def script(kind, total):
     passed = failed = 0
     with lab.Lab(days_left=30) as the_lab:
         story = Story(the_lab, kind, total)
-        cases = [story.from_nothing, story.renewed, story.erased]
+        cases = [story.from_nothing, story.renewed, story.erased, story.factory]
         for case in cases + ([story.unsealed] if kind == 'host' else []):
             try:
                 case()

@@ -7,7 +7,7 @@ Three appliances on the emulated emcraft-sf2 (Cortex-M3, the real flash driver) 
 certificates at the stand-in CA: RSA-2048 for both, a P-256 agent beside RSA-2048, and larger RSA
 keys for the longest step. QEMU counts instructions (-icount), so a run can be repeated to within
 what differs in the CA's certificates. A last renewal on the host board shows the same HTTP
-traffic over lwIP. --write puts the tables into docs/measurements.md.
+traffic over lwIP, and renewals by https show what TLS costs. --write puts the tables into docs/measurements.md.
 
 "bare" is what wolfSSL's own functions execute: the public-key operations that a phase cannot do
 without, at the cost of one call, and AES-GCM, SHA and the random generator as they were called.
@@ -173,6 +173,16 @@ def growth(page, renewals=4):
                           total, 'instructions', 200000)
 
 
+def https(page):
+    """What a handshake costs; returns figures."""
+    page.heading('By https, with Basic and a client certificate, TLS 1.2: emcraft-sf2-tls (instructions, bytes)')
+    renewals = [figures.Https(*arguments) for arguments in figures.HTTPS]
+    page.table(('key of the server, curve', 'client', 'submit, with the handshake', 'longest step',
+                'stack', 'arena'),
+               [(r.title, r.own, count(r.submit), count(r.step), r.stack, r.arena) for r in renewals])
+    return figures.https_figures(renewals)
+
+
 def summary(page, found):
     page.heading('Aims')
     page.table(('figure', 'value', 'aim', ''), [
@@ -233,6 +243,7 @@ def main():
         found += [figures.Figure('', 'over lwIP: HTTP round trips for two credentials',
                                  len(requests), '', 4),
                   figures.Figure('', 'over lwIP: connections for them', len(connections), '', 2)]
+    found += https(page)
     summary(page, found)
     if args.write:
         write(page.out.getvalue())

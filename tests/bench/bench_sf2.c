@@ -2,6 +2,7 @@
  *
  * Words besides the board's (board.h) and the transport's (bench.h):
  *   time=SECONDS   what time the board says it is at the start
+ *   large=1        TLS does not ask for small records, as if the server did not agree to them
  *   boot           end when there is nothing to do, instead of when all is renewed
  *
  * Each ra_step is counted under the state of the role that works, as it was before the step.
@@ -12,6 +13,7 @@
 #include "bench.h"
 #include "board.h"
 #include "perennial.h"
+#include "ra_secure.h"
 
 #define ICOUNT_SHIFT 4u
 #define START_PHASES 6u /* of ra->phase */
@@ -28,6 +30,9 @@ struct row {
 static struct ra ra;
 static struct hal hal, board;
 static uint8_t reply[RA_REPLY_BUFFER] __attribute__((section(".bss.ddr.reply")));
+#if RA_WITH_TLS
+static struct ra_secure secure __attribute__((section(".bss.ddr.secure")));
+#endif
 static struct row rows[ROWS] __attribute__((section(".bss.ddr.rows")));
 static struct {
     uint64_t clock;   /* two calls of board_cycles, cycles            */
@@ -65,6 +70,19 @@ static void line(const char *word, const char *name, uint64_t n)
     number(n);
     board_print("\n");
 }
+
+/* --- a peer that does not know max_fragment_length ------------------------------------ */
+
+#if RA_WITH_TLS
+int __real_wolfSSL_UseMaxFragment(void *ssl, unsigned char mfl);
+int __wrap_wolfSSL_UseMaxFragment(void *ssl, unsigned char mfl);
+
+int __wrap_wolfSSL_UseMaxFragment(void *ssl, unsigned char mfl)
+{
+    char text[4];
+    return board_word("large", text, sizeof text) ? 1 : __real_wolfSSL_UseMaxFragment(ssl, mfl);
+}
+#endif
 
 /* --- the board, watched ------------------------------------------------------------- */
 
@@ -177,6 +195,9 @@ static void counted_init(const struct ra_transport *transport)
         board_print("bench: ra_init failed\n");
         board_exit(1);
     }
+#if RA_WITH_TLS
+    ra_https(&ra, &secure);
+#endif
 }
 
 /* --- report ------------------------------------------------------------------------- */
@@ -263,6 +284,9 @@ static void report(void)
         number((uint64_t)(uint32_t)-s.cause);
         board_print("\n");
     }
+#if RA_WITH_TLS
+    line("tls", "arena", secure.peak);
+#endif
     line("board", "stack", board_stack_used());
     board_print("bench end\n");
 }

@@ -6,6 +6,7 @@ depend on when bytes arrive. The entropy is a fixed stream: a key search takes t
 candidates in every run.
 """
 import collections
+import contextlib
 import hashlib
 import os
 import re
@@ -21,7 +22,6 @@ import lab  # noqa: E402  (the path comes first)
 from qemu_sf2 import QemuSf2  # noqa: E402
 
 SHIFT = 4  # ICOUNT_SHIFT of bench_sf2.c
-IMAGE = os.path.join(lab.BUILD, 'emcraft-sf2', 'bench', 'bench_sf2.elf')
 ROLES = ('agent', 'encryption')
 
 
@@ -59,7 +59,7 @@ class Counts:
                 self.puts[int(w[1])] = (int(w[2]), int(w[3]))
             elif w[0] == 'state':
                 self.states[w[1]] = (w[2], int(w[3]), -int(w[4]))
-            elif w[0] in ('flash', 'ra', 'board') and len(w) == 3:
+            elif w[0] in ('flash', 'ra', 'board', 'tls') and len(w) == 3:
                 self.words[w[0], w[1]] = int(w[2])
 
     def row(self, role, phase):
@@ -90,10 +90,12 @@ class Counts:
 
 
 class Relay(threading.Thread):
-    """The other end of pipe.c."""
+    """The other end of pipe.c. With TLS only the appliance knows where a message ends: what it has
+    sent goes out at once, and what comes back within a moment is the answer."""
 
-    def __init__(self, where, port):
+    def __init__(self, where, port, tls):
         super().__init__(daemon=True)
+        self.tls = tls
         self.up, self.down = os.path.join(where, 'up'), os.path.join(where, 'down')
         for name in (self.up, self.down):
             if os.path.exists(name):
@@ -114,7 +116,7 @@ class Relay(threading.Thread):
                 elif op == b'S':
                     self.asked += up.read(size)
                 elif op == b'R':
-                    if self.asked and whole(self.asked):
+                    if self.asked and (self.tls or whole(self.asked)):
                         self.exchange()
                     part, self.answer = self.answer[:size], self.answer[size:]
                     down.write(struct.pack('<H', len(part)) + part)
@@ -125,11 +127,16 @@ class Relay(threading.Thread):
     def exchange(self):
         self.server.sendall(self.asked)
         self.asked = b''
-        while not whole(self.answer):
-            more = self.server.recv(65536)
-            if not more:
-                break
-            self.answer += more
+        if self.tls:
+            self.server.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while self.tls or not whole(self.answer):
+                more = self.server.recv(65536)
+                if not more:
+                    break
+                self.answer += more
+                if self.tls:
+                    self.server.settimeout(0.05)
 
     def close(self):
         if self.server:
@@ -151,18 +158,22 @@ def entropy(path, seed):
         out.write(hashlib.shake_128(seed.encode()).digest(1 << 18))
 
 
-def run(the_lab, seed, boot=False, offset=0.0, image='nor.img', life=240.0, port=None):
+def run(the_lab, seed, boot=False, offset=0.0, image='nor.img', life=240.0, port=None, large=False):
     """Counts of a boot with nothing due, or of a whole renewal, `offset` seconds from now."""
     entropy(the_lab.path('entropy'), seed)
-    relay = Relay(the_lab.dir, port or the_lab.ca.port)
+    tls = the_lab.tls is not False
+    relay = Relay(the_lab.dir, port or the_lab.ca.port, tls)
     now = int(the_lab.ca.core.now().timestamp() - the_lab.ca.core.offset + offset)
     words = {'key': the_lab.path('device.key'), 'entropy': the_lab.path('entropy'),
              'up': relay.up, 'down': relay.down, 'time': str(now)}
+    if large:
+        words['large'] = '1'
     if boot:
         words['boot'] = None
     else:
         relay.start()
-    with QemuSf2(IMAGE, the_lab.path(image), words=words, nic='none', icount=SHIFT, sleep=False,
+    elf = os.path.join(lab.BUILD, 'emcraft-sf2' + ('-tls' if tls else ''), 'bench', 'bench_sf2.elf')
+    with QemuSf2(elf, the_lab.path(image), words=words, nic='none', icount=SHIFT, sleep=False,
                  life=life) as board:
         board.read_until('bench end', life)
         return Counts(board.transcript)

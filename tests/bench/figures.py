@@ -6,11 +6,14 @@ value is not above it. Percentages have 100 for "as much as the bare primitives"
 import collections
 import datetime
 import os
+import ssl
 import subprocess
 import time
 
 import counted
 import lab
+import tls
+import x509
 
 DAY = 86400
 YOUNG = 600  # days left of 730: nothing is due
@@ -163,6 +166,63 @@ class Renewal:
                     Figure('bench.%s.boot-renewed' % tag, 'boot, nothing due, after a renewal',
                            self.boot_instructions(self.boot_after), 'instructions', 200000)]
         return out
+
+
+class Https:
+    """One credential renewed by https, with Basic and the device's certificate for TLS."""
+
+    LONG = 1450  # bytes that make four certificates a chain of 10 KiB
+
+    def __init__(self, title, kind, curve, own='p256', long=False, seed='Perennial'):
+        self.title, self.own = title, own
+        web = {'kind': kind, 'days': (-10, 1000), 'pad': self.LONG if long else 0}
+        with lab.Lab(days_left=YOUNG, agent_key='p256', tls=web) as the_lab:
+            pki, context = the_lab.pki, the_lab.ca.tls
+            if long:
+                fill = [x509.load(tls.certificate(pki, 'fill%d' % i, pad=self.LONG, self_signed=True)[0])
+                        for i in range(3)]
+                context.load_cert_chain(*tls.certificate(pki, 'long', chain=[pki.issuer] + fill, **web))
+            context.set_ecdh_curve(curve)
+            context.load_verify_locations(pki.path('root.pem'))
+            context.verify_mode = ssl.CERT_REQUIRED
+            cert, key = tls.certificate(pki, 'own', hosts=(), kind=own, purposes=(tls.CLIENT_AUTH,),
+                                        days=(-10, 1000))
+            the_lab.ca.auth('ra01', 'correct-horse')
+            the_lab.ca.mode('same-key')
+            the_lab.provision(config=dict(the_lab.config(), **{
+                'key-policy': 'same', 'ca-user': 'ra01', 'ca-password': 'correct-horse',
+                'tls-client-certificate': 'device'}), options=(
+                    '--own-key', key, '--own-cert', cert, '--own-chain', pki.path('issuing.pem')))
+            the_lab.clock(LATER * DAY)
+            self.counts = counted.run(the_lab, seed, offset=LATER * DAY, large=long)
+            bad = the_lab.ca.bad()
+        for role, (state, _, cause) in self.counts.states.items():
+            if state != 'PROBATION' or bad:
+                raise lab.ConsoleError('%s: %s is %s, cause %d; the CA says %s' % (
+                    title, role, state, cause, bad))
+        row = self.counts.row('agent', 'SUBMIT')
+        self.submit, self.step = row.instructions, row.longest
+        self.stack, self.arena = self.counts.words['board', 'stack'], self.counts.words['tls', 'arena']
+
+
+# The server's key and the curve of the key agreement; the client's key is on P-256 or P-384 too.
+HTTPS = (('RSA-2048, P-256', 'rsa2048', 'prime256v1'), ('P-256, P-256', 'p256', 'prime256v1'),
+         ('P-384, P-384', 'p384', 'secp384r1', 'p384'),
+         ('P-384, P-384; the client has RSA-2048', 'p384', 'secp384r1', 'rsa2048'),
+         ('RSA-2048, P-256; chain of 10 KiB in one record', 'rsa2048', 'prime256v1', 'p256', True))
+
+
+def https_figures(renewals):
+    """The largest of each; a private operation of RSA is a step of its own kind."""
+    rsa = [r for r in renewals if r.own.startswith('rsa')]
+    steps = [('bench.tls.step', 'longest step of a handshake', [r for r in renewals if r not in rsa]),
+             ('bench.tls.step-rsa', 'and with a client key of RSA-2048', rsa)]
+    return [Figure(limit, 'https: ' + text, max(r.step for r in some), 'instructions', 50000000)
+            for limit, text, some in steps] + [
+        Figure('bench.tls.stack', 'https: stack of a renewal', max(r.stack for r in renewals), 'bytes',
+               16384),
+        Figure('bench.tls.arena', "https: arena of wolfSSL's TLS", max(r.arena for r in renewals),
+               'bytes', 65536)]
 
 
 def limits():

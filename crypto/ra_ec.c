@@ -68,12 +68,16 @@ static int is_zero(const uint8_t *a, size_t size)
     return ra_equal_ct(a, zero, size);
 }
 
-/* 0 < a < order */
+/* 0 < a < order. memcmp would tell by its time how far a nonce is like the order. */
 static int in_order(const struct ra_key *key, const uint8_t *a)
 {
     size_t size = bytes_of(key);
+    const uint8_t *order = curve_of(key)->order;
+    uint32_t borrow = 0;
 
-    return !is_zero(a, size) && memcmp(a, curve_of(key)->order, size) < 0;
+    for (size_t i = size; i-- > 0;)
+        borrow = ((uint32_t)a[i] - order[i] - borrow) >> 31;
+    return (int)borrow & (1 - is_zero(a, size));
 }
 
 ra_err ra_ec_check_point(const struct ra_key *key)

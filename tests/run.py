@@ -8,8 +8,8 @@ What there is to run:
   target/NAME       the same suite as an image for QEMU's mps2-an386
   be/NAME           the same for a big-endian machine of 32 bits, run by qemu-ppc
   tools/NAME        tests/tools/check_NAME.py, test_NAME.py, size.py: rules of the tree, the tools
-  FOLDER/NAME       every executable script in tests/e2e, tests/powercut, tests/simulate, tests/fuzz and
-                    tests/bench/check_*; run in a network namespace where there is only `lo`
+  FOLDER/NAME       every executable script in tests/e2e, tests/powercut, tests/simulate, tests/consttime,
+                    tests/fuzz and tests/bench/check_*; run in a network namespace where there is only `lo`
 
 What a script prints after `count: ` at the begin of a line is shown beside its result.
 A script passes when it exits with 0. Where it prints a line `N passed, N failed`, that is counted
@@ -33,7 +33,7 @@ ROOT = TESTS.parent
 BUILD = ROOT / "build"
 QEMU = ("qemu-system-arm -M mps2-an386 -display none -monitor none -serial none "
         "-semihosting-config enable=on,target=native -kernel").split()
-SCRIPTS = ("e2e/*", "powercut/*", "simulate/*", "fuzz/*", "bench/check_*", "tools/check_*.py", "tools/test_*.py", "tools/size.py")
+SCRIPTS = ("e2e/*", "powercut/*", "simulate/*", "consttime/*", "fuzz/*", "bench/check_*", "tools/check_*.py", "tools/test_*.py", "tools/size.py")
 OWN_NETWORK = 'ip link set lo up && exec "$@"'
 
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)

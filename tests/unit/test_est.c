@@ -243,7 +243,7 @@ static ra_err anchor(void *ctx, unsigned place, struct ra_span *cert)
     return RA_OK;
 }
 
-/* Room for a certificate made here: name, key and dates of "issuing.cert", signed by itself. */
+/* Room for a certificate made here, signed by its own key. */
 static uint8_t own_root[1024];
 static struct world_blob own_root_blob = {"own_root", NULL, 0};
 
@@ -259,17 +259,22 @@ static void make_bent_root(void)
     bent_root_blob.size = b->size;
 }
 
-static void make_own_root(void)
+/* Name and key of another; `issuer`: who it says has issued it; `yes`: cA, 0xff or 0. */
+static void make_own_root(const char *cert, const char *key_name, const char *issuer, uint8_t yes,
+                          const char *until)
 {
-    static const uint8_t yes = 0xff;
-    const struct world_blob *b = world_blob("issuing.cert"), *k = world_blob("issuing.key");
-    struct ra_cert like;
+    const struct world_blob *b = world_blob(cert), *k = world_blob(key_name);
+    const struct world_blob *i = world_blob(issuer);
+    struct ra_cert like, by;
+    assert_int_equal(ra_cert_parse(&by, i->p, i->size), RA_OK);
     struct ra_der_put w;
     struct ra_span tbs, der;
     assert_int_equal(ra_cert_parse(&like, b->p, b->size), RA_OK);
     assert_int_equal(ra_key_from_der(&key, k->p, k->size), RA_OK);
     ra_der_put_init(&w, own_root, sizeof own_root);
-    ra_der_put_value(&w, RA_DER_BOOLEAN, &yes, 1);
+    if (yes != 0) {
+        ra_der_put_value(&w, RA_DER_BOOLEAN, &yes, 1);
+    }
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
     ra_der_put_wrap(&w, RA_DER_OCTETS, 0);
     ra_der_put_oid(&w, RA_OID_BASIC_CONSTRAINTS);
@@ -279,10 +284,10 @@ static void make_own_root(void)
     ra_der_put_raw(&w, like.spki);
     ra_der_put_raw(&w, like.subject);
     size_t mark = ra_der_put_size(&w);
-    ra_der_put_text(&w, RA_DER_UTC_TIME, "490101000000Z");
+    ra_der_put_text(&w, RA_DER_UTC_TIME, until);
     ra_der_put_text(&w, RA_DER_UTC_TIME, "200101000000Z");
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
-    ra_der_put_raw(&w, like.subject);
+    ra_der_put_raw(&w, by.subject);
     ra_der_put_algorithm(&w, RA_OID_ECDSA_SHA256, false);
     ra_der_put_u32(&w, 77);
     mark = ra_der_put_size(&w);
@@ -337,7 +342,7 @@ static void next_root(void **state)
     static const char *const below[] = {"own_root", "issuing.cert", "root.cert", NULL};
     static const char *const bent[] = {"bent_root", "root2_by_root.cert", NULL};
     (void)state;
-    make_own_root();
+    make_own_root("issuing.cert", "issuing.key", "issuing.cert", 0xff, "490101000000Z");
     make_bent_root();
     memset(anchors, 0, sizeof anchors);
     anchors[2] = "root.cert";
@@ -348,6 +353,23 @@ static void next_root(void **state)
     assert_null(next_of(without, NOW));
     assert_null(next_of(below, NOW));
     assert_null(next_of(bent, NOW));
+    /* A NewWithNew as it should be; and no CA, or of another issuer, or at its end. */
+    static const char *const made[] = {"own_root", "root2_by_root.cert", "root.cert", NULL};
+    static const struct {
+        const char *issuer, *until;
+        uint8_t ca;
+        bool fits;
+    } heirs[] = {{"root2.cert", "490101000000Z", 0xff, true},
+                 {"root2.cert", "490101000000Z", 0, false},
+                 {"issuing.cert", "490101000000Z", 0xff, false},
+                 {"root2.cert", "270115080001Z", 0xff, true}, /* NOW is 08:00:00 */
+                 {"root2.cert", "270115080000Z", 0xff, false}};
+    for (size_t i = 0; i < sizeof heirs / sizeof heirs[0]; i++) {
+        make_own_root("root2.cert", "root2.key", heirs[i].issuer, heirs[i].ca, heirs[i].until);
+        const char *found = next_of(made, NOW);
+        assert_int_equal(found != NULL, heirs[i].fits);
+        assert_true(found == NULL || strcmp(found, "own_root") == 0);
+    }
     /* Out of its dates, or known already, or where no anchor has the name. */
     assert_null(next_of(whole, NOW + 40LL * 365 * 86400));
     assert_null(next_of(whole, NOW - 10LL * 365 * 86400));

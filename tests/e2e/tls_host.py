@@ -306,6 +306,29 @@ class Tests:
                 if any(l.startswith(mark) and b'KeyUpdate' in l for l in seen.splitlines()) != wanted:
                     raise AssertionError('%r' % seen)
 
+    def key_updates(self):
+        """New keys for ever, each to be answered, and no reply: the exchange's time ends it."""
+        cert, key = self.server()
+        with s_server(cert, key, '-tls1_3', '-msg', stdin=subprocess.PIPE) as (port, process):
+            done = []
+            probe = threading.Thread(target=lambda: done.append(self.probe(port)))
+            probe.start()
+            deadline = time.monotonic() + 30
+            while b'GET /5' not in bytes(process.seen) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            with contextlib.suppress(OSError):
+                while probe.is_alive() and time.monotonic() < deadline:
+                    process.stdin.write(b'K\n')
+                    process.stdin.flush()
+                    time.sleep(0.01)
+            probe.join(30)
+            self.want(done[0], 'error NET_TIMEOUT')
+            answers = sum(l.startswith(b'<<<') and b'KeyUpdate' in l for l in bytes(process.seen).splitlines())
+            peak = int(re.search(r'peak (\d+)', done[0]).group(1))
+            print('        %d key updates answered, arena used at most: %d bytes' % (answers, peak))
+            if answers < 100 or peak > 32768:
+                raise AssertionError(done[0])
+
     def answered(self, port, process, *words, options=()):
         """Types these words into s_server when the request is there; what the probe says."""
         done = []
@@ -653,6 +676,7 @@ def run(t):
     case('TLS 1.3, tickets nobody asked for', t.ticket)
     case('TLS 1.3, new keys of the server', t.key_update, b'k\n')
     case('TLS 1.3, new keys of both', t.key_update, b'K\n')
+    case('TLS 1.3, new keys for ever', t.key_updates)
     case('channel binding of TLS 1.3', t.exporter)
     case('address in the certificate', t.address)
     case('wildcard', t.wildcard)

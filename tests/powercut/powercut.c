@@ -7,7 +7,9 @@
  *     powercut flips [--one-in N] [--seed N]
  *     powercut replay ID [--seed N]                  one cut again, named as a failure names it;
  *                                                    of the last three: --point, --only, --bit
- *     --geometry N, --start N, --story N             only that one; --at-least N: fewer cuts fail;
+ *     --geometry N, --start N, --story N             only that one (repeats, counters: the protocol,
+ *                                                    0 AD CS, 1 SCEP, 2 EST; flips: 0 two
+ *                                                    generations, 1 one alone); --at-least N: fewer cuts fail;
  *     --stop: at the first failure
  *
  * A story is one life of an appliance (world.h). It runs once. Before each flash operation a twin
@@ -195,8 +197,8 @@ static void where(void)
            g->erased, start_names[here.start]);
     if (mode == FLIPS || mode == REPEATS || mode == COUNTERS) {
         const char *what = mode == FLIPS ? "flips" : mode == REPEATS ? "repeats" : "counters";
-        printf("%s --geometry %u --story %u --seed %u --%s %ld --times %u\n", what, here.geometry,
-               here.story, (unsigned)first_seed,
+        printf("%s --geometry %u --start %u --story %u --seed %u --%s %ld --times %u\n", what,
+               here.geometry, here.start, here.story, (unsigned)first_seed,
                mode == FLIPS     ? "bit"
                : mode == REPEATS ? "point"
                                  : "only",
@@ -1075,7 +1077,11 @@ static bool same_point(unsigned point, uint32_t lives)
 /* An unclean log, so that each life begins with a copy to another bank. */
 static void prepare_torn(void)
 {
+    static const enum ra_protocol protocols[] = {RA_PROTOCOL_ADCS, RA_PROTOCOL_SCEP,
+                                                 RA_PROTOCOL_EST};
+    by = protocols[here.story];
     prepare(0);
+    by = RA_PROTOCOL_ADCS;
     (void)world_settle(golden);
     golden->flash.cut = NOR_CUT_RANDOM_BITS;
     world_set(golden, "host-name", "torn");
@@ -1379,11 +1385,12 @@ int main(int argc, char *argv[])
         bool whole = mode == REPEATS || mode == COUNTERS || mode == FLIPS;
         times = times != 0 ? times : mode == COUNTERS ? 70000 : 300;
         for (unsigned g = 0; g < GEOMETRIES; g++) {
-            for (unsigned s = 0; s < (whole ? 1u : STARTS); s++) {
-                for (unsigned t = 0; t < (mode == FLIPS ? 2u : whole ? 1u : STORIES); t++) {
+            for (unsigned s = 0; s < STARTS; s++) {
+                for (unsigned t = 0; t < (mode == FLIPS ? 2u : whole ? 3u : STORIES); t++) {
+                    /* Of repeats and counters one start and one protocol unless more are wanted. */
                     if ((wish.geometry != ANY && g != wish.geometry) ||
-                        (wish.start != ANY && s != wish.start) ||
-                        (wish.story != ANY && t != wish.story) ||
+                        (wish.start != ANY ? s != wish.start : whole && s != 0) ||
+                        (wish.story != ANY ? t != wish.story : whole && mode != FLIPS && t != 0) ||
                         (config++ * 2654435761u >> 16) % wish.parts != wish.part) {
                         continue;
                     }

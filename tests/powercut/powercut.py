@@ -3,9 +3,9 @@
 
     powercut.py [--seed N]          a sample over every kind, geometry, start and story; the seed is
                                     the day's number, so that each day cuts elsewhere
-    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips: some 60
-                                    million cuts and 100 million flips, by the parts that were run some
-                                    16 hours of one core
+    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips: some 67
+                                    million cuts and 110 million flips, by the parts that were run some
+                                    18 hours of one core
     powercut.py --long --shard 2/8  every 8th job of these, beginning with the second
     powercut.py --replay ID --seed N
 
@@ -27,6 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / 'build/host/powercut/powercut'
 GEOMETRIES = 12
 COUNTERS = 7
+STARTS = 5
+PROTOCOLS = 3
 LEAST = 100000
 KIND = re.compile(r'(before|after|prefix|all but the last byte|random bits|disturbed|within a unit|of an erase'
                   r'|unstable|of a marker) (\d+)')
@@ -36,18 +38,26 @@ TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) failures$', re.M)
 def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
-    return ([['sample', '--seed', seed, '--share', 50, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
-            [['counters', '--seed', seed, '--geometry', 0, '--times', 2500],
-             ['repeats', '--seed', seed, '--geometry', whole, '--times', 50]] +
-            [['flips', '--seed', seed, '--geometry', g, '--one-in', 800] for g in range(GEOMETRIES)])
+    other = ['--start', seed // GEOMETRIES % STARTS, '--story', seed % PROTOCOLS]
+    return ([['sample', '--seed', seed, '--share', 52, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+            [['counters', '--seed', seed, '--geometry', 0, '--times', 2500] + other,
+             ['repeats', '--seed', seed, '--geometry', whole, '--times', 50] + other] +
+            [['flips', '--seed', seed, '--geometry', g, '--start', (seed + g) % STARTS, '--one-in', 800]
+             for g in range(GEOMETRIES)])
 
 
 def everything(seed):
     jobs = [['counters', '--seed', seed, '--geometry', g, '--only', c] for g in (0, 3) for c in range(COUNTERS)]
+    # Each other start and each other protocol too; at rest one bit of ten in all.
+    others = [(s, 0) for s in range(1, STARTS)] + [(0, p) for p in range(1, PROTOCOLS)]
+    jobs += [['counters', '--seed', seed, '--geometry', 0, '--start', s, '--story', p] for s, p in others]
     for g in range(GEOMETRIES):
         jobs += [[mode, '--seed', seed, '--geometry', g] for mode in ('repeats', 'flips')]
+        jobs += [['repeats', '--seed', seed, '--geometry', g, '--start', s, '--story', p] for s, p in others]
+        jobs += [['flips', '--seed', seed, '--geometry', g, '--start', s, '--one-in', 40]
+                 for s in range(1, STARTS)]
         jobs += [[mode, '--seed', seed, '--geometry', g, '--start', s]
-                 for mode in ('singles', 'pairs') for s in range(5)]
+                 for mode in ('singles', 'pairs') for s in range(STARTS)]
         jobs.append(['markers', '--seed', seed, '--geometry', g, '--start', 0])
     return jobs
 

@@ -139,6 +139,8 @@ static void plan_cut(struct life *l)
 {
     struct nor_model *f = &l->w.flash;
     l->w.cut_after = 0;
+    l->n.cuts_overtaken += l->cut_open;
+    l->cut_open = false;
     if (l->cutting && life_chance(l, 7, 8)) {
         l->w.cut_after = 1u + life_random(l, life_chance(l, 1, 2) ? 12 : 200);
         f->cut = (enum nor_cut)life_random(l, NOR_CUT_DISTURB);
@@ -147,7 +149,21 @@ static void plan_cut(struct life *l)
         f->seed = 1u + life_random(l, UINT32_MAX - 1u);
         f->unstable = f->shadow != NULL && life_chance(l, 1, 2);
         l->n.cuts_planned++;
+        l->cut_open = true;
     }
+}
+
+static void cut_fired(struct life *l)
+{
+    l->n.cuts++;
+    l->cut_open = false;
+}
+
+void life_no_cut(struct life *l)
+{
+    l->w.flash.cut_at = 0;
+    l->n.cuts_withdrawn += l->cut_open;
+    l->cut_open = false;
 }
 
 static void boot(struct life *l)
@@ -158,7 +174,7 @@ static void boot(struct life *l)
         l->boot_ms = l->w.true_ms;
         world_boot(&l->w);
         if (l->w.flash.cut_fired) {
-            l->n.cuts++;
+            cut_fired(l);
             oracle_power_lost(l);
         }
     } while (l->w.flash.cut_fired && l->failure == NULL);
@@ -347,7 +363,7 @@ static void live(struct life *l)
         }
         if (!power) {
             life_say(l, "the power goes in a flash operation", "");
-            l->n.cuts++;
+            cut_fired(l);
             oracle_power_lost(l);
             boot(l);
         } else if (w->resets != 0 ||
@@ -379,6 +395,7 @@ bool life_run(struct life *l, uint32_t id, bool fast, bool trace)
     if (l->failure == NULL) {
         oracle_look(l);
     }
+    l->n.cuts_left = l->cut_open;
     l->n.lives = 1;
     l->n.seconds = (uint64_t)((l->w.true_ms - born_ms) / 1000);
     l->n.erases = l->w.flash.erases;

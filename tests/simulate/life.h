@@ -33,7 +33,10 @@ struct life_protocol {
 
 /* What went on, added up over lives. */
 struct life_count {
-    uint64_t lives, seconds, steps, boots, cuts_planned, cuts, troubles;
+    uint64_t lives, seconds, steps, boots, troubles;
+    /* Planned is the sum of fired and of those that a reset came before, that the operator's own
+     * work took back, and that a life ended before. */
+    uint64_t cuts_planned, cuts, cuts_overtaken, cuts_withdrawn, cuts_left;
     uint64_t renewals, splits, rollbacks, submits, lost, provisioned, rollovers, staged_roots;
     uint64_t looks, erases, worn, commands, calm_seconds;
 };
@@ -57,6 +60,7 @@ struct life {
         bool here, on; /* it happens in this life; it is going on */
     } trouble[LIFE_TROUBLES_MAX];
     unsigned shaky; /* resets to come */
+    bool cut_open;  /* planned and not fired yet */
     bool cutting, bad_use, no_sntp, settings_wrong, held;
     bool untrusted;           /* the CA has a root that the appliance does not know */
     bool dying;               /* all of the flash wears out */
@@ -108,6 +112,8 @@ bool life_chance(struct life *l, uint32_t in, uint32_t of);
 /* The first failure counts. */
 void life_fail(struct life *l, const char *why);
 void life_say(struct life *l, const char *what, const char *more);
+/* No power cut in what follows. */
+void life_no_cut(struct life *l);
 /* RAM is lost now. */
 void life_reset(struct life *l);
 /* Type a line at the console, and let it answer. */

@@ -4,7 +4,8 @@
     simulate.py [--seed N] [--years N]    the seed is the day's number, so that each day lives other lives
     simulate.py --replay ID               one life again, and what happens in it
 
-The lives of FIXED are lived each time.
+The lives of FIXED are lived each time. A power cut that was planned and did not fire is counted with
+what came before it.
 """
 # timeout: 900
 import argparse

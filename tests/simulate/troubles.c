@@ -451,7 +451,7 @@ static void store_root(struct life *l)
 {
     l->root_ms = INT64_MAX;
     l->untrusted = false;
-    l->w.flash.cut_at = 0;
+    life_no_cut(l);
     bool stored = root_stored(l);
     life_say(l, "the operator stores the new root", stored ? "which is there" : "");
     if (!stored) {
@@ -475,7 +475,7 @@ static void provision(struct life *l, enum ra_role role)
     bool rsa = l->protocol->device || role == RA_ROLE_ENCRYPTION;
     bool other = life_chance(l, 1, 2);
     l->provision_ms[role] = INT64_MAX;
-    l->w.flash.cut_at = 0;
+    life_no_cut(l);
     life_say(l, "provisioned", ra_role_word(role));
     l->n.provisioned++;
     world_store_pair(&l->w, role,

@@ -51,6 +51,8 @@ FAULT(int, -1, wc_Des_SetKey, (void *d, const void *key, const void *iv, int dir
       (d, key, iv, dir))
 FAULT(int, -1, wc_Des_CbcDecrypt, (void *d, void *out, const void *in, uint32_t n), (d, out, in, n))
 FAULT(int, -1, wc_InitRng, (void *r), (r))
+FAULT(ra_err, RA_E_RANDOM_STATE, ra_random_bytes, (struct ra_random * r, uint8_t *to, size_t n),
+      (r, to, n))
 FAULT(int, -1, wc_RNG_DRBG_Reseed, (void *r, const void *p, uint32_t n), (r, p, n))
 FAULT(int, -1, wc_RsaPad_ex,
       (const void *in, uint32_t n, void *block, uint32_t size, uint8_t value, void *rng, int type,

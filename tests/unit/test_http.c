@@ -233,6 +233,12 @@ static void requests_refused(void **state)
         drain(CAP);
         assert_int_equal(ra_http_wants(&http), RA_HTTP_FINISHED);
         assert_int_equal(ra_http_outcome(&http), RA_E_ARGUMENT);
+        struct ra_http_request get = {
+            .method = RA_HTTP_GET, .target_size = 5000, .target_read = lazy, .target_ctx = &k};
+        assert_int_equal(ra_http_start(&http, &get, &url, 0), RA_OK);
+        drain(CAP);
+        assert_int_equal(ra_http_wants(&http), RA_HTTP_FINISHED);
+        assert_int_equal(ra_http_outcome(&http), RA_E_ARGUMENT);
     }
 }
 

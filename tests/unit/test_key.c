@@ -157,6 +157,22 @@ static void ec_keys_come_in_several_forms(void **state)
     }
 }
 
+static void a_key_that_is_none(void **state)
+{
+    static const uint8_t version_alone[] = {0x30, 0x03, 0x02, 0x01, 0x00};
+    static struct ra_random random;
+    struct ra_key key;
+    uint8_t out[512];
+    size_t size = 7;
+
+    (void)state;
+    assert_int_equal(ra_key_from_der(&key, version_alone, sizeof version_alone), RA_E_KEY_FORMAT);
+    assert_empty(&key);
+    assert_int_equal(ra_key_encrypt(&key, &random, RA_PAD_PKCS1, out, 4, out, sizeof out, &size),
+                     RA_E_STATE);
+    assert_int_equal(size, 0);
+}
+
 static void other_keys_are_refused_by_name(void **state)
 {
     static const char *const ders[] = {"rsa1024", "rsa2050", "rsa4104", "rsa3primes",
@@ -705,6 +721,7 @@ int main(void)
         cmocka_unit_test(private_keys_go_through_unchanged),
         cmocka_unit_test(the_tail_of_the_buffer_holds_no_secret),
         cmocka_unit_test(ec_keys_come_in_several_forms),
+        cmocka_unit_test(a_key_that_is_none),
         cmocka_unit_test(other_keys_are_refused_by_name),
         cmocka_unit_test(strange_exponents_are_refused),
         cmocka_unit_test(cut_and_longer_input_is_refused),

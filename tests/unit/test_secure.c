@@ -577,6 +577,10 @@ static void beginnings_that_fail(void **state)
     tcp.error = RA_E_NET_REFUSED;
     assert_int_equal(turn(), RA_TRANSPORT_FAILED);
     assert_int_equal(s->error(s->ctx), RA_E_NET_REFUSED);
+    /* Whatever TCP says later. */
+    tcp.state = RA_TRANSPORT_OPEN;
+    assert_int_equal(s->state(s->ctx), RA_TRANSPORT_FAILED);
+    assert_int_equal(s->error(s->ctx), RA_E_NET_REFUSED);
 }
 
 static void a_handshake_that_goes_on_or_breaks(void **state)

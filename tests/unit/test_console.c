@@ -106,6 +106,17 @@ static void help_lists_every_command(void **state)
     assert_shows("help re\r", "% E9-09");
 }
 
+/* Both want a role's name; here all is served and nothing is open. */
+static void enroll_and_retrieve_by_role(void **state)
+{
+    (void)state;
+    assert_shows("enroll nothing\r", "% E9-02");
+    assert_shows("retrieve nothing 17\r", "% E9-02");
+    assert_shows("enroll agent\r", "Enrollment Agent: E1-11 a credential is stored");
+    assert_shows("show running-config a\t\r", "! every setting");
+    assert_shows("retrieve agent 17\r", "Enrollment Agent: E6-23 no request is open");
+}
+
 static void show_says_how_it_stands(void **state)
 {
     (void)state;
@@ -873,6 +884,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pieces_make_no_difference, setup),
         cmocka_unit_test_setup(help_lists_every_command, setup),
+        cmocka_unit_test_setup(enroll_and_retrieve_by_role, setup),
         cmocka_unit_test_setup(show_says_how_it_stands, setup),
         cmocka_unit_test(unsealed_keys_are_named),
         cmocka_unit_test_setup(a_damaged_credential_is_named, setup),

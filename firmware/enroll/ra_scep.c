@@ -170,8 +170,10 @@ static ra_err begin_message(struct ra_enroll *e)
     if (!first) {
         /* What the peer encrypts to us needs an RSA key. */
         err = ra_cert_parse(&cert, der.p, der.size);
-        if (err == RA_OK && ra_key_from_spki(t->key, cert.spki.p, cert.spki.size) == RA_OK &&
-            !ra_key_is_rsa(t->key->alg)) {
+        if (err == RA_OK) {
+            err = ra_key_from_spki(t->key, cert.spki.p, cert.spki.size);
+        }
+        if (err == RA_OK && !ra_key_is_rsa(t->key->alg)) {
             err = RA_E_SCEP_SIGNER_KEY;
         }
         s->step = BUILD_ENVELOPE;
@@ -270,7 +272,7 @@ static ra_err build_message(struct ra_enroll *e)
     case BUILD_ENVELOPE:
         err = seal_content(e);
         break;
-    case BUILD_SIGN:
+    default: /* BUILD_SIGN */
         err = load_signer(e, &signer);
         if (err == RA_AGAIN) {
             return err;
@@ -282,8 +284,6 @@ static ra_err build_message(struct ra_enroll *e)
         }
         ra_key_wipe(t->key);
         break;
-    default:
-        return RA_OK;
     }
     if (err == RA_OK) {
         s->step++;
@@ -478,9 +478,8 @@ static ra_err read_next(struct ra_enroll *e, const struct ra_http_reply *http,
         }
         break;
     case NEXT_VERIFY:
-        err = s->issuer < 0 || s->set.trusted == 0
-                  ? RA_E_SCEP_CA_SET
-                  : ra_ca_set_trust_step(&s->set, (unsigned)s->issuer, t);
+        err = ra_ca_set_trust_step(&s->set, (unsigned)s->issuer,
+                                   t); /* rollover_is_near: there is one */
         if (err == RA_OK) {
             err = verify_next(e, &s->message);
         }

@@ -79,23 +79,29 @@ enum fake_ca_net {
 /* What is wrong with the next replies of the SCEP server. */
 enum fake_scep_fault {
     FAKE_SCEP_RIGHT,
-    FAKE_SCEP_NONCE,       /* answers another message              */
-    FAKE_SCEP_TRANSACTION, /* of another transaction               */
-    FAKE_SCEP_TYPE,        /* no CertRep                           */
-    FAKE_SCEP_STRANGER,    /* signed by nobody the CA names        */
-    FAKE_SCEP_SIGNATURE,   /* one bit of it is wrong               */
-    FAKE_SCEP_RECIPIENT,   /* encrypted to somebody else           */
-    FAKE_SCEP_CONTENT,     /* one bit of what is encrypted is wrong */
-    FAKE_SCEP_DES3,        /* a cipher that is not allowed         */
-    FAKE_SCEP_ABSENT,      /* SUCCESS without content              */
-    FAKE_SCEP_NOT_YET,     /* SUCCESS with zero bytes: it waits    */
-    FAKE_SCEP_BASE64,      /* in lines: no defect                  */
-    FAKE_SCEP_GARBAGE,     /* no CMS                               */
-    FAKE_SCEP_NO_CAPS,     /* GetCACaps: hangs up: no defect       */
-    FAKE_SCEP_HALF_CAPS,   /* GetCACaps: hangs up in the middle    */
-    FAKE_SCEP_NO_SET,      /* GetCACert: 404                       */
-    FAKE_SCEP_LOOSE_SET,   /* GetCACert: leads to no anchor        */
-    FAKE_SCEP_EMPTY_SET,   /* GetCACert: nobody to encrypt to      */
+    FAKE_SCEP_NONCE,         /* answers another message              */
+    FAKE_SCEP_TRANSACTION,   /* of another transaction               */
+    FAKE_SCEP_TYPE,          /* no CertRep                           */
+    FAKE_SCEP_STRANGER,      /* signed by nobody the CA names        */
+    FAKE_SCEP_SIGNATURE,     /* one bit of it is wrong               */
+    FAKE_SCEP_RECIPIENT,     /* encrypted to somebody else           */
+    FAKE_SCEP_CONTENT,       /* one bit of what is encrypted is wrong */
+    FAKE_SCEP_DES3,          /* a cipher that is not allowed         */
+    FAKE_SCEP_ABSENT,        /* SUCCESS without content              */
+    FAKE_SCEP_NOT_YET,       /* SUCCESS with zero bytes: it waits    */
+    FAKE_SCEP_BASE64,        /* in lines: no defect                  */
+    FAKE_SCEP_GARBAGE,       /* no CMS                               */
+    FAKE_SCEP_NO_CAPS,       /* GetCACaps: hangs up: no defect       */
+    FAKE_SCEP_HALF_CAPS,     /* GetCACaps: hangs up in the middle    */
+    FAKE_SCEP_NO_SET,        /* GetCACert: 404                       */
+    FAKE_SCEP_LOOSE_SET,     /* GetCACert: leads to no anchor        */
+    FAKE_SCEP_EMPTY_SET,     /* GetCACert: nobody to encrypt to      */
+    FAKE_SCEP_NO_NEXT,       /* GetNextCACert: 404                   */
+    FAKE_SCEP_NEXT_GARBAGE,  /* no CMS                               */
+    FAKE_SCEP_NEXT_STRANGER, /* signed by a stranger                 */
+    FAKE_SCEP_NEXT_FORGED,   /* one bit of the signature is wrong    */
+    FAKE_SCEP_NEXT_EMPTY,    /* no certificates in it                */
+    FAKE_SCEP_NEXT_PRESENT,  /* none that ends later                 */
     FAKE_SCEP_500,
     FAKE_SCEP_ENDED, /* CertPoll: badRequest, whatever became of it */
     FAKE_SCEP_FAULTS
@@ -146,6 +152,7 @@ struct fake_ca {
         bool no_renewal;         /* nor Renewal                                    */
         bool refuse_renewal;     /* offered, and then answered with badRequest     */
         bool next_root;          /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
+        bool next_sha1;          /* which is said with SHA-1                       */
         unsigned caps_status;    /* HTTP's, in answer to each GetCACaps; 0: its own    */
         unsigned message_status; /* the same to each PKIOperation                      */
         enum fake_scep_fault fault;

@@ -373,17 +373,35 @@ static size_t certificates(const struct fake_ca *ca, int64_t now, uint8_t reply[
 static size_t next_certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     static uint8_t inner[4096], body[6144];
+    enum fake_scep_fault fault = ca->scep.fault;
+    bool stranger = fault == FAKE_SCEP_NEXT_STRANGER;
     const struct fake_authority_files *files = fake_ca_files(ca->authority);
-    const struct fake_authority_files *next = fake_ca_files(FAKE_AUTHORITY_NEW_ROOT);
-    const struct ra_span certs[] = {blob_span(next->root), blob_span(next->issuing)};
+    const struct fake_authority_files *next =
+        fake_ca_files(fault == FAKE_SCEP_NEXT_PRESENT ? ca->authority : FAKE_AUTHORITY_NEW_ROOT);
+    /* Who talks with its clients comes first: it is no CA. */
+    const struct ra_span certs[] = {blob_span(next->scep), blob_span(next->root),
+                                    blob_span(next->issuing)};
+    size_t count = fault == FAKE_SCEP_NEXT_PRESENT ? 1 : 3;
     struct ra_cert signer;
     struct ra_span out;
-    struct ra_span content = {inner, fake_ca_certs(certs, 2, inner, sizeof inner)};
-    parse(files->issuing, &signer);
+    struct ra_span content = {inner, fake_ca_certs(certs, count, inner, sizeof inner)};
+    if (fault == FAKE_SCEP_NO_NEXT) {
+        return fake_ca_reply(ca, now, 404, "", "text/plain", "", 0, reply);
+    }
+    if (fault == FAKE_SCEP_NEXT_GARBAGE) {
+        return fake_ca_reply(ca, now, 200, "", "text/plain", "?", 1, reply);
+    }
+    content.size = fault == FAKE_SCEP_NEXT_EMPTY ? 0 : content.size;
+    parse(stranger ? "stranger.cert" : files->issuing, &signer);
     fake_ca_must(ra_cms_signed_build(body, sizeof body, content, &signer,
-                                     fake_ca_key(files->issuing_key), fake_ca_random(ca),
-                                     RA_HASH_SHA256, NULL, 0, &out) == RA_OK,
+                                     fake_ca_key(stranger ? "stranger.key" : files->issuing_key),
+                                     fake_ca_random(ca),
+                                     ca->scep.next_sha1 ? RA_HASH_SHA1 : RA_HASH_SHA256, NULL, 0,
+                                     &out) == RA_OK,
                  "GetNextCACert");
+    if (fault == FAKE_SCEP_NEXT_FORGED) {
+        body[(size_t)(out.p - body) + out.size - 9] ^= 0x20;
+    }
     ca->scep_next++;
     return fake_ca_reply(ca, now, 200, "", "application/x-x509-next-ca-cert", out.p, out.size,
                          reply);

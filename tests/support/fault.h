@@ -8,6 +8,8 @@
  * in the code that calls such a function is known to have failed or not; while fault_armed is set,
  * the first place that has not failed yet does, once, and fault_armed is cleared. With fault_all,
  * instead: each new place as it is reached. A suite goes on until no new place comes.
+ * With fault_chance, instead: one call in so many, at any place, as fault_seed has it.
+ * fault_only: the one function that fails; NULL: all of them.
  * FAULT_WHEN, defined before: an expression, false where nothing may fail.
  */
 #ifndef FAULT_H
@@ -15,6 +17,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define FAULT_SITES 1024u
 #ifndef FAULT_WHEN
@@ -23,19 +27,28 @@
 
 static const void *fault_site[FAULT_SITES];
 static const char *fault_name; /* the function that failed last */
-static unsigned fault_sites, fault_fired;
+static const char *fault_only;
+static unsigned fault_sites, fault_fired, fault_chance;
+static uint32_t fault_seed;
 static bool fault_armed, fault_all;
 
 static inline void fault_forget(void)
 {
-    fault_sites = fault_fired = 0;
+    fault_sites = fault_fired = fault_chance = 0;
+    fault_only = NULL;
     fault_armed = fault_all = false;
 }
 
 static inline bool fault_here(const void *site, const char *name)
 {
-    if (!fault_armed || !(FAULT_WHEN)) {
+    if (!fault_armed || !(FAULT_WHEN) || (fault_only != NULL && strcmp(fault_only, name) != 0)) {
         return false;
+    }
+    if (fault_chance != 0) {
+        fault_seed = fault_seed * 1664525u + 1013904223u;
+        bool now = (fault_seed >> 16) % fault_chance == 0;
+        fault_fired += now;
+        return now;
     }
     for (unsigned i = 0; i < fault_sites; i++) {
         if (fault_site[i] == site) {

@@ -730,6 +730,60 @@ static void power_cuts(void **state)
     }
 }
 
+/* What cannot be now says why, and changes nothing: the request waits on and is answered. */
+static void not_now(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    start(400);
+    assert_int_equal(ra_accept(&w.ra, AGENT, (const uint8_t *)"", 0), RA_E_NO_REQUEST);
+    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_NO_REQUEST);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_NO_REQUEST);
+    assert_int_equal(ra_request_text(&w.ra, AGENT, true, 0, shown, sizeof shown, &n),
+                     RA_E_NO_REQUEST);
+    /* Asked for and not begun: nothing is left of it. */
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+    assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_IDLE);
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+    until(AGENT, RA_STATE_KEYGEN, HOUR);
+    assert_int_equal(ra_accept(&w.ra, AGENT, (const uint8_t *)"", 0), RA_E_BUSY);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_BUSY);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_NO_REQUEST);
+    /* Without a network. */
+    const struct ra_transport *transport = w.ra.transport;
+    w.ra.transport = NULL;
+    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_UNSUPPORTED);
+    w.ra.transport = transport;
+    uint8_t *reply = w.ra.reply;
+    w.ra.reply = NULL;
+    assert_int_equal(ra_accept(&w.ra, AGENT, (const uint8_t *)"", 0), RA_E_UNSUPPORTED);
+    w.ra.reply = reply;
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_OFFLINE);
+    /* Without the time, after a reset. */
+    w.board_clock = false;
+    world_boot_offline(&w);
+    w.ca.net = FAKE_NET_REFUSED;
+    assert_true(world_run(&w, 60));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_OFFLINE);
+    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_TIME_UNKNOWN);
+    assert_int_equal(ra_accept(&w.ra, AGENT, (const uint8_t *)"", 0), RA_E_TIME_UNKNOWN);
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_OFFLINE);
+    w.board_clock = true;
+    w.ca.net = FAKE_NET_UP;
+    world_boot(&w);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    show(AGENT, false);
+    uint32_t id = fake_ca_take(&w.ca, world_now(&w), shown, shown_size);
+    assert_int_not_equal(id, 0);
+    answer_with(id, P7B_PEM);
+    assert_int_equal(ra_accept(&w.ra, AGENT, (const uint8_t *)answer, answer_size), RA_OK);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_int_equal(world_serves(&w, AGENT), id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -751,6 +805,7 @@ int main(void)
         cmocka_unit_test(a_first_certificate_over_the_network),
         cmocka_unit_test(a_new_one_for_an_expired_one),
         cmocka_unit_test(power_cuts),
+        cmocka_unit_test(not_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

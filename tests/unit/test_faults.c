@@ -56,6 +56,8 @@ FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_key_decrypt,
       (const struct ra_key *k, struct ra_random *r, enum ra_padding p, const uint8_t *in, size_t n,
        uint8_t *out, size_t cap, size_t *m),
       (k, r, p, in, n, out, cap, m))
+FAULT(ra_err, RA_E_CERT_SYNTAX, ra_cert_parse, (struct ra_cert * c, const uint8_t *p, size_t n),
+      (c, p, n))
 FAULT(ra_err, RA_E_KEY_ALGORITHM, ra_keygen_start, (struct ra_keygen * g, enum ra_key_alg a),
       (g, a))
 FAULT(ra_err, RA_AGAIN, ra_store_get,
@@ -98,8 +100,10 @@ static void gets_through(enum ra_role role, uint32_t before, unsigned days)
             assert_null(world_check(&w, role));
             return;
         }
-        if (world_state(&w, role) == RA_STATE_BACKOFF) {
-            (void)ra_retry(&w.ra, role);
+        for (unsigned i = 0; i < RA_ROLES; i++) { /* the partner too: a pair is switched together */
+            if (world_state(&w, (enum ra_role)i) == RA_STATE_BACKOFF) {
+                (void)ra_retry(&w.ra, (enum ra_role)i);
+            }
         }
     }
     fail_msg("%s is %s after %u failures (%s)", ra_role_word(role),
@@ -148,11 +152,54 @@ static void by_scep(void **state)
     print_message("%u places failed\n", fault_fired);
 }
 
+static void by_est(void **state)
+{
+    (void)state;
+    begin(FAKE_EST_URL, "est", "same");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    fault_armed = true;
+    world_boot(&w);
+    gets_through(ENCRYPTION, 2, 25);
+    assert_true(fault_fired > 25);
+    print_message("%u places failed\n", fault_fired);
+}
+
+/* Any call may fail, any number of times: first the flash is only ever busy, then everything goes
+ * wrong now and then. */
+static void at_random(void **state)
+{
+    static const struct {
+        const char *url, *protocol, *only;
+        unsigned chance;
+    } cases[] = {
+        {FAKE_CA_URL, "adcs", "ra_store_get", 2}, {FAKE_SCEP_URL, "scep", "ra_store_get", 2},
+        {FAKE_EST_URL, "est", "ra_store_get", 2}, {FAKE_CA_URL, "adcs", NULL, 40},
+        {FAKE_SCEP_URL, "scep", NULL, 40},        {FAKE_EST_URL, "est", NULL, 40}};
+    unsigned all = 0;
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(cases[i].url, cases[i].protocol, "same");
+        fault_seed = i;
+        fault_only = cases[i].only;
+        fault_chance = cases[i].chance;
+        w.ca.mode[ENCRYPTION] = i % 2 == 1 ? FAKE_CA_PEND : FAKE_CA_ISSUE;
+        fault_armed = true;
+        world_boot(&w);
+        gets_through(ENCRYPTION, 2, 25);
+        assert_true(fault_fired > 0);
+        all += fault_fired;
+    }
+    print_message("%u calls failed\n", all);
+    assert_true(all > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_adcs),
         cmocka_unit_test(by_scep),
+        cmocka_unit_test(by_est),
+        cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,9 @@ static void roles(void **state)
     c.eku_count = 2;
     assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_EKU);
     pki_cert_parse(&c, "agent");
+    c.eku_count = 0;
+    assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_EKU);
+    pki_cert_parse(&c, "agent");
     c.sig_hash = RA_HASH_NONE;
     assert_int_equal(ra_gates_role(RA_ROLE_AGENT, &c, &work), RA_E_GATE_WEAK);
     /* An EC key is no encryption key, by its own name. */
@@ -175,6 +178,61 @@ static void another_subject_or_name(void **state)
     assert_int_equal(gates(NOW), RA_E_GATE_TEMPLATE);
 }
 
+/* The appliance's own certificate has the usages that the old one has, whatever they are: "odd" is
+ * for servers, agents and clients. */
+#define SERVERS "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01"
+#define CLIENTS "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"
+#define MAIL "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x04"
+#define AGENTS "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x01"
+
+static ra_err usages(const char *purposes, size_t size, uint8_t count, uint16_t usage, bool has)
+{
+    struct ra_span der = pki_cert_der("odd");
+    struct ra_cert was, leaf;
+    pki_cert_parse(&was, "odd");
+    memcpy(copy, der.p, der.size);
+    copy[(size_t)(was.serial.p + was.serial.size - 1 - was.der.p)] ^= 0x01;
+    struct ra_span certs[] = {{copy, der.size}};
+    was.not_after -= DAY;
+    was.eku = (struct ra_span){(const uint8_t *)purposes, size};
+    was.eku_count = count;
+    was.key_usage ^= usage;
+    was.has_key_usage = has;
+    struct ra_gates_input in = {.role = RA_ROLE_DEVICE,
+                                .config = &config,
+                                .old = &was,
+                                .key = was.spki,
+                                .certs = certs,
+                                .cert_count = 1,
+                                .now = was.not_before,
+                                .work = &work};
+    config.minimum_life_days = 0;
+    return ra_gates_check(&in, &leaf);
+}
+
+#define USAGES(list, count) usages(list, sizeof(list) - 1, count, 0, odd.has_key_usage)
+
+static void the_usages_of_the_old_one(void **state)
+{
+    static const char same[] = "\x30\x20" SERVERS AGENTS CLIENTS;
+    struct ra_cert odd;
+    (void)state;
+    pki_cert_parse(&odd, "odd");
+    assert_int_equal(odd.eku_count, 3);
+    assert_memory_equal(odd.eku.p, same, sizeof same - 1);
+    assert_int_equal(USAGES(same, 3), RA_OK);
+    assert_int_equal(USAGES("\x30\x20" CLIENTS SERVERS AGENTS, 3), RA_OK);
+    assert_int_equal(USAGES("\x30\x20" MAIL AGENTS CLIENTS, 3), RA_E_GATE_EKU);
+    assert_int_equal(USAGES("\x30\x20" SERVERS AGENTS MAIL, 3), RA_E_GATE_EKU);
+    assert_int_equal(USAGES("\x30\x16" SERVERS AGENTS, 2), RA_E_GATE_EKU);
+    assert_int_equal(USAGES("\x30\x2a" SERVERS AGENTS CLIENTS MAIL, 4), RA_E_GATE_EKU);
+    assert_int_equal(USAGES("", 0), RA_E_GATE_EKU);
+    assert_int_equal(USAGES("", 3), RA_E_GATE_EKU);
+    assert_int_equal(usages(same, sizeof same - 1, 3, 0, !odd.has_key_usage), RA_E_GATE_USAGE);
+    assert_int_equal(usages(same, sizeof same - 1, 3, RA_KU_NON_REPUDIATION, odd.has_key_usage),
+                     RA_E_GATE_USAGE);
+}
+
 static void validity(void **state)
 {
     (void)state;
@@ -203,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup(another_key, setup),
         cmocka_unit_test_setup(the_same_again, setup),
         cmocka_unit_test_setup(another_subject_or_name, setup),
+        cmocka_unit_test_setup(the_usages_of_the_old_one, setup),
         cmocka_unit_test_setup(validity, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

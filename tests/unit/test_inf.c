@@ -154,6 +154,12 @@ static void thumbprints_that_are_none(void **state)
     noted("[NewRequest]\nMachineKeySet=TRUE\n"
           "RenewalCert=0123456789abcdef0123456789abcdef0123456789\n",
           "3 RenewalCert refused: has more than the 40 hex digits of a thumbprint\n");
+    noted("[NewRequest]\nMachineKeySet=TRUE\n"
+          "RenewalCert=0123456789abcdef0123456789abcdef01234567x\n",
+          "3 RenewalCert refused: holds characters that are no hex digits\n");
+    noted("[NewRequest]\nMachineKeySet=TRUE\n"
+          "RenewalCert=0123456789abcdef0123456789abcdef012345678\n",
+          "3 RenewalCert refused: has more than the 40 hex digits of a thumbprint\n");
 }
 
 static void syntax(void **state)

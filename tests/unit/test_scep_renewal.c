@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "ra_scep.h"
 #include "ra_scep_message.h"
 #include "world.h"
 #include "world_vectors.h"
@@ -397,6 +398,151 @@ static void which_status_is_no_capabilities(void **state)
 }
 
 /* What the CA issues is looked at as it is with AD CS. */
+/* --- the next root ---------------------------------------------------------------------------- */
+
+#define ISSUING_ENDS ((int64_t)23376 * DAY) /* 2034-01-01, issuing_ends.cert */
+
+/* What is asked of the CA names it, escaped [RFC 3986 2]. */
+static unsigned named;
+
+static bool count_named(struct world *world)
+{
+    static const char *const questions[] = {
+        "GET /scep?operation=GetCACaps&message=RA%26Co_1-~ HTTP/1.1",
+        "GET /scep?operation=GetCACert&message=RA%26Co_1-~ HTTP/1.1",
+        "GET /scep?operation=GetNextCACert&message=RA%26Co_1-~ HTTP/1.1"};
+    for (unsigned i = 0; i < 3; i++) {
+        named +=
+            memcmp(world->link.request, questions[i], strlen(questions[i])) == 0 ? 1u << 8 * i : 0;
+    }
+    return false;
+}
+
+static void start_before_the_end(int64_t days)
+{
+    const struct world_enrolment e = {.key = {NULL, "encryption.key"},
+                                      .days_left = {0, 30},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"key-policy", "same"},
+                                                   {"ca-id", "RA&Co_1-~"}}};
+    world_init(&w, NULL);
+    w.true_ms = (ISSUING_ENDS - days * DAY) * 1000;
+    w.ca.authority = FAKE_AUTHORITY_ENDS;
+    w.ca.scep.next_root = true;
+    w.on_reply = count_named;
+    named = 0;
+    world_provision(&w, &e);
+    world_boot(&w);
+}
+
+static bool anchor_is(unsigned place, const char *name)
+{
+    const struct world_blob *b = world_blob(name);
+    uint8_t cert[RA_CERT_MAX];
+    size_t size = 0;
+    return world_flash_holds(&w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
+           size == b->size && memcmp(cert, b->p, size) == 0;
+}
+
+/* Announced by the present CA in its last year, stored before the request, and logged once. */
+static void the_next_root(void **state)
+{
+    (void)state;
+    start_before_the_end(RA_SCEP_ROLLOVER_DAYS + 1);
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.scep_next, 0);
+    assert_int_equal(named, 0x000101);
+    start_before_the_end(RA_SCEP_ROLLOVER_DAYS - 1);
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.scep_next, 1);
+    assert_int_equal(named, 0x010101);
+    assert_true(world_settle(&w));
+    assert_true(anchor_is(0, "root.cert"));
+    assert_true(anchor_is(1, "root2.cert"));
+    assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
+    /* Known the next time. */
+    assert_true(world_run(&w, 25 * HOUR));
+    w.ca.life_days = 800;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_int_equal(w.ca.scep_next, 2);
+    assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
+    assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
+    /* It is trusted: the new CA renews. */
+    assert_true(world_run(&w, 25 * HOUR));
+    w.ca.authority = FAKE_AUTHORITY_NEW_ROOT;
+    w.ca.scep.next_root = false;
+    w.ca.life_days = 900;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
+/* What does not come from the present CA is no next root, and holds up no renewal. */
+static void no_next_root(void **state)
+{
+    static const enum fake_scep_fault faults[] = {FAKE_SCEP_NO_NEXT,       FAKE_SCEP_NEXT_GARBAGE,
+                                                  FAKE_SCEP_NEXT_STRANGER, FAKE_SCEP_NEXT_FORGED,
+                                                  FAKE_SCEP_NEXT_EMPTY,    FAKE_SCEP_NEXT_PRESENT,
+                                                  FAKE_SCEP_RIGHT};
+    (void)state;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        start_before_the_end(100);
+        w.ca.scep.fault = faults[i];
+        w.ca.scep.next_sha1 = faults[i] == FAKE_SCEP_RIGHT;
+        renewed(ENCRYPTION, 1);
+        assert_int_equal(w.ca.scep_next, i < 2 ? 0 : 1);
+        assert_true(world_settle(&w));
+        assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 1, NULL, 0, NULL));
+        assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 0);
+    }
+}
+
+/* All places are taken: what is stored is never replaced. */
+static void no_place_for_a_root(void **state)
+{
+    (void)state;
+    start_before_the_end(100);
+    for (unsigned i = 1; i < RA_ANCHORS_MAX; i++) {
+        world_anchor(&w, i, "false_root.cert");
+    }
+    world_boot(&w);
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.scep_next, 1);
+    assert_true(world_settle(&w));
+    for (unsigned i = 0; i < RA_ANCHORS_MAX; i++) {
+        assert_true(anchor_is(i, i == 0 ? "root.cert" : "false_root.cert"));
+    }
+}
+
+/* ca-fingerprint names a CA certificate by its SHA-256: that one becomes an anchor, no other does. */
+static void a_root_by_fingerprint(void **state)
+{
+    const struct world_blob *root = world_blob("root2.cert");
+    uint8_t digest[RA_HASH_SIZE_MAX];
+    (void)state;
+    for (unsigned known = 0; known < 2; known++) {
+        char hex[80];
+        struct ra_text t;
+        assert_int_equal(ra_hash(RA_HASH_SHA256, root->p, root->size, digest), RA_OK);
+        digest[31] ^= known ? 0 : 1;
+        ra_text_init(&t, hex, sizeof hex);
+        ra_text_add_hex(&t, digest, 32, 0);
+        start("ca-fingerprint", hex);
+        w.ca.authority = FAKE_AUTHORITY_NEW_ROOT;
+        until(ENCRYPTION, known ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
+        if (known) {
+            assert_null(world_check(&w, ENCRYPTION));
+            assert_true(world_settle(&w));
+            assert_true(anchor_is(1, "root2.cert"));
+        } else {
+            assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_UNTRUSTED);
+            assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 1, NULL, 0, NULL));
+        }
+    }
+}
+
 static void the_gates_are_the_same(void **state)
 {
     (void)state;
@@ -492,6 +638,10 @@ int main(void)
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(which_status_is_no_capabilities),
+        cmocka_unit_test(the_next_root),
+        cmocka_unit_test(no_next_root),
+        cmocka_unit_test(no_place_for_a_root),
+        cmocka_unit_test(a_root_by_fingerprint),
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),
         cmocka_unit_test(a_first_enrolment_that_waits),

@@ -116,7 +116,8 @@ class Relay(threading.Thread):
                 elif op == b'S':
                     self.asked += up.read(size)
                 elif op == b'R':
-                    if self.asked and (self.tls or whole(self.asked)):
+                    if self.server and (not self.answer if self.tls else
+                                        self.asked and whole(self.asked)):
                         self.exchange()
                     part, self.answer = self.answer[:size], self.answer[size:]
                     down.write(struct.pack('<H', len(part)) + part)
@@ -125,10 +126,10 @@ class Relay(threading.Thread):
         self.close()
 
     def exchange(self):
+        if self.tls:  # the emulated time goes on, so each look at the server takes a moment of ours
+            self.server.settimeout(0.3 if self.asked else 0.05)
         self.server.sendall(self.asked)
         self.asked = b''
-        if self.tls:
-            self.server.settimeout(0.3)
         with contextlib.suppress(TimeoutError):
             while self.tls or not whole(self.answer):
                 more = self.server.recv(65536)

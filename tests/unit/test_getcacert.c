@@ -214,6 +214,117 @@ static void other_requests(void **state)
     assert_serves();
 }
 
+/* --- a client's life ----------------------------------------------------------------- */
+
+static struct {
+    enum ra_transport_state state;
+    const char *says;
+    size_t room; /* bytes taken in one step */
+    size_t sent;
+    unsigned closed;
+} peer;
+
+static enum ra_transport_state peer_state(void *ctx)
+{
+    (void)ctx;
+    return peer.state;
+}
+
+static size_t peer_receive(void *ctx, uint8_t *to, size_t cap)
+{
+    (void)ctx;
+    size_t n = strlen(peer.says);
+    n = n < cap ? n : cap;
+    memcpy(to, peer.says, n);
+    peer.says += n;
+    return n;
+}
+
+static size_t peer_send(void *ctx, const uint8_t *from, size_t size)
+{
+    (void)ctx;
+    (void)from;
+    size_t n = size < peer.room ? size : peer.room;
+    peer.sent += n;
+    return n;
+}
+
+static void peer_close(void *ctx)
+{
+    (void)ctx;
+    peer.closed++;
+    peer.state = RA_TRANSPORT_IDLE;
+}
+
+static void comes(const char *says)
+{
+    peer.state = RA_TRANSPORT_OPEN;
+    peer.says = says;
+    peer.room = 10000;
+    peer.sent = 0;
+    peer.closed = 0;
+}
+
+static void how_clients_end(void **state)
+{
+    (void)state;
+    static char long_path[RA_GETCACERT_REQUEST_MAX + 100];
+    world_init(&w, NULL);
+    world_provision_pair(&w, 300, 300);
+    world_boot(&w);
+    ra_getcacert_init(&service, &w.ra);
+    service.client = (struct ra_transport){
+        .state = peer_state, .receive = peer_receive, .send = peer_send, .close = peer_close};
+    ra_getcacert_step(&service); /* nobody is there: the answer is made in advance */
+    assert_false(service.stale);
+    ra_getcacert_step(&service);
+    comes(GET_CA_CERT);
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 1);
+    assert_true(peer.sent > service.certs.size);
+    /* In small pieces; closed when all has left. */
+    size_t all = peer.sent;
+    comes(GET_CA_CERT);
+    peer.room = 700;
+    for (unsigned i = 0; i < 100 && peer.closed == 0; i++) {
+        ra_getcacert_step(&service);
+        assert_true(peer.closed == 0 || peer.sent == all);
+    }
+    assert_int_equal(peer.closed, 1);
+    /* Its end was closed behind the request: it is answered. */
+    comes(GET_CA_CERT);
+    peer.state = RA_TRANSPORT_PEER_CLOSED;
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.sent, all);
+    /* Before the request was complete: it is not. */
+    comes("GET /");
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 0);
+    peer.state = RA_TRANSPORT_PEER_CLOSED;
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 1);
+    comes("");
+    peer.state = RA_TRANSPORT_FAILED;
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 1);
+    assert_int_equal(peer.sent, 0);
+    /* A head without an end. */
+    memset(long_path, 'a', sizeof long_path - 1);
+    comes(long_path);
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 1);
+    assert_true(peer.sent > 0 && peer.sent < 300);
+    /* Silence. */
+    comes("GET /");
+    ra_getcacert_step(&service);
+    w.true_ms += RA_GETCACERT_MS - 1;
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 0);
+    w.true_ms += 1;
+    ra_getcacert_step(&service);
+    assert_int_equal(peer.closed, 1);
+}
+
 /* --- subscribers --------------------------------------------------------------------- */
 
 struct ear {
@@ -271,6 +382,7 @@ int main(void)
         cmocka_unit_test(issuers_that_differ),
         cmocka_unit_test(without_a_pair),
         cmocka_unit_test(other_requests),
+        cmocka_unit_test(how_clients_end),
         cmocka_unit_test(several_subscribers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <lwip/dns.h>
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
 
@@ -31,6 +32,7 @@ static void *found_arg;
 static tcp_connected_fn connected;
 static tcp_recv_fn received;
 static tcp_err_fn failed;
+static tcp_accept_fn accepted;
 static udp_recv_fn packet;
 static struct tcp_pcb *pcb;
 static struct udp_pcb *udp;
@@ -76,6 +78,13 @@ void __wrap_tcp_err(struct tcp_pcb *p, tcp_err_fn f)
 {
     failed = f != NULL ? f : failed;
     __real_tcp_err(p, f);
+}
+
+FAULT_OWN(void, tcp_accept, (struct tcp_pcb * p, tcp_accept_fn f))
+void __wrap_tcp_accept(struct tcp_pcb *p, tcp_accept_fn f)
+{
+    accepted = f;
+    __real_tcp_accept(p, f);
 }
 
 FAULT_OWN(err_t, tcp_write, (struct tcp_pcb * p, const void *from, u16_t size, u8_t flags))
@@ -442,6 +451,49 @@ static void sending_with_little_room(void **state)
     assert_int_equal(net.sent, 1062);
 }
 
+/* A server's side: one client at a time, who goes or stays; no port, no memory. */
+static void clients_that_come(void **state)
+{
+    static struct ra_net server, second;
+    struct ra_transport s, none;
+    struct tcp_pcb *client;
+    uint8_t to[8];
+    (void)state;
+    ra_net_init(&server, &s);
+    ra_net_init(&second, &none);
+    no_pcb = true;
+    assert_int_equal(ra_net_listen(&server, 80), RA_E_NET_MEMORY);
+    no_pcb = false;
+    assert_int_equal(ra_net_listen(&server, 80), RA_OK);
+    assert_int_equal(ra_net_listen(&second, 80), RA_E_NET_CONNECT);
+    assert_int_equal(ra_net_listen(&second, 81), RA_E_NET_MEMORY); /* the pool has one */
+    assert_int_equal(s.state(s.ctx), RA_TRANSPORT_IDLE);
+    assert_true(ra_net_acknowledged(&server));
+    assert_int_equal(accepted(&server, NULL, ERR_MEM), ERR_MEM); /* lwIP had no room for it */
+    client = tcp_new();
+    assert_int_equal(accepted(&server, client, ERR_OK), ERR_OK);
+    assert_int_equal(s.state(s.ctx), RA_TRANSPORT_OPEN);
+    assert_int_equal(accepted(&server, client, ERR_OK), ERR_MEM); /* busy */
+    assert_int_equal(received(&server, client, bytes(3), ERR_OK), ERR_OK);
+    assert_int_equal(s.receive(s.ctx, to, sizeof to), 3);
+    struct tcp_seg waits;
+    client->unacked = &waits;
+    assert_false(ra_net_acknowledged(&server));
+    client->unacked = NULL;
+    client->unsent = &waits;
+    assert_false(ra_net_acknowledged(&server));
+    client->unsent = NULL;
+    assert_true(ra_net_acknowledged(&server));
+    s.close(s.ctx);
+    assert_int_equal(s.state(s.ctx), RA_TRANSPORT_IDLE);
+    client = tcp_new();
+    assert_int_equal(accepted(&server, client, ERR_OK), ERR_OK); /* the next */
+    failed(&server, ERR_RST);
+    assert_int_equal(s.state(s.ctx), RA_TRANSPORT_FAILED);
+    tcp_abort(client);
+    s.close(s.ctx);
+}
+
 /* --- set-up, frames ----------------------------------------------------------------------- */
 
 static void settings_that_do_not_fit(void **state)
@@ -712,6 +764,7 @@ int main(void)
         cmocka_unit_test_setup(what_comes_for_nobody, begin),
         cmocka_unit_test_setup(many_buffers_and_large_pieces, begin),
         cmocka_unit_test_setup(sending_with_little_room, begin),
+        cmocka_unit_test_setup(clients_that_come, begin),
         cmocka_unit_test_setup(settings_that_do_not_fit, begin),
         cmocka_unit_test_setup(without_random_numbers, begin),
         cmocka_unit_test_setup(frames_of_no_size, begin),

@@ -8,10 +8,19 @@
 
 #include <cmocka.h>
 
+#include "fault.h"
 #include "pkcs12_vectors.h"
 #include "ra_key.h"
 #include "ra_pem.h"
 #include "ra_pkcs12.h"
+
+/* What is behind a MAC is looked at all the same: whoever knows the passphrase could have written it. */
+static bool forgiving;
+FAULT_OWN(int, ra_equal_ct, (const void *a, const void *b, size_t size))
+int __wrap_ra_equal_ct(const void *a, const void *b, size_t size)
+{
+    return forgiving || __real_ra_equal_ct(a, b, size);
+}
 
 static struct ra_pkcs12 p12;
 static uint8_t buf[8192];
@@ -228,12 +237,163 @@ static void bent_and_cut(void **state)
     }
 }
 
+/* openssl's key under a passphrase (AES-128-CBC, HMAC-SHA-512), its parameters written again with
+ * something else in one place. */
+enum {
+    AS_IT_WAS,
+    WITH_KEY_LENGTH,
+    SHORT_IV,
+    NO_SALT,
+    CUT_CIPHERTEXT,
+    NO_CIPHERTEXT,
+    OLD_WITHOUT_COUNT
+};
+
+static ra_err rewritten(int how)
+{
+    static uint8_t der[1024], out[1024];
+    const struct pkcs12_file *f = file("sha512.pem");
+    struct ra_span rest = {f->p, f->size}, label = {NULL, 0}, body = {NULL, 0};
+    size_t size = 0;
+    while (ra_pem_next(&rest, &label, &body) == RA_OK && label.size != 21) { /* ENCRYPTED ... */
+    }
+    assert_int_equal(ra_base64_decode(body.p, body.size, der, sizeof der, &size), RA_OK);
+    struct ra_der d;
+    ra_der_init(&d, (struct ra_span){der, size});
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    const uint8_t *algorithm = ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span scheme = ra_der_whole(&d, RA_DER_OID);
+    const uint8_t *outer = ra_der_enter(&d, RA_DER_SEQUENCE);
+    const uint8_t *kdf = ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span pbkdf2_oid = ra_der_whole(&d, RA_DER_OID);
+    const uint8_t *inner = ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span salt = ra_der_whole(&d, RA_DER_OCTETS), count = ra_der_whole(&d, RA_DER_INTEGER);
+    struct ra_span prf = ra_der_whole(&d, RA_DER_SEQUENCE);
+    ra_der_leave(&d, inner);
+    ra_der_leave(&d, kdf);
+    const uint8_t *cipher = ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span cipher_oid = ra_der_whole(&d, RA_DER_OID), iv = ra_der_read(&d, RA_DER_OCTETS);
+    ra_der_leave(&d, cipher);
+    ra_der_leave(&d, outer);
+    ra_der_leave(&d, algorithm);
+    struct ra_span sealed = ra_der_read(&d, RA_DER_OCTETS);
+    assert_int_equal(d.err, RA_OK);
+
+    static const uint8_t pbe_sha1_3des[] = {6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1, 3};
+    struct ra_der_put w;
+    ra_der_put_init(&w, out, sizeof out);
+    ra_der_put_value(&w, RA_DER_OCTETS, sealed.p,
+                     sealed.size - (how == CUT_CIPHERTEXT  ? 1
+                                    : how == NO_CIPHERTEXT ? sealed.size
+                                                           : 0));
+    size_t all = ra_der_put_size(&w);
+    if (how == OLD_WITHOUT_COUNT) {
+        ra_der_put_raw(&w, salt);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, all);
+        ra_der_put_bytes(&w, pbe_sha1_3des, sizeof pbe_sha1_3des);
+    } else {
+        ra_der_put_value(&w, RA_DER_OCTETS, iv.p, iv.size - (how == SHORT_IV ? 1 : 0));
+        ra_der_put_raw(&w, cipher_oid);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, all);
+        size_t mark = ra_der_put_size(&w);
+        ra_der_put_raw(&w, prf);
+        if (how == WITH_KEY_LENGTH) {
+            ra_der_put_u32(&w, 16);
+        }
+        ra_der_put_raw(&w, count);
+        if (how != NO_SALT) {
+            ra_der_put_raw(&w, salt);
+        }
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+        ra_der_put_raw(&w, pbkdf2_oid);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, mark);
+        ra_der_put_wrap(&w, RA_DER_SEQUENCE, all);
+        ra_der_put_raw(&w, scheme);
+    }
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, all);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    assert_int_equal(w.err, RA_OK);
+    size = ra_pem_read(ra_der_put_span(&w), "ENCRYPTED PRIVATE KEY", 0, (char *)buf, sizeof buf);
+    f = file("ec.cert");
+    size += ra_pem_read((struct ra_span){f->p, f->size}, "CERTIFICATE", 0, (char *)buf + size,
+                        sizeof buf - size);
+    return open_bytes(size, PKCS12_PASSWORD);
+}
+
+static void parameters_written_otherwise(void **state)
+{
+    (void)state;
+    assert_int_equal(rewritten(AS_IT_WAS), RA_OK);
+    assert_int_equal(rewritten(WITH_KEY_LENGTH), RA_OK);
+    assert_int_equal(rewritten(SHORT_IV), RA_E_PKCS12_SYNTAX);
+    assert_int_equal(rewritten(NO_SALT), RA_E_PKCS12_SYNTAX);
+    assert_int_equal(rewritten(CUT_CIPHERTEXT), RA_E_PKCS12_SYNTAX);
+    assert_int_equal(rewritten(NO_CIPHERTEXT), RA_E_PKCS12_SYNTAX);
+    assert_int_equal(rewritten(OLD_WITHOUT_COUNT), RA_E_PKCS12_SYNTAX);
+}
+
+#ifdef __linux__
+#define EVERY 1u
+#else
+#define EVERY 17u /* an emulated machine is slow */
+#endif
+
+/* Each byte changed in turn: an error, or a key that is one. */
+static void bent_behind_the_mac(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"aes128.p12", "sha384.p12", "ber.p12", "sha1.pem"};
+    static const uint8_t masks[] = {0x01, 0x20, 0x80};
+    forgiving = true;
+    for (size_t n = 0; n < 4; n++) {
+        const struct pkcs12_file *f = file(names[n]);
+        unsigned refused = 0;
+        for (size_t i = 0; i < f->size; i += EVERY) {
+            for (size_t m = 0; m < sizeof masks; m++) {
+                struct ra_key k;
+                memcpy(buf, f->p, f->size);
+                buf[i] ^= masks[m];
+                ra_err e = open_bytes(f->size, PKCS12_PASSWORD);
+                refused += e != RA_OK;
+                assert_true(e != RA_OK ||
+                            (p12.key_size > 0 && p12.cert_count <= RA_CHAIN_CERTS_MAX));
+                (void)ra_key_from_der(&k, key, p12.key_size);
+                ra_pkcs12_wipe(&p12);
+            }
+        }
+        assert_true(refused > f->size / EVERY / 4);
+    }
+    forgiving = false;
+}
+
+/* Each length of each, too. */
+static void cut_short_behind_the_mac(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"sha384.p12", "ber.p12", "sha512.pem"};
+    forgiving = true;
+    for (size_t n = 0; n < 3; n++) {
+        const struct pkcs12_file *f = file(names[n]);
+        size_t least = strcmp(names[n], "sha512.pem") == 0 ? f->size - 1 : f->size;
+        for (size_t size = 0; size < least; size += EVERY) {
+            memcpy(buf, f->p, size);
+            assert_int_not_equal(open_bytes(size, PKCS12_PASSWORD), RA_OK);
+        }
+    }
+    forgiving = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(derived_keys),       cmocka_unit_test(limits_of_derivation),
-        cmocka_unit_test(what_openssl_wrote), cmocka_unit_test(what_is_not_taken),
+        cmocka_unit_test(derived_keys),
+        cmocka_unit_test(limits_of_derivation),
+        cmocka_unit_test(what_openssl_wrote),
+        cmocka_unit_test(what_is_not_taken),
         cmocka_unit_test(bent_and_cut),
+        cmocka_unit_test(bent_behind_the_mac),
+        cmocka_unit_test(parameters_written_otherwise),
+        cmocka_unit_test(cut_short_behind_the_mac),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -600,7 +600,7 @@ static ra_err read_answer(struct ra_enroll *e, const struct ra_http_reply *http)
         err = RA_E_SCEP_SIGNER;
     }
     if (err == RA_OK) {
-        s->signer = (int8_t)ra_scep_signer(&s->set, &s->reply);
+        s->signer = (int8_t)ra_scep_signer(&s->set, &s->reply, 0);
         err = s->signer < 0 ? RA_E_SCEP_SIGNER : RA_OK;
     }
     if (err == RA_OK && weak_hash(s->reply.hash)) {
@@ -627,6 +627,18 @@ static ra_err verify_answer(struct ra_enroll *e)
     return err == RA_E_SIGNATURE ? RA_E_SCEP_SIGNER : err;
 }
 
+/* The named signer is not to be trusted, or has not signed: perhaps another that is named so. */
+static ra_err other_signer(struct ra_scep *s, ra_err cause)
+{
+    int other = ra_scep_signer(&s->set, &s->reply, (unsigned)s->signer + 1);
+    if (cause == RA_AGAIN || other < 0) {
+        return cause;
+    }
+    s->signer = (int8_t)other;
+    s->step = ANSWER_TRUST;
+    return RA_AGAIN;
+}
+
 static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply *http,
                                  struct ra_enroll_result *r)
 {
@@ -649,9 +661,11 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
         break;
     case ANSWER_TRUST:
         err = ra_ca_set_trust_step(&s->set, (unsigned)s->signer, t);
+        err = err != RA_OK ? other_signer(s, err) : RA_OK;
         break;
     case ANSWER_VERIFY:
         err = verify_answer(e);
+        err = err != RA_OK ? other_signer(s, err) : RA_OK;
         break;
     case ANSWER_STATUS:
         err = judge(e, r, &open);

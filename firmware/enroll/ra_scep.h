@@ -18,8 +18,8 @@
  * A message is encrypted to the recipient (RSAES-PKCS1-v1_5) and signed by the certificate
  * that ra_enroll_tools.signer names, whose key opens the reply. What is accepted of a reply,
  * in this order [RFC 8894 3.3.2, 3.4]: one signature by a certificate of the set that leads to
- * an anchor, over the attributes and the content; messageType CertRep; our transaction id; the
- * nonce of this very message; then the status. A reply that fails one of these is dropped
+ * an anchor (each that is named as the signer is tried), over the attributes and the content;
+ * messageType CertRep; our transaction id; the nonce of this very message; then the status. A reply that fails one of these is dropped
  * (outcome BROKEN) and the transaction lives on.
  *
  * Seen in the field and understood: no content in PENDING and FAILURE, or NDES's one zero byte;

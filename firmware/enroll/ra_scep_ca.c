@@ -128,9 +128,9 @@ int ra_scep_recipient(const struct ra_ca_set *s, int64_t now)
     return best;
 }
 
-int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message)
+int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message, unsigned from)
 {
-    for (unsigned i = 0; i < s->count; i++) {
+    for (unsigned i = from; i < s->count; i++) {
         struct ra_cert c;
         if (!parse(s, i, &c) || !ra_cms_signed_by(message, &c)) {
             continue;
@@ -151,12 +151,20 @@ int ra_scep_issuer(const struct ra_ca_set *s, unsigned index)
     if (leaf.is_ca) {
         return (int)index;
     }
+    int best = -1;
+    int64_t best_end = 0;
     for (unsigned i = 0; i < s->count; i++) {
-        if (i != index && parse(s, i, &c) && c.is_ca && ra_name_equal(c.subject, leaf.issuer)) {
-            return (int)i;
+        if (i == index || !parse(s, i, &c) || !c.is_ca || !ra_name_equal(c.subject, leaf.issuer)) {
+            continue;
+        }
+        bool other_key =
+            c.skid.size != 0 && leaf.akid.size != 0 && !ra_span_equal(c.skid, leaf.akid);
+        if (!other_key && (best < 0 || c.not_after > best_end)) {
+            best = (int)i;
+            best_end = c.not_after;
         }
     }
-    return -1;
+    return best;
 }
 
 int ra_scep_by_fingerprint(const struct ra_ca_set *s, const uint8_t fingerprint[32])

@@ -41,11 +41,13 @@ ra_err ra_scep_choose(uint16_t caps, const struct ra_scep_policy *policy, uint8_
  * that may encipher keys, else data, else a CA; the one that became valid last; RSA only. */
 int ra_scep_recipient(const struct ra_ca_set *s, int64_t now);
 
-/* The index of the certificate that signed, and may sign replies; -1: none. */
-int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message);
+/* The index of the next certificate at `from` or behind it that the message names as its signer, and
+ * that may sign replies; -1: none. A name is no proof: of several with one issuer and serial number,
+ * or one key identifier, the signature says which. */
+int ra_scep_signer(const struct ra_ca_set *s, const struct ra_cms_signed *message, unsigned from);
 
-/* The index of the CA certificate whose subject issued the one at `index`, or that is it;
- * -1: not in the set. */
+/* The index of the CA certificate whose subject issued the one at `index`, or that is it; -1: not
+ * in the set. Where key identifiers are given they fit; of several, the one that ends last. */
 int ra_scep_issuer(const struct ra_ca_set *s, unsigned index);
 
 /* The index of the CA certificate with this SHA-256; -1: none. */

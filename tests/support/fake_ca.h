@@ -96,6 +96,7 @@ enum fake_scep_fault {
     FAKE_SCEP_NO_SET,        /* GetCACert: 404                       */
     FAKE_SCEP_LOOSE_SET,     /* GetCACert: leads to no anchor        */
     FAKE_SCEP_EMPTY_SET,     /* GetCACert: nobody to encrypt to      */
+    FAKE_SCEP_TWINS,         /* GetCACert: others named as the signer: no defect */
     FAKE_SCEP_NO_NEXT,       /* GetNextCACert: 404                   */
     FAKE_SCEP_NEXT_GARBAGE,  /* no CMS                               */
     FAKE_SCEP_NEXT_STRANGER, /* signed by a stranger                 */

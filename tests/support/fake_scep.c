@@ -12,6 +12,7 @@
 #include "world_vectors.h"
 
 #define MESSAGE_MAX 8192u
+#define TWIN_MAX 1536u
 
 struct question {
     uint8_t type;
@@ -353,13 +354,47 @@ static struct ra_span blob_span(const char *name)
     return (struct ra_span){b->p, b->size};
 }
 
-static size_t certificates(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
+/* Two that a message by `cert` names as well, by issuer and serial number as by key identifier: one
+ * that the issuing CA has signed, for another key, and one that it has not. */
+static void make_twins(struct fake_ca *ca, struct ra_span cert, struct ra_span out[2],
+                       uint8_t buf[2 * TWIN_MAX])
 {
-    static uint8_t body[4096];
+    static const uint8_t both[] = {3, 2, 5, 0xa0}; /* digitalSignature, keyEncipherment */
+    struct ra_cert c, other;
+    const struct fake_authority_files *files = fake_ca_files(ca->authority);
+    fake_ca_must(ra_cert_parse(&c, cert.p, cert.size) == RA_OK && cert.size <= TWIN_MAX, "a twin");
+    parse(strcmp(files->scep, "scep.cert") == 0 ? "scep2.cert" : "scep.cert", &other);
+    uint8_t *tbs = buf + TWIN_MAX - c.tbs.size;
+    memcpy(tbs, c.tbs.p, c.tbs.size);
+    fake_ca_must(other.spki.size == c.spki.size, "keys of one size");
+    memcpy(tbs + (c.spki.p - c.tbs.p), other.spki.p, other.spki.size);
+    for (size_t i = 0; i + sizeof both <= c.tbs.size; i++) {
+        if (memcmp(tbs + i, both, sizeof both) == 0) {
+            tbs[i + 3] = 0x80; /* nobody's to encrypt to */
+        }
+    }
+    fake_ca_must(ra_csr_sign(buf, TWIN_MAX, (struct ra_span){tbs, c.tbs.size},
+                             fake_ca_key(files->issuing_key), fake_ca_random(ca), RA_HASH_SHA256,
+                             &out[0]) == RA_OK,
+                 "a twin's signature");
+    memcpy(buf + TWIN_MAX, cert.p, cert.size);
+    buf[TWIN_MAX + cert.size - 3] ^= 4;
+    out[1] = (struct ra_span){buf + TWIN_MAX, cert.size};
+}
+
+static size_t certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
+{
+    static uint8_t body[6144], twins[2 * TWIN_MAX];
     enum fake_scep_fault fault = ca->scep.fault;
     const struct fake_authority_files *files = fake_ca_files(ca->authority);
-    const struct ra_span certs[] = {blob_span(files->root), blob_span(files->issuing),
-                                    blob_span(files->scep)};
+    struct ra_span certs[5] = {blob_span(files->root), blob_span(files->issuing),
+                               blob_span(files->scep)};
+    if (fault == FAKE_SCEP_TWINS) {
+        certs[4] = certs[2];
+        make_twins(ca, certs[4], certs + 2, twins);
+        size_t n = fake_ca_certs(certs, 5, body, sizeof body);
+        return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", body, n, reply);
+    }
     if (fault == FAKE_SCEP_NO_SET) {
         return fake_ca_reply(ca, now, 404, "", "text/plain", "", 0, reply);
     }

@@ -14,6 +14,7 @@
 #include "ra_scep_message.h"
 #include "ra_selfsigned.h"
 #include "scep_vectors.h"
+#include "world_vectors.h"
 
 static uint8_t buf[16384];
 static struct ra_key key;
@@ -380,7 +381,8 @@ static void certificates(void **state)
     assert_int_equal(ra_scep_recipient(&set, cert.not_after), -1);
     assert_int_equal(ra_scep_recipient(&set, cert.not_before - 301), -1);
     parse_reply("pkcsreq19_certrep_success");
-    assert_int_equal(ra_scep_signer(&set, &s), 0);
+    assert_int_equal(ra_scep_signer(&set, &s, 0), 0);
+    assert_int_equal(ra_scep_signer(&set, &s, 1), -1);
     assert_int_equal(ra_cert_sha256(ca, print), RA_OK);
     assert_int_equal(ra_scep_by_fingerprint(&set, print), 0);
     print[31] ^= 1;
@@ -390,6 +392,25 @@ static void certificates(void **state)
     memcpy(buf, ca.p, ca.size);
     assert_int_equal(ra_ca_set_read(&set, buf, ca.size, sizeof buf, room, ca.size - 1), RA_E_LIMIT);
     assert_int_equal(set.count, 0);
+}
+
+/* An AD CS keeps its name when it gets another key, or the same one for longer. */
+static void issuers_of_one_name(void **state)
+{
+    static const char *const names[] = {"issuing2.cert", "issuing_ends.cert", "issuing.cert",
+                                        "stranger.cert", "scep.cert",         "scep2.cert"};
+    (void)state;
+    memset(&set, 0, sizeof set);
+    for (size_t i = 0; i < 6; i++) {
+        const struct world_blob *b = world_blob(names[i]);
+        set.cert[set.count++] = (struct ra_span){b->p, b->size};
+    }
+    assert_int_equal(ra_scep_issuer(&set, 4), 2);
+    assert_int_equal(ra_scep_issuer(&set, 5), 0);
+    set.count = 2;
+    set.cert[0] = set.cert[3];
+    set.cert[1] = set.cert[4];
+    assert_int_equal(ra_scep_issuer(&set, 1), -1);
 }
 
 static struct ra_span anchor_der;
@@ -456,6 +477,7 @@ int main(void)
         cmocka_unit_test(questions),
         cmocka_unit_test(self_signed),
         cmocka_unit_test(certificates),
+        cmocka_unit_test(issuers_of_one_name),
         cmocka_unit_test(trusted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

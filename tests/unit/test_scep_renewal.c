@@ -346,6 +346,18 @@ static void odd_replies_are_understood(void **state)
     assert_true(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION) > 0);
 }
 
+/* A signer is named, and a name is no proof: others of that name stand before it in the CA's list,
+ * one that its CA has not signed and one that has not signed the reply. */
+static void others_named_as_the_signer(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.scep.fault = FAKE_SCEP_TWINS;
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    assert_int_equal(w.ca.bad, 0);
+}
+
 /* NDES of old hangs up at GetCACaps: then there is GET, and what every server can do. */
 static void a_server_without_capabilities(void **state)
 {
@@ -636,6 +648,7 @@ int main(void)
         cmocka_unit_test(noise_ends_no_pending_request),
         cmocka_unit_test(a_question_is_not_refused_for_its_kind),
         cmocka_unit_test(odd_replies_are_understood),
+        cmocka_unit_test(others_named_as_the_signer),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(which_status_is_no_capabilities),
         cmocka_unit_test(the_next_root),

@@ -90,7 +90,7 @@ ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra
 /* What is being done about `heir`. */
 enum rollover { ROLL_KNOWN, ROLL_SELF, ROLL_ANCHOR, ROLL_CHAIN };
 
-static ra_err self_signature(const struct ra_cert *c, struct ra_key *work)
+ra_err ra_ca_self_signature(const struct ra_cert *c, struct ra_key *work)
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
     ra_err e = ra_key_from_spki(work, c->spki.p, c->spki.size);
@@ -153,7 +153,7 @@ static ra_err try_heir(struct ra_ca_set *s, const struct ra_enroll_tools *t)
             old = new_with_old(s, &heir);
         }
         if (old < 0 || !parse(s, (unsigned)old, &s->leaf) || t->now < s->leaf.not_before ||
-            t->now >= s->leaf.not_after || self_signature(&heir, t->key) != RA_OK) {
+            t->now >= s->leaf.not_after || ra_ca_self_signature(&heir, t->key) != RA_OK) {
             return RA_E_NOT_FOUND;
         }
         s->place = 0;

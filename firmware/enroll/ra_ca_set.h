@@ -32,6 +32,10 @@ ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t bo
  * reading an anchor fails with. At most one public-key operation. A verdict is kept. */
 ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra_enroll_tools *t);
 
+/* Whether a certificate is signed by its own key, with SHA-256 or better. RA_OK or why not. One
+ * public-key operation; `work` is room for the key. */
+ra_err ra_ca_self_signature(const struct ra_cert *c, struct ra_key *work);
+
 /* Look for the next root [RFC 7030 4.1.3, RFC 4210 4.4]: a self-signed CA certificate of the set
  * ("NewWithNew") with the name of an anchor, whose key that very anchor has certified under the
  * same name ("NewWithOld", in the set too). RA_AGAIN; RA_OK: *next waits to become an anchor, and

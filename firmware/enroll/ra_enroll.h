@@ -139,6 +139,7 @@ struct ra_scep {
     uint8_t type;                     /* of the message that is out                   */
     uint8_t cipher;                   /* enum ra_cipher                               */
     bool legacy;                      /* something weak was used, or is to be         */
+    uint8_t place;                    /* of the anchor that may have signed the next  */
     int8_t recipient, issuer, signer; /* indices in the set, -1: none */
     enum ra_hash_alg hash;
     uint8_t nonce[16];      /* senderNonce of the message           */

@@ -428,36 +428,59 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
     return give_up(r, err);
 }
 
-enum next { NEXT_READ, NEXT_VERIFY, NEXT_STAGE };
+enum next { NEXT_READ, NEXT_VERIFY, NEXT_CHOOSE, NEXT_STAGE };
 
-/* The first CA certificate of the SignedData that the present CA signed. */
-static ra_err verify_next(struct ra_enroll *e, struct ra_span *next)
+static ra_err load_anchor(const struct ra_enroll *e, struct ra_cert *anchor)
+{
+    struct ra_span der;
+    ra_err err = e->in->tools->anchor(e->in->tools->ctx, e->scep.place, &der);
+    return err == RA_OK ? ra_cert_parse(anchor, der.p, der.size) : err;
+}
+
+/* Whether this anchor has signed what the server gives as its next CA. Only an anchor may make
+ * another: a CA below it would outlive what was pinned. */
+static ra_err verify_next(struct ra_enroll *e)
 {
     const struct ra_enroll_tools *t = e->in->tools;
-    struct ra_scep *s = &e->scep;
-    struct ra_cert ca, c;
-    struct ra_span certs[RA_CHAIN_CERTS_MAX];
-    size_t n = 0;
-    ra_err err = ra_cert_parse(&ca, s->set.cert[s->issuer].p, s->set.cert[s->issuer].size);
-    if (err == RA_OK && (!ra_cms_signed_by(&s->reply, &ca) || s->reply.hash < RA_HASH_SHA256)) {
+    const struct ra_cms_signed *reply = &e->scep.reply;
+    struct ra_cert anchor;
+    ra_err err = load_anchor(e, &anchor);
+    if (err == RA_OK && (!ra_cms_signed_by(reply, &anchor) || reply->hash < RA_HASH_SHA256 ||
+                         t->now < anchor.not_before || t->now >= anchor.not_after)) {
         err = RA_E_SCEP_SIGNER;
     }
     if (err == RA_OK) {
-        err = ra_key_from_spki(t->key, ca.spki.p, ca.spki.size);
+        err = ra_key_from_spki(t->key, anchor.spki.p, anchor.spki.size);
+    }
+    return err == RA_OK ? ra_cms_signed_verify(reply, t->key) : err;
+}
+
+/* The first CA certificate of the anchor's name that outlives the present CA; a root has to show
+ * that it has its key. */
+static ra_err choose_next(struct ra_enroll *e, struct ra_span *next)
+{
+    const struct ra_enroll_tools *t = e->in->tools;
+    struct ra_scep *s = &e->scep;
+    struct ra_cert anchor, ca, c;
+    struct ra_span certs[RA_CHAIN_CERTS_MAX];
+    size_t n = 0;
+    if (s->reply.content.p == NULL) {
+        return RA_E_SCEP_EMPTY;
+    }
+    uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
+    ra_err err = load_anchor(e, &anchor);
+    if (err == RA_OK) {
+        err = ra_cert_parse(&ca, s->set.cert[s->issuer].p, s->set.cert[s->issuer].size);
     }
     if (err == RA_OK) {
-        err = ra_cms_signed_verify(&s->reply, t->key);
-    }
-    if (err == RA_OK) {
-        uint8_t *inner = t->reply + (s->reply.content.p - t->reply);
         err = ra_cms_certs(inner, s->reply.content.size, ra_enroll_room(t, inner), certs,
                            RA_CHAIN_CERTS_MAX, &n);
     }
     for (size_t i = 0; err == RA_OK && i < n; i++) {
         if (ra_cert_parse(&c, certs[i].p, certs[i].size) == RA_OK && c.is_ca &&
-            c.not_after > ca.not_after) {
+            ra_name_equal(c.subject, anchor.subject) && c.not_after > ca.not_after) {
             *next = certs[i];
-            return RA_OK;
+            return ra_cert_self_issued(&c) ? ra_ca_self_signature(&c, t->key) : RA_OK;
         }
     }
     return err != RA_OK ? err : RA_E_SCEP_CA_SET;
@@ -473,16 +496,19 @@ static ra_err read_next(struct ra_enroll *e, const struct ra_http_reply *http,
     ra_err err = RA_E_CA_ANSWER;
     switch (s->step) {
     case NEXT_READ:
+        s->place = 0;
         if (http->status == 200 && binary(http, &size) == RA_OK) {
             err = ra_cms_signed_parse(&s->reply, http->body, size, ra_enroll_room(t, http->body));
         }
         break;
     case NEXT_VERIFY:
-        err = ra_ca_set_trust_step(&s->set, (unsigned)s->issuer,
-                                   t); /* rollover_is_near: there is one */
-        if (err == RA_OK) {
-            err = verify_next(e, &s->message);
+        err = verify_next(e);
+        if (err != RA_OK && err != RA_AGAIN && ++s->place < RA_ANCHORS_MAX) {
+            return RA_AGAIN; /* the next anchor */
         }
+        break;
+    case NEXT_CHOOSE:
+        err = choose_next(e, &s->message);
         break;
     default:
         err = t->stage_anchor(t->ctx, s->message);

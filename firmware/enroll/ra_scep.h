@@ -6,7 +6,8 @@
  *   GetCACert      its certificates: the recipient and the signers must lead to an anchor, or
  *                  the operator's fingerprint names the CA, which then becomes an anchor
  *   GetNextCACert  when offered, and the CA certificate ends within RA_SCEP_ROLLOVER_DAYS: the
- *                  next one, signed by the present, becomes an anchor; a failure is passed over
+ *                  next one, of the same name and signed by an anchor, becomes an anchor too, and
+ *                  nothing that a CA below an anchor has signed; a failure is passed over
  *   PKIOperation   SUBMIT: RenewalReq (17), or PKCSReq (19) for a first enrolment, for a server
  *                  that does not offer Renewal, by setting, or after a refusal; POLL: CertPoll
  *                  (20); FETCH: GetCert (21) for a serial number. POST when offered, else GET.

@@ -13,7 +13,8 @@ SCEP's own is said in these words:
   failures    ndes (one byte of content, no certificates, an HRESULT)  failtext
   types       no-renewal (not offered)  refuse-17  no-poll (CertPoll is unknown)
   caps        no-post  no-caps  html-caps  weak-caps (DES3 and SHA-1 only)  long-caps
-  CA set      one-ca (the CA itself does all)  reversed  two-gens  next-ca  foreign-ca
+  CA set      one-ca (the CA itself does all)  reversed  two-gens  foreign-ca
+              next-ca (the root signs it; with `by-issuing` the CA below it, or a stranger)
   replies     wrong-nonce  wrong-txid  replay  stranger  wrong-recipient  zero-success
               no-content  ber  base64  wrapped  no-type  oaep  oaep256  des3  des  reply-sha1  sha512
               bad-signature-reply  request-type  huge-reply  cut-reply
@@ -36,7 +37,7 @@ import pki as pki_room
 import x509
 
 SCEP_WORDS = ('ndes', 'failtext', 'no-renewal', 'refuse-17', 'no-poll', 'no-post', 'no-caps',
-              'html-caps', 'weak-caps', 'long-caps', 'one-ca', 'two-gens', 'next-ca', 'foreign-ca',
+              'html-caps', 'weak-caps', 'long-caps', 'one-ca', 'two-gens', 'next-ca', 'by-issuing', 'foreign-ca',
               'wrong-nonce', 'wrong-txid', 'replay', 'stranger', 'wrong-recipient', 'zero-success',
               'no-content', 'base64', 'wrapped', 'oaep', 'oaep256', 'des3', 'des', 'reply-sha1', 'sha512',
               'bad-signature-reply', 'request-type', 'huge-reply', 'large-reply', 'cut-reply',
@@ -476,10 +477,12 @@ class Handler(adcs.Handler):
     def next_ca(self, words):
         ca = self.ca
         with tempfile.TemporaryDirectory() as where:
-            cert = pem_file(where, 'c', ca.pki.issuer.der)
-            key = ca.pki.path('stranger.key') if 'stranger' in words else ca.pki.issuer_key
+            signer, key = ca.pki.root, ca.pki.path('root.key')
             if 'stranger' in words:
-                cert = pem_file(where, 'c', ca.pki.stranger.der)
+                signer, key = ca.pki.stranger, ca.pki.path('stranger.key')
+            elif 'by-issuing' in words:
+                signer, key = ca.pki.issuer, ca.pki.issuer_key
+            cert = pem_file(where, 'c', signer.der)
             data = x509.openssl('cms', '-sign', '-nodetach', '-binary', '-md', 'sha256', '-signer',
                                 cert, '-inkey', key, '-outform', 'DER',
                                 data=adcs.p7b([ca.rollover()[0].der]))

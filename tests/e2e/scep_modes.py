@@ -198,10 +198,10 @@ class Run(modes.Run):
         if log.count('a trust anchor was added') != 1:
             raise ConsoleError('the log: %s' % log)
 
-    def forged_rollover(self):
-        self.renewed_in_the_end('next-ca', 'stranger@next')
+    def forged_rollover(self, by):
+        self.renewed_in_the_end('next-ca', by + '@next')
         if 'a trust anchor was added' in words.command(self.board, words.SHOW_LOG):
-            raise ConsoleError('a stranger\'s CA became an anchor')
+            raise ConsoleError('an anchor was added that the pinned one has not signed')
 
     def challenge(self):
         """Sent with a renewal only when the operator says so."""
@@ -295,7 +295,8 @@ def rollover(kind, total):
         with the_lab.board(kind, life=total) as board:
             wait_for_time(board)
             this = Run(the_lab, board)
-            this.case('a forged next CA', this.forged_rollover)
+            this.case('a next CA by a stranger', this.forged_rollover, 'stranger')
+            this.case('a next CA by the CA below the root', this.forged_rollover, 'by-issuing')
             this.case('the next CA', this.rollover)
             return this.passed, this.failures
 

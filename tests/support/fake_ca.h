@@ -101,6 +101,9 @@ enum fake_scep_fault {
     FAKE_SCEP_NEXT_GARBAGE,  /* no CMS                               */
     FAKE_SCEP_NEXT_STRANGER, /* signed by a stranger                 */
     FAKE_SCEP_NEXT_FORGED,   /* one bit of the signature is wrong    */
+    FAKE_SCEP_NEXT_ISSUING,  /* signed by the CA below the pinned root */
+    FAKE_SCEP_NEXT_NAME,     /* a root of another name               */
+    FAKE_SCEP_NEXT_BROKEN,   /* a root that its key has not signed   */
     FAKE_SCEP_NEXT_EMPTY,    /* no certificates in it                */
     FAKE_SCEP_NEXT_PRESENT,  /* none that ends later                 */
     FAKE_SCEP_500,

@@ -404,35 +404,42 @@ static size_t certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_C
     return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", body, size, reply);
 }
 
-/* The next root and issuing CA, signed by the present one [RFC 8894 4.7.1]. */
+/* The next root and issuing CA, signed by the present root [RFC 8894 4.7.1], or by who should not. */
 static size_t next_certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
 {
-    static uint8_t inner[4096], body[6144];
+    static uint8_t inner[4096], body[6144], broken[1024];
     enum fake_scep_fault fault = ca->scep.fault;
-    bool stranger = fault == FAKE_SCEP_NEXT_STRANGER;
+    bool stranger = fault == FAKE_SCEP_NEXT_STRANGER; /* who takes the root's name */
+    bool issuing = fault == FAKE_SCEP_NEXT_ISSUING;
     const struct fake_authority_files *files = fake_ca_files(ca->authority);
     const struct fake_authority_files *next =
         fake_ca_files(fault == FAKE_SCEP_NEXT_PRESENT ? ca->authority : FAKE_AUTHORITY_NEW_ROOT);
     /* Who talks with its clients comes first: it is no CA. */
-    const struct ra_span certs[] = {blob_span(next->scep), blob_span(next->root),
-                                    blob_span(next->issuing)};
+    struct ra_span certs[] = {blob_span(next->scep), blob_span(next->root),
+                              blob_span(next->issuing)};
     size_t count = fault == FAKE_SCEP_NEXT_PRESENT ? 1 : 3;
     struct ra_cert signer;
     struct ra_span out;
-    struct ra_span content = {inner, fake_ca_certs(certs, count, inner, sizeof inner)};
     if (fault == FAKE_SCEP_NO_NEXT) {
         return fake_ca_reply(ca, now, 404, "", "text/plain", "", 0, reply);
     }
     if (fault == FAKE_SCEP_NEXT_GARBAGE) {
         return fake_ca_reply(ca, now, 200, "", "text/plain", "?", 1, reply);
     }
+    if (fault == FAKE_SCEP_NEXT_NAME) {
+        certs[1] = blob_span("stranger.cert");
+    } else if (fault == FAKE_SCEP_NEXT_BROKEN) {
+        memcpy(broken, certs[1].p, certs[1].size);
+        broken[certs[1].size - 3] ^= 4;
+        certs[1].p = broken;
+    }
+    struct ra_span content = {inner, fake_ca_certs(certs, count, inner, sizeof inner)};
     content.size = fault == FAKE_SCEP_NEXT_EMPTY ? 0 : content.size;
-    parse(stranger ? "stranger.cert" : files->issuing, &signer);
-    fake_ca_must(ra_cms_signed_build(body, sizeof body, content, &signer,
-                                     fake_ca_key(stranger ? "stranger.key" : files->issuing_key),
-                                     fake_ca_random(ca),
-                                     ca->scep.next_sha1 ? RA_HASH_SHA1 : RA_HASH_SHA256, NULL, 0,
-                                     &out) == RA_OK,
+    parse(issuing ? files->issuing : files->root, &signer);
+    const char *key = stranger ? "stranger.key" : issuing ? files->issuing_key : "root.key";
+    fake_ca_must(ra_cms_signed_build(
+                     body, sizeof body, content, &signer, fake_ca_key(key), fake_ca_random(ca),
+                     ca->scep.next_sha1 ? RA_HASH_SHA1 : RA_HASH_SHA256, NULL, 0, &out) == RA_OK,
                  "GetNextCACert");
     if (fault == FAKE_SCEP_NEXT_FORGED) {
         body[(size_t)(out.p - body) + out.size - 9] ^= 0x20;

@@ -457,7 +457,7 @@ static bool anchor_is(unsigned place, const char *name)
            size == b->size && memcmp(cert, b->p, size) == 0;
 }
 
-/* Announced by the present CA in its last year, stored before the request, and logged once. */
+/* Announced under the pinned root's signature in the last year of the CA, stored before the request, and logged once. */
 static void the_next_root(void **state)
 {
     (void)state;
@@ -491,13 +491,15 @@ static void the_next_root(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
-/* What does not come from the present CA is no next root, and holds up no renewal. */
+/* What the pinned root has not signed, a CA below it included, is no next root, nor is one of another
+ * name or without its key; it holds up no renewal. */
 static void no_next_root(void **state)
 {
     static const enum fake_scep_fault faults[] = {FAKE_SCEP_NO_NEXT,       FAKE_SCEP_NEXT_GARBAGE,
                                                   FAKE_SCEP_NEXT_STRANGER, FAKE_SCEP_NEXT_FORGED,
                                                   FAKE_SCEP_NEXT_EMPTY,    FAKE_SCEP_NEXT_PRESENT,
-                                                  FAKE_SCEP_RIGHT};
+                                                  FAKE_SCEP_NEXT_ISSUING,  FAKE_SCEP_NEXT_NAME,
+                                                  FAKE_SCEP_NEXT_BROKEN,   FAKE_SCEP_RIGHT};
     (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         start_before_the_end(100);

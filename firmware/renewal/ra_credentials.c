@@ -167,6 +167,9 @@ size_t ra_txn_encode(const struct ra_txn *t, uint8_t out[RA_TXN_SIZE_MAX])
     put(&to, (uint64_t)(-t->cause), 2);
     put(&to, t->hresult, 4);
     put_text(&to, t->peer);
+    if (t->signer != 0) {
+        put(&to, t->signer, 2);
+    }
     return to.at;
 }
 
@@ -200,6 +203,9 @@ ra_err ra_txn_decode(struct ra_txn *t, const uint8_t *in, size_t size)
     t->cause = -(ra_err)get(&from, 2);
     t->hresult = (uint32_t)get(&from, 4);
     get_text(&from, t->peer, RA_PEER_TEXT_MAX);
+    if (from.at < size) {
+        t->signer = (uint16_t)get(&from, 2); /* of SCEP only */
+    }
     if (!known || from.over || from.at != size || t->phase >= RA_PHASE_COUNT ||
         t->hash > RA_HASH_SHA512) {
         memset(t, 0, sizeof *t);

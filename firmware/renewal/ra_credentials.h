@@ -103,6 +103,8 @@ struct ra_txn {
     uint8_t variant;                        /* of the message, 0 .. 15: as the protocol asked    */
     char request_id[RA_REQUEST_ID_MAX + 1]; /* the CA's; SCEP: ours, stored before sending */
     uint8_t request_sha256[32];             /* of the request last sent             */
+    uint16_t signer; /* SCEP: id of the generation whose key signed it, and is
+                                               to sign what is asked about it; 0: none */
     struct ra_budget budget;
     uint16_t attempts;               /* requests sent in this transaction            */
     uint16_t failures;               /* in a row, of the last class                  */
@@ -117,7 +119,7 @@ struct ra_txn {
 
 #define RA_TXN_SIZE_MAX                                                                            \
     (1 + 1 + 1 + 4 + 1 + RA_REQUEST_ID_MAX + 1 + 32 + 6 + 2 + 2 + 1 + 24 + 2 + 4 + 1 +             \
-     RA_PEER_TEXT_MAX)
+     RA_PEER_TEXT_MAX + 2)
 
 /* Both write to `out` and return the number of bytes. */
 size_t ra_commit_encode(const struct ra_commit *c, uint8_t out[RA_COMMIT_SIZE]);

@@ -48,6 +48,8 @@ enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role);
 const char *ra_url_of(const struct ra *ra, enum ra_role role);
 /* Whether its requests carry an id that we make and store before sending. */
 bool ra_protocol_own_id(uint8_t protocol);
+/* The id of the generation that is to sign a new request of the role; 0: none, a first enrolment. */
+uint16_t ra_signer_id(const struct ra *ra, enum ra_role role);
 /* Whether the request is wrapped by ra_cms_renewal_build, not by the protocol itself. */
 bool ra_protocol_wants_cms(uint8_t protocol);
 

@@ -65,19 +65,47 @@ static bool first_request(const struct ra *ra)
     return ra->renewal[ra->talker].txn.first;
 }
 
+uint16_t ra_signer_id(const struct ra *ra, enum ra_role role)
+{
+    enum ra_role signer = signer_of(ra, role);
+    uint32_t generation = ra->commit.slot[signer].active;
+    bool none = ra->renewal[role].txn.first || generation == 0;
+    return none ? 0 : ra_generation_id(signer, generation);
+}
+
+/* A CA may bind a transaction to the certificate that signed its request, and encrypt to that. So
+ * a question about it is signed by the same, while that one is there and valid, though its role may
+ * have been renewed meanwhile; and by today's signer otherwise. 0: none. */
+static uint16_t signer_now(const struct ra *ra)
+{
+    enum ra_role talker = (enum ra_role)ra->talker;
+    const struct ra_txn *txn = &ra->renewal[talker].txn;
+    enum ra_role role = (enum ra_role)(txn->signer >> 8);
+    if (txn->phase == RA_PHASE_PENDING && txn->signer != 0 && role < RA_ROLES) {
+        const struct ra_slot *slot = &ra->commit.slot[role];
+        bool active = ra_generation_id(role, slot->active) == txn->signer;
+        bool previous = slot->previous != 0 &&
+                        ra_generation_id(role, slot->previous) == txn->signer &&
+                        ra_clock_now(&ra->clock) < slot->previous_not_after;
+        if (active || previous) {
+            return txn->signer;
+        }
+    }
+    return ra_signer_id(ra, talker);
+}
+
 static ra_err tool_signer(void *ctx, struct ra_span *cert)
 {
     struct ra *ra = ctx;
-    enum ra_role role = signer_of(ra, (enum ra_role)ra->talker);
-    uint32_t generation = ra->commit.slot[role].active;
+    uint16_t id = signer_now(ra);
     if (first_request(ra)) {
         return RA_E_NOT_FOUND;
     }
-    if (generation == 0) {
+    if (id == 0) {
         return RA_E_NO_CREDENTIAL;
     }
-    ra_err e = ra_read(ra, RA_RECORD_CERT, ra_generation_id(role, generation), ra->old_cert,
-                       sizeof ra->old_cert, &ra->old_cert_size);
+    ra_err e =
+        ra_read(ra, RA_RECORD_CERT, id, ra->old_cert, sizeof ra->old_cert, &ra->old_cert_size);
     *cert = (struct ra_span){ra->old_cert, e == RA_OK ? ra->old_cert_size : 0};
     return e;
 }
@@ -86,9 +114,9 @@ static ra_err tool_signer_key(void *ctx, struct ra_key *key)
 {
     struct ra *ra = ctx;
     enum ra_role talker = (enum ra_role)ra->talker;
-    enum ra_role role = signer_of(ra, talker);
+    uint16_t id = signer_now(ra);
     return first_request(ra) ? ra_load_key(ra, talker, ra->renewal[talker].txn.generation, key)
-                             : ra_load_key(ra, role, ra->commit.slot[role].active, key);
+                             : ra_load_key(ra, (enum ra_role)(id >> 8), id & 0xffu, key);
 }
 
 static ra_err tool_anchor(void *ctx, unsigned place, struct ra_span *cert)

@@ -458,6 +458,7 @@ static int work_save_attempt(struct ra *ra, enum ra_role role, uint32_t *wait_ms
                 return ra_work_failed(r, e);
             }
         }
+        r->txn.signer = ra_protocol_own_id(r->txn.protocol) ? ra_signer_id(ra, role) : 0;
         ra_budget_spend(&r->txn.budget, now);
         if (r->txn.attempts < UINT16_MAX) {
             r->txn.attempts++;

@@ -139,6 +139,7 @@ struct fake_ca_request {
     uint8_t spki[320]; /* to be certified */
     uint8_t cert[FAKE_CA_CERT_MAX];
     uint8_t subject[64]; /* of a first request by SCEP that waits */
+    uint8_t signer[32];  /* SHA-256 of the certificate that signed it, with SCEP */
     uint16_t spki_size, cert_size, subject_size;
 };
 
@@ -157,6 +158,7 @@ struct fake_ca {
         bool refuse_renewal;     /* offered, and then answered with badRequest     */
         bool next_root;          /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
         bool next_sha1;          /* which is said with SHA-1                       */
+        bool bind_signer;        /* who did not sign the request cannot ask about it */
         unsigned caps_status;    /* HTTP's, in answer to each GetCACaps; 0: its own    */
         unsigned message_status; /* the same to each PKIOperation                      */
         enum fake_scep_fault fault;

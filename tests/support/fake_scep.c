@@ -85,6 +85,13 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
     return NULL;
 }
 
+/* The signer is of one role, and what it asks for is of another, which is to be renewed. */
+static bool renews_another(const struct fake_ca *ca, enum ra_role role, struct ra_cert *old)
+{
+    const struct fake_ca_request *r = fake_ca_newest(ca, role);
+    return r != NULL && ra_cert_parse(old, r->cert, r->cert_size) == RA_OK;
+}
+
 static const char *judge(const struct fake_ca *ca, const struct question *q, int64_t now,
                          struct ra_csr *csr, struct ra_cert *old, enum ra_role *role)
 {
@@ -122,8 +129,8 @@ static const char *judge(const struct fake_ca *ca, const struct question *q, int
     ra_cert_template_name(old, template_name, sizeof template_name);
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (strcmp(template_name, ra_role_template((enum ra_role)i)) == 0) {
-            *role = (enum ra_role)i;
-            return NULL;
+            *role = fake_ca_role_of(csr);
+            return *role == i || renews_another(ca, *role, old) ? NULL : "the role";
         }
     }
     return "the template";
@@ -270,6 +277,15 @@ static struct answer state_of(const struct fake_ca_request *r)
     }
 }
 
+/* Whether the question is signed by who signed the request. */
+static bool same_signer(const struct fake_ca *ca, const struct question *q,
+                        const struct fake_ca_request *r)
+{
+    uint8_t digest[32];
+    fake_ca_must(ra_cert_sha256(q->signer.der, digest) == RA_OK, "a digest");
+    return !ca->scep.bind_signer || r == NULL || memcmp(r->signer, digest, sizeof digest) == 0;
+}
+
 static struct answer enrol(struct fake_ca *ca, const struct question *q, int64_t now)
 {
     struct ra_csr csr;
@@ -288,7 +304,7 @@ static struct answer enrol(struct fake_ca *ca, const struct question *q, int64_t
     if (r != NULL && r->spki_size == csr.spki.size &&
         memcmp(r->spki, csr.spki.p, csr.spki.size) == 0) {
         ca->polls++;
-        return state_of(r);
+        return same_signer(ca, q, r) ? state_of(r) : (struct answer){RA_SCEP_FAILURE, 1, 0, NULL};
     }
     fake_ca_count(ca, role, now, csr.spki);
     if (ca->mode[role] == FAKE_CA_ERROR) {
@@ -296,6 +312,7 @@ static struct answer enrol(struct fake_ca *ca, const struct question *q, int64_t
     }
     r = fake_ca_new_request(ca, role, now, csr.spki);
     memcpy(r->transaction, q->transaction, sizeof r->transaction);
+    fake_ca_must(ra_cert_sha256(q->signer.der, r->signer) == RA_OK, "a digest");
     if (old.der.p == NULL) {
         fake_ca_must(csr.subject.size <= sizeof r->subject, "a subject is too long");
         memcpy(r->subject, csr.subject.p, csr.subject.size);
@@ -339,7 +356,8 @@ static size_t operation(struct fake_ca *ca, int64_t now, uint8_t *der, size_t si
     } else if (q.type == RA_SCEP_CERT_POLL) {
         ca->polls++;
         if (ca->scep.fault != FAKE_SCEP_ENDED) {
-            a = state_of(by_transaction(ca, q.transaction));
+            const struct fake_ca_request *r = by_transaction(ca, q.transaction);
+            a = same_signer(ca, &q, r) ? state_of(r) : (struct answer){RA_SCEP_FAILURE, 1, 0, NULL};
         }
     } else if (q.type == RA_SCEP_GET_CERT) {
         ca->fetches++;

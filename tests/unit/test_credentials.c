@@ -127,11 +127,14 @@ static void the_largest_transaction_fits(void **state)
     uint8_t out[RA_TXN_SIZE_MAX];
     memset(&t, 0, sizeof t);
     t.phase = RA_PHASE_ISSUED;
+    t.signer = 0x0107;
     memset(t.request_id, '9', RA_REQUEST_ID_MAX);
     memset(t.peer, 'x', RA_PEER_TEXT_MAX);
     size_t size = ra_txn_encode(&t, out);
     assert_in_range(size, 1, RA_TXN_SIZE_MAX);
     assert_int_equal(ra_txn_decode(&back, out, size), RA_OK);
+    assert_int_equal(back.signer, 0x0107);
+    assert_int_equal(out[size - 2], 0x07);
     assert_string_equal(back.request_id, t.request_id);
     assert_string_equal(back.peer, t.peer);
 }

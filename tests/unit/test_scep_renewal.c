@@ -160,6 +160,59 @@ static void pending_is_asked_for(void **state)
     }
 }
 
+static void start_signed_by_agent(const char *name, const char *value)
+{
+    const struct world_enrolment e = {.key = {"encryption_new1.key", "encryption.key"},
+                                      .days_left = {400, 30},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"key-policy", "same"},
+                                                   {"encryption-signer", "agent"},
+                                                   {name, value}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+}
+
+/* The agent's certificate signed a request that waits, and the agent is renewed meanwhile: questions
+ * are signed by the old certificate, so long as there is that; a CA may answer nobody else. */
+static void the_signer_is_renewed_while_a_request_waits(void **state)
+{
+    (void)state;
+    for (unsigned resend = 0; resend < 2; resend++) {
+        start_signed_by_agent("scep-poll", resend ? "resend" : "certpoll");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        w.ca.scep.bind_signer = true;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        renewed(AGENT, 1);
+        assert_true(world_run(&w, 2 * HOUR));
+        world_boot(&w);
+        assert_true(world_run(&w, 2 * HOUR));
+        assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_PENDING);
+        assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+    /* Renewed twice, the old certificate is gone, and the one of today asks. */
+    start_signed_by_agent("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    for (unsigned i = 0; i < 2; i++) {
+        w.ca.life_days = (uint16_t)(800 + 100 * i);
+        uint32_t before = world_serves(&w, AGENT);
+        assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        until(AGENT, RA_STATE_CHECK, HOUR);
+        renewed(AGENT, before);
+        assert_true(world_run(&w, 3 * DAY));
+    }
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
 static void the_manager_denies(void **state)
 {
     (void)state;
@@ -643,6 +696,7 @@ int main(void)
         cmocka_unit_test(which_status_refuses_a_kind),
         cmocka_unit_test(kinds_by_setting),
         cmocka_unit_test(pending_is_asked_for),
+        cmocka_unit_test(the_signer_is_renewed_while_a_request_waits),
         cmocka_unit_test(the_manager_denies),
         cmocka_unit_test(what_was_issued_is_retrieved),
         cmocka_unit_test(failures_have_names),

@@ -204,7 +204,7 @@ enum ra_retry {
     X(GATE_KEY, GATE, 1, LATER, "the certificate is for another key")                              \
     X(GATE_SAME, GATE, 2, LATER, "the CA returned the certificate we already have")                \
     X(GATE_NOT_LONGER, GATE, 3, LATER, "the certificate does not last longer than the old one")    \
-    X(GATE_SUBJECT, GATE, 4, LATER, "the subject differs from the old certificate's")              \
+    X(GATE_SUBJECT, GATE, 4, LATER, "the subject is not the one that was asked for")               \
     X(GATE_SAN, GATE, 5, LATER, "the subject alternative name differs from the old one")           \
     X(GATE_USAGE, GATE, 6, LATER, "the key usage is not the role's")                               \
     X(GATE_EKU, GATE, 7, LATER, "the extended key usage is not the role's")                        \

@@ -64,9 +64,6 @@ static bool same_purposes(const struct ra_cert *a, const struct ra_cert *b)
 
 static ra_err check_like_old(const struct ra_gates_input *in, const struct ra_cert *leaf)
 {
-    if (!ra_name_equal(leaf->subject, in->old->subject)) {
-        return RA_E_GATE_SUBJECT;
-    }
     if (!ra_span_equal(leaf->san, in->old->san)) {
         return RA_E_GATE_SAN;
     }
@@ -118,6 +115,9 @@ ra_err ra_gates_check(const struct ra_gates_input *in, struct ra_cert *leaf)
     }
     if (e == RA_OK) {
         e = ra_gates_role(in->role, leaf, in->work);
+    }
+    if (e == RA_OK && !ra_name_equal(leaf->subject, in->subject)) {
+        e = RA_E_GATE_SUBJECT;
     }
     if (e == RA_OK && in->old != NULL) {
         e = check_like_old(in, leaf);

@@ -28,7 +28,8 @@ struct ra_gates_input {
     enum ra_role role;
     const struct ra_config *config;
     const struct ra_cert *old;   /* the certificate being renewed; NULL: a first enrolment,
-                                    which has nothing to be compared with          */
+                                    which has only its subject to be compared with */
+    struct ra_span subject;      /* asked for, Name, whole: the old one's, or the setting's */
     struct ra_span key;          /* SubjectPublicKeyInfo of the stored new key     */
     const struct ra_span *certs; /* what the CA sent, any order, the new one among them */
     size_t cert_count;

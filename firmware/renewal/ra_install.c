@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "ra_internal.h"
+#include "ra_name.h"
 
 /* --- CHECK ------------------------------------------------------------------------ */
 
@@ -32,11 +33,15 @@ static ra_err check_gates(struct ra *ra, enum ra_role role)
     size_t spki_size = 0;
     ra_err e = ra_key_spki(&ra->key, spki, sizeof spki, &spki_size);
     bool first = ra->renewal[role].txn.first;
-    if (e == RA_OK && !first) {
-        e = ra_load_active_cert(ra, role, &old);
+    if (e == RA_OK) {
+        e = first ? ra_name_from_text(ra->config.subject, ra->name, sizeof ra->name, &in.subject)
+                  : ra_load_active_cert(ra, role, &old);
     }
     if (e != RA_OK) {
         return e;
+    }
+    if (!first) {
+        in.subject = old.subject;
     }
     in.role = role;
     in.config = &ra->config;

@@ -657,6 +657,40 @@ static void a_first_certificate_over_the_network(void **state)
     assert_int_equal(w.ca.submits[AGENT], 2);
 }
 
+/* The CA that puts another name into a first certificate than the setting's is refused, over the network
+ * and by hand, until it gives the right one. */
+static void a_first_certificate_of_another_name(void **state)
+{
+    (void)state;
+    static const struct ra_wish hand = {.by_hand = true};
+    start_empty();
+    w.ca.mode[AGENT] = FAKE_CA_OTHER_SUBJECT;
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, AGENT).cause, RA_E_GATE_SUBJECT);
+    assert_int_equal(world_serves(&w, AGENT), 0);
+    w.ca.mode[AGENT] = FAKE_CA_ISSUE;
+    until(AGENT, RA_STATE_PROBATION, 9 * DAY);
+    assert_null(world_check(&w, AGENT));
+
+    start_empty();
+    w.ca.mode[AGENT] = FAKE_CA_OTHER_SUBJECT;
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, &hand), RA_OK);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    answer_with(carry(AGENT), CHAIN_PEM);
+    assert_int_equal(accept(AGENT), RA_OK);
+    until(AGENT, RA_STATE_SAVE_FAILURE, HOUR);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    assert_int_equal(world_status(&w, AGENT).cause, RA_E_GATE_SUBJECT);
+    assert_int_equal(world_serves(&w, AGENT), 0);
+    /* The operator may want that name after all. */
+    world_set(&w, "subject", "CN=Somebody\\20Else");
+    answer_with(w.ca.last_id, CHAIN_PEM);
+    assert_int_equal(accept(AGENT), RA_OK);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    assert_int_equal(world_serves(&w, AGENT), w.ca.last_id);
+}
+
 /* An expired certificate cannot be renewed: a new one takes its place. */
 static void a_new_one_for_an_expired_one(void **state)
 {
@@ -803,6 +837,7 @@ int main(void)
         cmocka_unit_test(keys_by_wish),
         cmocka_unit_test(a_first_certificate_by_hand),
         cmocka_unit_test(a_first_certificate_over_the_network),
+        cmocka_unit_test(a_first_certificate_of_another_name),
         cmocka_unit_test(a_new_one_for_an_expired_one),
         cmocka_unit_test(power_cuts),
         cmocka_unit_test(not_now),

@@ -96,6 +96,7 @@ static ra_err gates_at(int64_t now, const struct ra_span *certs, size_t n, struc
     struct ra_gates_input in = {.role = RA_ROLE_AGENT,
                                 .config = &config,
                                 .old = &old,
+                                .subject = old.subject,
                                 .key = old.spki,
                                 .certs = certs,
                                 .cert_count = n,
@@ -178,6 +179,28 @@ static void another_subject_or_name(void **state)
     assert_int_equal(gates(NOW), RA_E_GATE_TEMPLATE);
 }
 
+/* With no old certificate the name is still the one that was asked for. */
+static void a_first_one(void **state)
+{
+    (void)state;
+    struct ra_cert leaf, other;
+    struct ra_span certs[] = {{copy, old.der.size}};
+    struct ra_gates_input in = {.role = RA_ROLE_AGENT,
+                                .config = &config,
+                                .subject = old.subject,
+                                .key = old.spki,
+                                .certs = certs,
+                                .cert_count = 1,
+                                .now = NOW,
+                                .work = &work};
+    assert_int_equal(ra_gates_check(&in, &leaf), RA_OK);
+    replace("ra01.example.test", "ra02.example.test", 1); /* of no setting */
+    assert_int_equal(ra_gates_check(&in, &leaf), RA_OK);
+    pki_cert_parse(&other, "sub");
+    in.subject = other.subject;
+    assert_int_equal(ra_gates_check(&in, &leaf), RA_E_GATE_SUBJECT);
+}
+
 /* The appliance's own certificate has the usages that the old one has, whatever they are: "odd" is
  * for servers, agents and clients. */
 #define SERVERS "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01"
@@ -201,6 +224,7 @@ static ra_err usages(const char *purposes, size_t size, uint8_t count, uint16_t 
     struct ra_gates_input in = {.role = RA_ROLE_DEVICE,
                                 .config = &config,
                                 .old = &was,
+                                .subject = was.subject,
                                 .key = was.spki,
                                 .certs = certs,
                                 .cert_count = 1,
@@ -261,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup(another_key, setup),
         cmocka_unit_test_setup(the_same_again, setup),
         cmocka_unit_test_setup(another_subject_or_name, setup),
+        cmocka_unit_test_setup(a_first_one, setup),
         cmocka_unit_test_setup(the_usages_of_the_old_one, setup),
         cmocka_unit_test_setup(validity, setup),
     };

@@ -74,6 +74,7 @@ struct life {
     uint8_t held_reply[LIFE_HELD_REPLIES][FAKE_CA_REPLY_MAX];
     size_t held_size[LIFE_HELD_REPLIES];
     unsigned held_next;
+    int64_t replayed_ms; /* when the line last gave an older reply, 0: never */
     uint32_t wear[WORLD_FLASH_MAX / 512u];
     uint32_t endurance[WORLD_FLASH_MAX / 512u];
 

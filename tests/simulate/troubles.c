@@ -57,6 +57,7 @@ static bool on_bad_line(struct world *w)
     case 4:
         memcpy(link->reply, l->held_reply[old], l->held_size[old]);
         link->reply_size = l->held_size[old];
+        l->replayed_ms = w->true_ms;
         return false;
     case 5:
         link->piece = 1u + life_random(l, 64);

@@ -383,6 +383,13 @@ struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role rol
     return r;
 }
 
+bool fake_ca_old(const struct fake_ca_request *r, struct ra_cert *out)
+{
+    static uint8_t copy[FAKE_CA_CERT_MAX];
+    memcpy(copy, r->cert, r->cert_size);
+    return ra_cert_parse(out, copy, r->cert_size) == RA_OK;
+}
+
 const struct fake_ca_request *fake_ca_request(const struct fake_ca *ca, uint32_t id)
 {
     for (unsigned i = 0; id != 0 && i < FAKE_CA_REQUESTS; i++) {

@@ -111,6 +111,10 @@ enum fake_scep_fault {
     FAKE_SCEP_FAULTS
 };
 
+/* `why` of a message to the certificate that the SCEP server had before `authority` changed: its sender
+ * has an older GetCACert. */
+#define FAKE_SCEP_FORMER "encrypted to a former certificate"
+
 /* The same for the EST server. */
 enum fake_est_fault {
     FAKE_EST_RIGHT,

@@ -18,6 +18,9 @@ struct ra_random *fake_ca_random(struct fake_ca *ca);
 
 struct fake_ca_request *fake_ca_new_request(struct fake_ca *ca, enum ra_role role, int64_t now,
                                             struct ra_span spki);
+/* The certificate of a request, to be renewed: a copy, for the next request may take the place of this
+ * one. Until the next call. False: it has none. */
+bool fake_ca_old(const struct fake_ca_request *r, struct ra_cert *out);
 /* Certify the request as the mode says; `old` is what it renews, or has the subject at least. */
 void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
                    int64_t now, const struct ra_cert *old);

@@ -48,6 +48,20 @@ static struct ra_span attribute(const struct ra_cms_signed *s, enum ra_oid oid)
     return (struct ra_span){value.p + 2, value.size - 2};
 }
 
+/* Whether it was encrypted to who spoke for the CA before its key or root was replaced. */
+static bool for_former(const struct fake_ca *ca, uint8_t *content, size_t size)
+{
+    struct ra_envelope envelope;
+    struct ra_cert former;
+    for (unsigned by = 0; by < (unsigned)ca->authority; by++) {
+        parse(fake_ca_files((enum fake_authority)by)->scep, &former);
+        if (ra_envelope_parse(&envelope, content, size, size, &former) == RA_OK) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* NULL, or what is wrong with the pkiMessage in der[0 .. size-1]. */
 static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, struct question *q)
 {
@@ -77,9 +91,12 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
     const struct fake_authority_files *files = fake_ca_files(ca->authority);
     parse(files->scep, &own);
     uint8_t *content = der + (cms.content.p - der);
-    if (ra_envelope_parse(&envelope, content, cms.content.size, cms.content.size, &own) != RA_OK ||
-        ra_envelope_open(&envelope, fake_ca_key(files->scep_key), fake_ca_random(ca),
-                         &q->content) != RA_OK) {
+    ra_err e = ra_envelope_parse(&envelope, content, cms.content.size, cms.content.size, &own);
+    if (e == RA_E_CMS_RECIPIENT && for_former(ca, content, cms.content.size)) {
+        return FAKE_SCEP_FORMER;
+    }
+    if (e != RA_OK || ra_envelope_open(&envelope, fake_ca_key(files->scep_key), fake_ca_random(ca),
+                                       &q->content) != RA_OK) {
         return "what is encrypted";
     }
     return NULL;
@@ -89,7 +106,7 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
 static bool renews_another(const struct fake_ca *ca, enum ra_role role, struct ra_cert *old)
 {
     const struct fake_ca_request *r = fake_ca_newest(ca, role);
-    return r != NULL && ra_cert_parse(old, r->cert, r->cert_size) == RA_OK;
+    return r != NULL && fake_ca_old(r, old);
 }
 
 static const char *judge(const struct fake_ca *ca, const struct question *q, int64_t now,

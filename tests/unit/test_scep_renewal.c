@@ -583,6 +583,56 @@ static void no_place_for_a_root(void **state)
     }
 }
 
+/* Somebody gives the GetCACert of before the CA had its new root in place of the present one, so often. */
+static uint8_t former[FAKE_CA_REPLY_MAX];
+static size_t former_size;
+static unsigned former_times;
+
+static bool give_former(struct world *world)
+{
+    struct world_link *l = &world->link;
+    if (strstr((const char *)l->request, "?operation=GetCACert") == NULL) {
+        return false;
+    }
+    if (world->ca.authority != FAKE_AUTHORITY_NEW_ROOT) {
+        memcpy(former, l->reply, l->reply_size);
+        former_size = l->reply_size;
+    } else if (former_times > 0) {
+        former_times--;
+        memcpy(l->reply, former, former_size);
+        l->reply_size = former_size;
+    }
+    return false;
+}
+
+/* It leads to an anchor and cannot be told from the present one: the server does not understand
+ * the request, the old certificate serves on, and the next attempt asks again. */
+static void an_older_list_of_certificates(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    world_anchor(&w, 1, "root2.cert");
+    w.on_reply = give_former;
+    renewed(ENCRYPTION, 1);
+    assert_true(world_run(&w, 25 * HOUR));
+    uint32_t served = world_serves(&w, ENCRYPTION);
+    w.ca.authority = FAKE_AUTHORITY_NEW_ROOT;
+    w.ca.life_days = 900;
+    former_times = 3;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    for (unsigned left = former_times; left-- > 0;) {
+        until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(former_times, left);
+        assert_int_equal(w.ca.bad, 1);
+        assert_string_equal(w.ca.why, FAKE_SCEP_FORMER);
+        w.ca.bad = 0;
+        assert_int_equal(world_serves(&w, ENCRYPTION), served);
+        until(ENCRYPTION, RA_STATE_SUBMIT, 9 * DAY);
+    }
+    renewed(ENCRYPTION, served);
+    assert_int_equal(w.ca.bad + w.ca.others, 0);
+}
+
 /* ca-fingerprint names a CA certificate by its SHA-256: that one becomes an anchor, no other does. */
 static void a_root_by_fingerprint(void **state)
 {
@@ -710,6 +760,7 @@ int main(void)
         cmocka_unit_test(the_next_root),
         cmocka_unit_test(no_next_root),
         cmocka_unit_test(no_place_for_a_root),
+        cmocka_unit_test(an_older_list_of_certificates),
         cmocka_unit_test(a_root_by_fingerprint),
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),

@@ -473,8 +473,8 @@ static bool recall_reminders(struct ra *ra)
         return false;
     }
     ra->recall = e == RA_E_NOT_FOUND ? RA_EVENTS : (uint8_t)(ra->recall + 1);
-    bool said = entry.kind == RA_LOG_DAYS_LEFT || entry.kind == RA_LOG_EXPIRED;
-    if (e == RA_OK && said && entry.role < RA_ROLES) {
+    if (e == RA_OK && (entry.kind == RA_LOG_DAYS_LEFT || entry.kind == RA_LOG_EXPIRED) &&
+        entry.role < RA_ROLES) {
         const struct ra_slot *slot = &ra->commit.slot[entry.role];
         unsigned given = ra_schedule_reminder(slot->active_not_after - entry.time);
         struct ra_renewal *r = &ra->renewal[entry.role];

@@ -61,9 +61,10 @@ def command(board, line, timeout=20.0):
     """Sends a command; returns its output without echo and prompt."""
     board.unread()
     board.send(line)
-    # The end of the line's echo (a long line moves sideways), its output, then a prompt at the
-    # start of a line; between pages of output a question.
-    board.read_until(re.escape(line[-40:]) + r'(?=\r*\n)', timeout)
+    # The end of the line's echo (where a long line moves sideways, what follows is wiped first),
+    # its output, then a prompt at the start of a line; between pages of output a question.
+    echo = '[ \b]*'.join(re.escape(c) for c in line[-12:])
+    board.read_until(echo + r'(?=\r*\n)', timeout)
     text = ''
     while not text.endswith('perennial> '):
         text += board.read_until(r'[\r\n](\[[^\n]*\] )?' + PROMPT + '$|' + MORE + '$', timeout)

@@ -66,6 +66,7 @@ enum ra_retry {
     X(NO_CREDENTIAL, STORE, 10, OPERATOR, "no credential is stored for this role")                 \
     X(STORED, STORE, 11, NEVER, "a credential is stored for this role: renew it")                  \
     X(NO_PREVIOUS, STORE, 12, NEVER, "no previous credential is kept that is still valid")         \
+    X(ANCHORS_FULL, STORE, 13, OPERATOR, "no place is left for another trust anchor")              \
                                                                                                    \
     X(ENTROPY, CRYPTO, 1, OPERATOR, "no entropy: no key can be made on this board")                \
     X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR, "the entropy source fails its health test")             \

@@ -108,7 +108,7 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     case 1:
         *place = (uint8_t)free_place(c);
         if (*place == RA_ANCHORS_MAX) {
-            return fail_with(RA_E_LIMIT, to);
+            return fail_with(RA_E_ANCHORS_FULL, to);
         }
         print_anchor(&cert, to);
         return RA_RUN_MORE;

@@ -28,6 +28,11 @@ static bool parse(const struct ra_ca_set *s, unsigned index, struct ra_cert *cer
     return ra_cert_parse(cert, s->cert[index].p, s->cert[index].size) == RA_OK;
 }
 
+ra_err ra_ca_set_refusal(const struct ra_ca_set *s)
+{
+    return s->why != RA_OK ? s->why : RA_E_SCEP_UNTRUSTED;
+}
+
 static ra_err verdict(struct ra_ca_set *s, unsigned index, bool trusted)
 {
     uint8_t bit = (uint8_t)(1u << index);
@@ -37,7 +42,7 @@ static ra_err verdict(struct ra_ca_set *s, unsigned index, bool trusted)
     } else {
         s->refused = (uint8_t)(s->refused | bit);
     }
-    return trusted ? RA_OK : RA_E_SCEP_UNTRUSTED;
+    return trusted ? RA_OK : ra_ca_set_refusal(s);
 }
 
 ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra_enroll_tools *t)
@@ -47,7 +52,7 @@ ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra
         return RA_OK;
     }
     if (((unsigned)s->refused >> index & 1u) != 0) {
-        return RA_E_SCEP_UNTRUSTED;
+        return ra_ca_set_refusal(s);
     }
     if (s->trying != index + 1u) {
         s->trying = (uint8_t)(index + 1u);
@@ -72,6 +77,8 @@ ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra
         }
         s->place++;
         if (e != RA_OK) {
+            /* One that cannot be read may be the one that would do. */
+            s->why = e == RA_E_NOT_FOUND ? s->why : e;
             continue;
         }
         if (ra_span_equal(s->anchor, s->cert[index])) {

@@ -18,6 +18,7 @@ struct ra_ca_set {
     uint8_t trying;  /* private: index whose chain is followed, +1    */
     uint8_t place;   /* private: next anchor                          */
     uint8_t heir;    /* private: NewWithNew being looked at                */
+    ra_err why;      /* of a refusal, where more is known: see ra_ca_set_refusal */
     struct ra_span anchor;
     struct ra_cert leaf;
     struct ra_chain chain;
@@ -28,9 +29,13 @@ struct ra_ca_set {
 ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t body_cap,
                       uint8_t *buf, size_t cap);
 
-/* Follow the certificate's chain to an anchor: RA_AGAIN, RA_OK, RA_E_SCEP_UNTRUSTED, or what
- * reading an anchor fails with. At most one public-key operation. A verdict is kept. */
+/* Follow the certificate's chain to an anchor: RA_AGAIN, RA_OK, or ra_ca_set_refusal. At most one
+ * public-key operation. A verdict is kept. */
 ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra_enroll_tools *t);
+
+/* Why certificates were refused: what reading an anchor failed with, RA_E_ANCHORS_FULL where the
+ * caller found no place for one, RA_E_SCEP_UNTRUSTED otherwise. */
+ra_err ra_ca_set_refusal(const struct ra_ca_set *s);
 
 /* Whether a certificate is signed by its own key, with SHA-256 or better. RA_OK or why not. One
  * public-key operation; `work` is room for the key. */

@@ -29,7 +29,8 @@ struct ra_enroll_tools {
      * empty. Valid until the next call of `signer` or `anchor`. */
     ra_err (*anchor)(void *ctx, unsigned place, struct ra_span *cert);
     /* Store a further trust anchor: one the operator's fingerprint names, or the next
-     * CA certificate that the present CA signed. RA_OK when it is there already. */
+     * CA certificate that the present CA signed. RA_OK when it is there already;
+     * RA_E_ANCHORS_FULL: no place is free, and no anchor in one has ended. */
     ra_err (*stage_anchor)(void *ctx, struct ra_span cert);
     /* The private key that the request is for, and signed by. Wipe after use. */
     ra_err (*request_key)(void *ctx, struct ra_key *key);

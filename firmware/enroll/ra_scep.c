@@ -399,12 +399,16 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
                         ? ra_scep_by_fingerprint(&s->set, in->scep->fingerprint)
                         : -1;
         err = found >= 0 ? t->stage_anchor(t->ctx, s->set.cert[found]) : RA_OK;
+        if (err == RA_E_ANCHORS_FULL) {
+            s->set.why = err; /* another anchor may vouch for it */
+            err = RA_OK;
+        }
         break;
     }
     case CERTS_RECIPIENT:
         s->recipient = (int8_t)ra_scep_recipient(&s->set, t->now);
         if (s->recipient < 0) {
-            err = s->set.refused != 0 ? RA_E_SCEP_UNTRUSTED : RA_E_SCEP_CA_SET;
+            err = s->set.refused != 0 ? ra_ca_set_refusal(&s->set) : RA_E_SCEP_CA_SET;
             break;
         }
         s->issuer = (int8_t)ra_scep_issuer(&s->set, (unsigned)s->recipient);
@@ -412,14 +416,11 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
         break;
     default:
         err = ra_ca_set_trust_step(&s->set, (unsigned)s->recipient, t);
-        if (err == RA_E_SCEP_UNTRUSTED) {
-            s->step = CERTS_RECIPIENT; /* the next best */
-            return RA_AGAIN;
-        }
         if (err == RA_OK) {
             return go_on(e, r, rollover_is_near(e) ? PART_NEXT : PART_MESSAGE);
         }
-        break;
+        s->step = err == RA_AGAIN ? CERTS_TRUST : CERTS_RECIPIENT; /* refused: the next best */
+        return RA_AGAIN;
     }
     if (err == RA_OK) {
         s->step++;

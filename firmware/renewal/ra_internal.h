@@ -46,6 +46,8 @@ uint32_t ra_new_generation(const struct ra *ra, enum ra_role role);
 /* The protocol and the URL that the settings give for a role. */
 enum ra_protocol ra_protocol_of(const struct ra *ra, enum ra_role role);
 const char *ra_url_of(const struct ra *ra, enum ra_role role);
+/* Whether there is a challenge password, and it is meant for the server of the role. */
+bool ra_challenge_for(const struct ra *ra, enum ra_role role);
 /* Whether its requests carry an id that we make and store before sending. */
 bool ra_protocol_own_id(uint8_t protocol);
 /* The id of the generation that is to sign a new request of the role; 0: none, a first enrolment. */

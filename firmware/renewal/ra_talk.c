@@ -34,12 +34,18 @@ static size_t origin_size(const char *url)
     return host == NULL ? 0 : (size_t)(host - url) + 3u + strcspn(host + 3, "/?");
 }
 
-/* The password is for the server of ca-url: another one, of device-url, is not to learn it. */
-static bool may_have_password(const struct ra *ra, const char *url)
+/* Whether it is the server of ca-url: another one, of device-url, is not to learn its secrets. */
+static bool is_ca_server(const struct ra *ra, const char *url)
 {
     size_t size = origin_size(ra->config.ca_url);
-    return ra->config.ca_user[0] != '\0' && size > 0 && origin_size(url) == size &&
-           memcmp(url, ra->config.ca_url, size) == 0;
+    return size > 0 && origin_size(url) == size && memcmp(url, ra->config.ca_url, size) == 0;
+}
+
+bool ra_challenge_for(const struct ra *ra, enum ra_role role)
+{
+    /* Where ca-url's server speaks another protocol the challenge can only be device-url's. */
+    bool other = ra->config.ca_url[0] == '\0' || ra->config.protocol != RA_PROTOCOL_SCEP;
+    return ra->config.scep_challenge[0] != '\0' && (other || is_ca_server(ra, ra_url_of(ra, role)));
 }
 
 bool ra_protocol_own_id(uint8_t protocol)
@@ -153,8 +159,8 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
             }
         }
         place = place == RA_ANCHORS_MAX ? ended : place;
-        if (place == RA_ANCHORS_MAX || cert.size > RA_CERT_MAX) {
-            return RA_E_LIMIT;
+        if (place == RA_ANCHORS_MAX) {
+            return RA_E_ANCHORS_FULL;
         }
     }
     ra_err e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_ANCHOR, (uint16_t)place, cert.p, cert.size);
@@ -254,7 +260,7 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     fill_policies(ra);
     memset(in, 0, sizeof *in);
     in->url = &ra->url;
-    in->user = may_have_password(ra, url) ? ra->config.ca_user : NULL;
+    in->user = ra->config.ca_user[0] != '\0' && is_ca_server(ra, url) ? ra->config.ca_user : NULL;
     in->password = in->user != NULL ? ra->config.ca_password : "";
     in->allow_plaintext = ra->config.allow_plaintext_password;
     in->request = ra->request_span.p;

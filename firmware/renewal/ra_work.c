@@ -331,8 +331,7 @@ static ra_err begin_request(struct ra *ra, enum ra_role role)
         in.user = "";
         in.process = "perennial";
     } else if (r->txn.protocol == RA_PROTOCOL_SCEP && !r->txn.by_hand &&
-               (r->txn.first || ra->config.challenge_at_renewal) &&
-               ra->config.scep_challenge[0] != '\0') {
+               (r->txn.first || ra->config.challenge_at_renewal) && ra_challenge_for(ra, role)) {
         in.challenge = ra->config.scep_challenge;
     }
     return ra_csr_begin(&in, ra->request, sizeof ra->request, &ra->request_span);

@@ -414,6 +414,7 @@ static void issuers_of_one_name(void **state)
 }
 
 static struct ra_span anchor_der;
+static ra_err anchor_missing = RA_E_NOT_FOUND; /* what the empty places say */
 static ra_err one_anchor(void *ctx, unsigned place, struct ra_span *out)
 {
     unsigned *busy = ctx;
@@ -422,7 +423,7 @@ static ra_err one_anchor(void *ctx, unsigned place, struct ra_span *out)
         return RA_AGAIN;
     }
     *out = anchor_der;
-    return place == 2 ? RA_OK : RA_E_NOT_FOUND;
+    return place == 2 ? RA_OK : anchor_missing;
 }
 
 static ra_err trust(unsigned index, const struct ra_enroll_tools *t)
@@ -463,6 +464,18 @@ static void trusted(void **state)
     anchor_der = ca;
     t.now = cert.not_after + 100LL * 365 * 86400;
     assert_int_equal(trust(0, &t), RA_E_SCEP_UNTRUSTED);
+    /* One that cannot be read might vouch for what the others do not, and is named then. */
+    memset(&set, 0, sizeof set);
+    set.cert[0] = ca;
+    set.cert[1] = scep_blob("apple_ca");
+    set.count = 2;
+    t.now = cert.not_before + 10;
+    anchor_missing = RA_E_RECORD_DAMAGED;
+    assert_int_equal(trust(0, &t), RA_OK);
+    assert_int_equal(trust(1, &t), RA_E_RECORD_DAMAGED);
+    assert_int_equal(trust(1, &t), RA_E_RECORD_DAMAGED);
+    assert_int_equal(set.refused, 2);
+    anchor_missing = RA_E_NOT_FOUND;
 }
 
 int main(void)

@@ -660,6 +660,35 @@ static void a_root_by_fingerprint(void **state)
     }
 }
 
+/* Four anchors that have not ended leave no place: that is said, and is no failure where one of the
+ * four vouches for the CA anyhow. */
+static void no_place_for_the_fingerprint(void **state)
+{
+    static const char *const certs[] = {"root2.cert", "issuing.cert"};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct world_blob *b = world_blob(certs[i]);
+        uint8_t digest[RA_HASH_SIZE_MAX];
+        char hex[80];
+        struct ra_text t;
+        assert_int_equal(ra_hash(RA_HASH_SHA256, b->p, b->size, digest), RA_OK);
+        ra_text_init(&t, hex, sizeof hex);
+        ra_text_add_hex(&t, digest, 32, 0);
+        start("ca-fingerprint", hex);
+        for (unsigned place = 1; place < RA_ANCHORS_MAX; place++) {
+            world_anchor(&w, place, "false_root.cert");
+        }
+        if (i == 0) {
+            w.ca.authority = FAKE_AUTHORITY_NEW_ROOT;
+            until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+            assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_ANCHORS_FULL);
+        } else {
+            renewed(ENCRYPTION, 1);
+        }
+        assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 0);
+    }
+}
+
 static void the_gates_are_the_same(void **state)
 {
     (void)state;
@@ -700,6 +729,38 @@ static void a_first_enrolment(void **state)
     ra_name_text(cert.subject, name, sizeof name);
     assert_string_equal(name, "CN=ra7,O=World");
     assert_null(world_clean(&w));
+}
+
+/* The challenge is for the server of ca-url; where that one speaks another protocol, or there is
+ * none, for device-url's. */
+static void the_challenge_of_another_server(void **state)
+{
+    static const struct {
+        const char *ca, *protocol, *device_protocol;
+        bool told;
+    } cases[] = {{"http://other.example.test/scep", "scep", "scep", false},
+                 {FAKE_SCEP_URL, "scep", "scep", true},
+                 {"http://other.example.test/certsrv", "adcs", "scep", true},
+                 {"", "scep", "same", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct world_enrolment e = {
+            .key = {NULL},
+            .settings = {{"ca-url", cases[i].ca},
+                         {"device-url", FAKE_SCEP_URL},
+                         {"protocol", cases[i].protocol},
+                         {"device-protocol", cases[i].device_protocol},
+                         {"subject", "CN=ra7,O=World"},
+                         {"scep-challenge", "open-sesame"}}};
+        world_init(&w, NULL);
+        world_provision(&w, &e);
+        world_boot(&w);
+        w.ca.scep.challenge = "open-sesame";
+        assert_true(world_run(&w, 10));
+        assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+        until(DEVICE, cases[i].told ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(world_serves(&w, DEVICE) != 0, cases[i].told);
+    }
 }
 
 /* A first request waits for its manager, over resets and days: each question about it is signed as
@@ -762,8 +823,10 @@ int main(void)
         cmocka_unit_test(no_place_for_a_root),
         cmocka_unit_test(an_older_list_of_certificates),
         cmocka_unit_test(a_root_by_fingerprint),
+        cmocka_unit_test(no_place_for_the_fingerprint),
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),
+        cmocka_unit_test(the_challenge_of_another_server),
         cmocka_unit_test(a_first_enrolment_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,9 +438,10 @@ int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = &ra->renewal[role];
     /* What EST issues comes once, with the answer: lost, it takes another attempt. */
     bool gone = r->issued_at_once && r->txn.protocol == RA_PROTOCOL_EST;
+    bool asked = r->txn.phase == RA_PHASE_PENDING; /* sent again as a question */
     r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;
     /* Issued at once says nothing yet: a bad certificate each day is to become one a week. */
-    if (!r->issued_at_once) {
+    if (!r->issued_at_once || asked) {
         r->txn.cause = RA_OK;
         r->txn.failures = 0;
     }

@@ -553,8 +553,12 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
         r->txn.hresult = 0;
         r->txn.peer[0] = '\0';
     }
+    bool asked = r->txn.phase == RA_PHASE_PENDING;
     set_back(&r->txn, r->cause, r->refused);
     r->refused = false;
+    if (asked && r->txn.phase != RA_PHASE_PENDING && !r->issued_at_once) {
+        r->txn.failures = 1; /* those of a request given up do not weigh on the next */
+    }
     r->txn.cause = r->cause;
     r->txn.next = ra_schedule_retry(retry, r->txn.failures, now, ra_expiry(ra, role, now), seed);
     if (r->cause == RA_E_BUDGET) {

@@ -170,6 +170,29 @@ static void pending(void **state)
     assert_in_range(w.ra.renewal[ENCRYPTION].poll_at - world_now(&w), 50, 60);
 }
 
+/* Nobody answers for weeks, then a bad certificate comes: the next request follows in a day. */
+static void failed_questions_do_not_weigh_on_the_next_request(void **state)
+{
+    (void)state;
+    start("renew-days", "90");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    w.ca.net = FAKE_NET_GARBAGE;
+    for (unsigned i = 0; i < 4; i++) {
+        until(ENCRYPTION, RA_STATE_BACKOFF, 2 * HOUR);
+        assert_true(world_run(&w, world_status(&w, ENCRYPTION).next - world_now(&w) + RA_MINUTE));
+    }
+    w.ca.net = FAKE_NET_UP;
+    w.ca.mode[ENCRYPTION] = FAKE_CA_WRONG_KEY;
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    until(ENCRYPTION, RA_STATE_SAVE_FAILURE, 9 * DAY);
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_GATE_KEY);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
+    until(ENCRYPTION, RA_STATE_PROBATION, DAY / 4 * 5 + HOUR);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
 static void the_manager_denies(void **state)
 {
     (void)state;
@@ -442,6 +465,7 @@ int main(void)
         cmocka_unit_test(paths),
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(pending),
+        cmocka_unit_test(failed_questions_do_not_weigh_on_the_next_request),
         cmocka_unit_test(the_manager_denies),
         cmocka_unit_test(failures_have_names),
         cmocka_unit_test(the_gates_are_the_same),

@@ -579,6 +579,38 @@ static void the_operator_names_the_request(void **state)
     check_role(AGENT);
 }
 
+/* What was wrong while a request waited is no reason to wait for a week before the next one. */
+static void a_request_given_up_does_not_weigh_on_the_next(void **state)
+{
+    (void)state;
+    for (unsigned named = 0; named < 2; named++) {
+        int64_t waits[5];
+        start_agent(60);
+        w.ca.mode[AGENT] = FAKE_CA_PEND;
+        world_set(&w, "renew-days", "90");
+        until(AGENT, RA_STATE_PENDING, HOUR);
+        w.ca.net = FAKE_NET_GARBAGE;
+        if (named != 0) {
+            assert_int_equal(ra_retrieve(&w.ra, AGENT, "1"), RA_OK); /* the old one's */
+        }
+        for (unsigned i = 0; i < 5; i++) {
+            until(AGENT, RA_STATE_BACKOFF, 2 * HOUR);
+            waits[i] = world_status(&w, AGENT).next - world_now(&w);
+            assert_true(world_run(&w, i < 4 ? waits[i] + RA_MINUTE : 0));
+        }
+        assert_true(waits[4] > 5 * DAY);
+        fake_ca_forget(&w.ca, w.ca.last_id);
+        w.ca.net = FAKE_NET_UP;
+        w.ca.mode[AGENT] = FAKE_CA_ISSUE;
+        until(AGENT, RA_STATE_SAVE_FAILURE, 9 * DAY);
+        until(AGENT, RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(world_status(&w, AGENT).cause,
+                         named != 0 ? RA_E_GATE_SAME : RA_E_CA_UNKNOWN_ID);
+        until(AGENT, RA_STATE_PROBATION, DAY / 4 * 5 + HOUR);
+        check_role(AGENT);
+    }
+}
+
 static void the_daily_budget_holds(void **state)
 {
     (void)state;
@@ -1313,6 +1345,7 @@ int main(void)
         cmocka_unit_test(what_the_web_server_said),
         cmocka_unit_test(the_ca_forgets_the_request),
         cmocka_unit_test(the_operator_names_the_request),
+        cmocka_unit_test(a_request_given_up_does_not_weigh_on_the_next),
         cmocka_unit_test(the_daily_budget_holds),
         cmocka_unit_test(a_renewal_does_not_refill_the_budget),
         cmocka_unit_test(noise_that_comes_back_is_waited_for),

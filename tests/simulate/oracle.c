@@ -243,6 +243,20 @@ void oracle_send(struct world *w)
     }
 }
 
+/* All of it is worn: what the CA said is forgotten with each reset, and asked for again. */
+static bool flash_fails(const struct life *l)
+{
+    if (l->dying && l->w.ra.store.info.worn != 0) {
+        return true;
+    }
+    for (unsigned i = 0; i < RA_ROLES && l->dying; i++) {
+        if (ra_error_layer(l->w.ra.renewal[i].txn.cause) == RA_LAYER_STORE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The requests that have reached the CA since the last look. */
 static void count_requests(struct life *l, enum ra_role role)
 {
@@ -264,7 +278,7 @@ static void count_requests(struct life *l, enum ra_role role)
     /* One of EST goes out once more when the server hangs up on a connection that had served. */
     bool est = w->ra.renewal[role].txn.protocol == RA_PROTOCOL_EST;
     unsigned allowed = w->ra.config.attempts_per_day * (est ? 2u : 1u);
-    if (new != 0 && w->ca.day == today && w->ca.today[role] > allowed &&
+    if (new != 0 && w->ca.day == today && w->ca.today[role] > allowed && !flash_fails(l) &&
         l->clock_right_ms < (today - 2) * DAY * 1000) {
         fail_role(l, role, "more attempts than the day allows");
     }
@@ -323,19 +337,6 @@ static bool undecided(struct life *l)
         }
     }
     return l->undecided;
-}
-
-static bool flash_fails(const struct life *l)
-{
-    if (l->dying && l->w.ra.store.info.worn != 0) {
-        return true;
-    }
-    for (unsigned i = 0; i < RA_ROLES && l->dying; i++) {
-        if (ra_error_layer(l->w.ra.renewal[i].txn.cause) == RA_LAYER_STORE) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void watch_weather(struct life *l, int64_t step_ms)

@@ -899,6 +899,7 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
     struct ra_status now;
     ra_status(ra, role, &now);
     bool lost = now.damaged || now.expired; /* while the state may doubt that it has */
+    bool again = lost || r->txn.first;
     if (now.stored && r->state != RA_STATE_EXPIRED && !lost) {
         return RA_E_STORED;
     }
@@ -915,7 +916,7 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
         return RA_E_TIME_UNKNOWN;
     }
     if (r->state != RA_STATE_EMPTY && r->state != RA_STATE_EXPIRED &&
-        !(lost && (r->state == RA_STATE_IDLE || r->state == RA_STATE_BACKOFF))) {
+        !(lost && r->state == RA_STATE_IDLE) && !(again && r->state == RA_STATE_BACKOFF)) {
         return RA_E_BUSY;
     }
     if (r->state == RA_STATE_BACKOFF) {
@@ -924,7 +925,7 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
     r->wish = *wish;
     r->asked = true;
     r->asked_alone = true;
-    r->anew = lost;
+    r->anew = again;
     return RA_OK;
 }
 

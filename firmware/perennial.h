@@ -296,9 +296,10 @@ ra_err ra_renew(struct ra *ra, enum ra_role role, bool alone);
 ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra_wish *wish);
 
 /* Ask the CA for a first certificate of a role that has none, or whose certificate has expired or is
- * damaged in flash (struct ra_status), key or certificate: then nothing can be renewed, and a renewal
- * that waits to try again is given up for it. A new key, the setting `subject`, with SCEP the challenge password, with EST name and password, with
- * AD CS the role's template.
+ * damaged in flash (struct ra_status), key or certificate: then nothing can be renewed. What waits to
+ * try again, such a renewal or a first request that failed, is given up for it. A new key, the
+ * setting `subject`, with SCEP the challenge password, with EST name and password, with AD CS the
+ * role's template.
  * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,
  * RA_E_TIME_UNKNOWN, RA_E_BUSY, RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be
  * replaced. */

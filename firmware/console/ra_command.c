@@ -12,6 +12,12 @@ void ra_command_error(ra_err e, struct ra_text *to)
     ra_text_add(to, "\n");
 }
 
+enum ra_run ra_command_failed(ra_err e, struct ra_text *to)
+{
+    ra_command_error(e, to);
+    return RA_RUN_DONE;
+}
+
 void ra_command_time(int64_t t, struct ra_text *to)
 {
     char when[RA_TIME_TEXT_SIZE];
@@ -157,6 +163,29 @@ bool ra_command_role(const char *word, enum ra_role *role)
         }
     }
     return false;
+}
+
+static bool is_open(const struct ra_console *c, enum ra_role role)
+{
+    struct ra_status s;
+    ra_status(c->ra, role, &s);
+    return s.state == RA_STATE_OFFLINE || s.state == RA_STATE_PENDING ||
+           s.state == RA_STATE_BACKOFF;
+}
+
+ra_err ra_command_open_role(const struct ra_console *c, const char *word, enum ra_role *role)
+{
+    unsigned found = 0;
+    if (word != NULL) {
+        return ra_command_role(word, role) ? RA_OK : RA_E_PARAMETER;
+    }
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (is_open(c, (enum ra_role)i)) {
+            *role = (enum ra_role)i;
+            found++;
+        }
+    }
+    return found == 1 ? RA_OK : found == 0 ? RA_E_NO_REQUEST : RA_E_WHICH_ROLE;
 }
 
 bool ra_command_key(const char *word, enum ra_key_wish *key)

@@ -106,12 +106,17 @@ void ra_show_end(struct ra_console *c, struct ra_text *to);
 
 /* "% E9-02 ..." */
 void ra_command_error(ra_err e, struct ra_text *to);
+/* The same; returns RA_RUN_DONE. */
+enum ra_run ra_command_failed(ra_err e, struct ra_text *to);
 /* A date, or "unknown". */
 void ra_command_time(int64_t t, struct ra_text *to);
 /* "Enrollment Agent: done", or the error in place of `done`. Returns RA_RUN_DONE. */
 enum ra_run ra_command_role_said(enum ra_role role, ra_err e, const char *done, struct ra_text *to);
 /* The role of a word or the beginning of one. False when it is none. */
 bool ra_command_role(const char *word, enum ra_role *role);
+/* The role that `word` names; where it is NULL the only one with an open request. RA_E_PARAMETER,
+ * RA_E_NO_REQUEST, RA_E_WHICH_ROLE. */
+ra_err ra_command_open_role(const struct ra_console *c, const char *word, enum ra_role *role);
 /* "same-key" or "new-key". False when it is neither. */
 bool ra_command_key(const char *word, enum ra_key_wish *key);
 /* For `complete`: the roles. */

@@ -3,38 +3,6 @@
 #include "ra_command.h"
 #include "ra_inf.h"
 
-/* --- which role ------------------------------------------------------------------ */
-
-static bool is_open(const struct ra_console *c, enum ra_role role)
-{
-    struct ra_status s;
-    ra_status(c->ra, role, &s);
-    return s.state == RA_STATE_OFFLINE || s.state == RA_STATE_PENDING ||
-           s.state == RA_STATE_BACKOFF;
-}
-
-/* The role that the operator names, or the only one with an open request. */
-static ra_err pick_role(const struct ra_console *c, const char *word, enum ra_role *role)
-{
-    unsigned found = 0;
-    if (word != NULL) {
-        return ra_command_role(word, role) ? RA_OK : RA_E_PARAMETER;
-    }
-    for (unsigned i = 0; i < RA_ROLES; i++) {
-        if (is_open(c, (enum ra_role)i)) {
-            *role = (enum ra_role)i;
-            found++;
-        }
-    }
-    return found == 1 ? RA_OK : found == 0 ? RA_E_NO_REQUEST : RA_E_WHICH_ROLE;
-}
-
-static enum ra_run fail_with(ra_err e, struct ra_text *to)
-{
-    ra_command_error(e, to);
-    return RA_RUN_DONE;
-}
-
 /* --- certreq new ------------------------------------------------------------------ */
 
 /* Behind the paste in the buffer of what is public, while the command runs. */
@@ -110,7 +78,7 @@ static enum ra_run find_certificate(struct ra_console *c, struct ra_text *to)
         ra_show_numbers(c, &cert, to);
         return RA_RUN_MORE;
     }
-    return fail_with(n->inf.id_size == 20 ? RA_E_NO_SUCH_CERT : RA_E_THUMBPRINT, to);
+    return ra_command_failed(n->inf.id_size == 20 ? RA_E_NO_SUCH_CERT : RA_E_THUMBPRINT, to);
 }
 
 static enum ra_run say_begun(enum ra_role role, ra_err e, struct ra_text *to)
@@ -154,7 +122,7 @@ static enum ra_run request_new(struct ra_console *c, unsigned piece, struct ra_t
     (void)piece;
     if (!ra_command_role(c->args[0], &role) ||
         (c->arg_count > 1 && !ra_command_key(c->args[1], &wish.key))) {
-        return fail_with(RA_E_PARAMETER, to);
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     ra_status(c->ra, role, &s);
     bool first = !s.stored || s.state == RA_STATE_EXPIRED;
@@ -173,7 +141,8 @@ static enum ra_run request_show(struct ra_console *c, unsigned piece, struct ra_
     enum ra_role role;
     bool pkcs10 = c->arg_count != 0 && strcmp(c->args[c->arg_count - 1], "pkcs10") == 0;
     unsigned roles = c->arg_count - (pkcs10 ? 1u : 0u);
-    ra_err e = roles > 1 ? RA_E_PARAMETER : pick_role(c, roles == 1 ? c->args[0] : NULL, &role);
+    ra_err e =
+        roles > 1 ? RA_E_PARAMETER : ra_command_open_role(c, roles == 1 ? c->args[0] : NULL, &role);
     if (e == RA_OK) {
         e = ra_request_text(c->ra, role, pkcs10, (size_t)piece * PEM_PIECE, text, sizeof text,
                             &size);
@@ -182,7 +151,7 @@ static enum ra_run request_show(struct ra_console *c, unsigned piece, struct ra_
         return RA_RUN_AGAIN;
     }
     if (e != RA_OK) {
-        return fail_with(e, to);
+        return ra_command_failed(e, to);
     }
     for (size_t i = 0; i < size; i++) {
         if (text[i] != '\r') {
@@ -203,7 +172,8 @@ static enum ra_run certreq_submit(struct ra_console *c, unsigned piece, struct r
     if (roles != 0 && strstr(c->args[roles - 1], "://") != NULL) {
         url = c->args[--roles];
     }
-    ra_err e = roles > 1 ? RA_E_PARAMETER : pick_role(c, roles == 1 ? c->args[0] : NULL, &role);
+    ra_err e =
+        roles > 1 ? RA_E_PARAMETER : ra_command_open_role(c, roles == 1 ? c->args[0] : NULL, &role);
     if (e == RA_OK && url != NULL) {
         struct ra_url parsed;
         e = ra_url_parse(&parsed, url, strlen(url));
@@ -213,7 +183,7 @@ static enum ra_run certreq_submit(struct ra_console *c, unsigned piece, struct r
         e = ra_setting_change(c->ra, role == RA_ROLE_DEVICE ? "device-url" : "ca-url", url);
     }
     if (e != RA_OK) {
-        return fail_with(e, to);
+        return ra_command_failed(e, to);
     }
     if (url != NULL) {
         ra_config_save(c->ra);
@@ -225,9 +195,9 @@ static enum ra_run certreq_retrieve(struct ra_console *c, unsigned piece, struct
 {
     enum ra_role role;
     (void)piece;
-    ra_err e = pick_role(c, c->arg_count > 1 ? c->args[0] : NULL, &role);
+    ra_err e = ra_command_open_role(c, c->arg_count > 1 ? c->args[0] : NULL, &role);
     if (e != RA_OK) {
-        return fail_with(e, to);
+        return ra_command_failed(e, to);
     }
     return ra_command_role_said(role, ra_retrieve(c->ra, role, c->args[c->arg_count - 1]),
                                 "asking the CA", to);
@@ -236,7 +206,7 @@ static enum ra_run certreq_retrieve(struct ra_console *c, unsigned piece, struct
 static enum ra_run certreq_accept(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     enum ra_role role;
-    ra_err e = pick_role(c, c->args[0], &role);
+    ra_err e = ra_command_open_role(c, c->args[0], &role);
     if (e == RA_OK && piece == 0) {
         return ra_console_paste(
             c, "paste the certificate, a PEM chain or a p7b, then a line with a dot\n", c->bulk,
@@ -249,59 +219,7 @@ static enum ra_run certreq_accept(struct ra_console *c, unsigned piece, struct r
         }
         return ra_command_role_said(role, e, "checking the certificate", to);
     }
-    return fail_with(e, to);
-}
-
-/* --- cancel, retry, rollback, hold ------------------------------------------------- */
-
-static enum ra_run on_role(struct ra_console *c, struct ra_text *to,
-                           ra_err (*call)(struct ra *ra, enum ra_role role), const char *done)
-{
-    enum ra_role role;
-    ra_err e = pick_role(c, c->args[0], &role);
-    return e != RA_OK ? fail_with(e, to) : ra_command_role_said(role, call(c->ra, role), done, to);
-}
-
-static enum ra_run cancel(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    return piece == 0 ? ra_console_confirm(c, "give the request and its new key up? (yes/no) ")
-                      : on_role(c, to, ra_cancel, "given up");
-}
-
-static enum ra_run retry(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    (void)piece;
-    return on_role(c, to, ra_retry, "trying again");
-}
-
-static enum ra_run rollback(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    return piece == 0 ? ra_console_confirm(c, "go back to the previous credential? (yes/no) ")
-                      : on_role(c, to, ra_roll_back, "going back to the previous credential");
-}
-
-static enum ra_run set_hold(struct ra_console *c, const char *value, const char *done,
-                            struct ra_text *to)
-{
-    ra_err e = ra_setting_change(c->ra, "hold", value);
-    if (e != RA_OK) {
-        return fail_with(e, to);
-    }
-    ra_config_save(c->ra);
-    ra_text_add(to, done);
-    return RA_RUN_DONE;
-}
-
-static enum ra_run hold(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    (void)piece;
-    return set_hold(c, "on", "nothing is renewed until `resume`\n", to);
-}
-
-static enum ra_run resume(struct ra_console *c, unsigned piece, struct ra_text *to)
-{
-    (void)piece;
-    return set_hold(c, "off", "renewals begin by themselves\n", to);
+    return ra_command_failed(e, to);
 }
 
 #define ROLES "agent|encryption|device"
@@ -320,14 +238,6 @@ static const struct ra_command commands[] = {
      "request new agent new-key", request_new, ra_command_role_word, 1, 2, 0},
     {"request show", "[" ROLES "] [pkcs10]", "the request for the CA manager, in PEM",
      "request show", request_show, ra_command_role_word, 0, 2, 0},
-    {"cancel", "[" ROLES "] [force]", "give an open request up", "cancel agent", cancel,
-     ra_command_role_word, 0, 1, RA_COMMAND_FORCE},
-    {"retry", "[" ROLES "]", "end the waiting time of a request", "retry", retry,
-     ra_command_role_word, 0, 1, 0},
-    {"rollback", ROLES " [force]", "go back to the previous credential", "rollback agent", rollback,
-     ra_command_role_word, 1, 1, RA_COMMAND_FORCE},
-    {"hold", "", "renew and switch nothing until `resume`", "hold", hold, NULL, 0, 0, 0},
-    {"resume", "", "the opposite of `hold`", "resume", resume, NULL, 0, 0, 0},
 };
 const struct ra_command_table ra_commands_certreq = {commands,
                                                      sizeof commands / sizeof commands[0]};

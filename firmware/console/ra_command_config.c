@@ -53,8 +53,7 @@ static enum ra_run running(struct ra_console *c, unsigned piece, struct ra_text 
 {
     bool all = c->arg_count != 0;
     if (all && strcmp(c->args[0], "all") != 0) {
-        ra_command_error(RA_E_PARAMETER, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     if (piece == 0) {
         ra_text_add(to, all ? "! every setting\n" : "! settings that differ from the defaults\n");

@@ -19,8 +19,7 @@ static enum ra_run stored(struct ra_console *c, const char *done, struct ra_text
 
 static enum ra_run fail(ra_err e, struct ra_text *to)
 {
-    ra_command_error(e, to);
-    return RA_RUN_DONE;
+    return ra_command_failed(e, to);
 }
 
 static ra_err digest(const struct ra_console *c, uint8_t out[RA_HASH_SIZE_MAX])

@@ -5,8 +5,7 @@
 
 static enum ra_run fail_with(ra_err e, struct ra_text *to)
 {
-    ra_command_error(e, to);
-    return RA_RUN_DONE;
+    return ra_command_failed(e, to);
 }
 
 /* --- import ---------------------------------------------------------------------------- */

@@ -51,8 +51,7 @@ static enum ra_run renew_one(struct ra_console *c, enum ra_role role, bool alone
 {
     struct ra_wish wish = {.key = RA_WISH_ANY_KEY};
     if (c->arg_count > 1 && !ra_command_key(c->args[1], &wish.key)) {
-        ra_command_error(RA_E_PARAMETER, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     return ra_command_role_said(role, ra_renew_as(c->ra, role, alone, &wish), "renewal begins", to);
 }
@@ -79,8 +78,7 @@ static enum ra_run renew(struct ra_console *c, unsigned piece, struct ra_text *t
     if (e == RA_OK) {
         return renew_one(c, role, true, to);
     }
-    ra_command_error(e, to);
-    return RA_RUN_DONE;
+    return ra_command_failed(e, to);
 }
 
 static enum ra_run enroll(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -88,8 +86,7 @@ static enum ra_run enroll(struct ra_console *c, unsigned piece, struct ra_text *
     enum ra_role role;
     (void)piece;
     if (!ra_command_role(c->args[0], &role)) {
-        ra_command_error(RA_E_PARAMETER, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     return ra_command_role_said(role, ra_enroll_new(c->ra, role, NULL), "first enrolment begins",
                                 to);
@@ -100,10 +97,60 @@ static enum ra_run retrieve(struct ra_console *c, unsigned piece, struct ra_text
     enum ra_role role;
     (void)piece;
     if (!ra_command_role(c->args[0], &role)) {
-        ra_command_error(RA_E_PARAMETER, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     return ra_command_role_said(role, ra_retrieve(c->ra, role, c->args[1]), "asking the CA", to);
+}
+
+static enum ra_run on_role(struct ra_console *c, struct ra_text *to,
+                           ra_err (*call)(struct ra *ra, enum ra_role role), const char *done)
+{
+    enum ra_role role;
+    ra_err e = ra_command_open_role(c, c->args[0], &role);
+    return e != RA_OK ? ra_command_failed(e, to)
+                      : ra_command_role_said(role, call(c->ra, role), done, to);
+}
+
+static enum ra_run cancel(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    return piece == 0 ? ra_console_confirm(c, "give the request and its new key up? (yes/no) ")
+                      : on_role(c, to, ra_cancel, "given up");
+}
+
+static enum ra_run retry(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    (void)piece;
+    return on_role(c, to, ra_retry, "trying again");
+}
+
+static enum ra_run rollback(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    return piece == 0 ? ra_console_confirm(c, "go back to the previous credential? (yes/no) ")
+                      : on_role(c, to, ra_roll_back, "going back to the previous credential");
+}
+
+static enum ra_run set_hold(struct ra_console *c, const char *value, const char *done,
+                            struct ra_text *to)
+{
+    ra_err e = ra_setting_change(c->ra, "hold", value);
+    if (e != RA_OK) {
+        return ra_command_failed(e, to);
+    }
+    ra_config_save(c->ra);
+    ra_text_add(to, done);
+    return RA_RUN_DONE;
+}
+
+static enum ra_run hold(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    (void)piece;
+    return set_hold(c, "on", "nothing is renewed until `resume`\n", to);
+}
+
+static enum ra_run resume(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    (void)piece;
+    return set_hold(c, "off", "renewals begin by themselves\n", to);
 }
 
 static const char *all_or_role(unsigned arg, unsigned i)
@@ -111,12 +158,22 @@ static const char *all_or_role(unsigned arg, unsigned i)
     return arg == 0 && i == RA_ROLES ? "all" : ra_command_role_word(arg, i);
 }
 
+#define ROLES "agent|encryption|device"
+
 static const struct ra_command commands[] = {
-    {"renew", "[all|agent|encryption|device|THUMBPRINT] [same-key|new-key]", "renew now",
-     "renew agent new-key", renew, all_or_role, 0, 2, 0},
-    {"enroll", "agent|encryption|device", "ask the CA for a first certificate", "enroll device",
-     enroll, ra_command_role_word, 1, 1, 0},
-    {"retrieve", "agent|encryption|device NUMBER", "fetch what was issued, by request id or serial",
+    {"renew", "[all|" ROLES "|THUMBPRINT] [same-key|new-key]", "renew now", "renew agent new-key",
+     renew, all_or_role, 0, 2, 0},
+    {"enroll", ROLES, "ask the CA for a first certificate", "enroll device", enroll,
+     ra_command_role_word, 1, 1, 0},
+    {"retrieve", ROLES " NUMBER", "fetch what was issued, by request id or serial",
      "retrieve agent 17", retrieve, ra_command_role_word, 2, 2, 0},
+    {"cancel", "[" ROLES "] [force]", "give an open request up", "cancel agent", cancel,
+     ra_command_role_word, 0, 1, RA_COMMAND_FORCE},
+    {"retry", "[" ROLES "]", "end the waiting time of a request", "retry", retry,
+     ra_command_role_word, 0, 1, 0},
+    {"rollback", ROLES " [force]", "go back to the previous credential", "rollback agent", rollback,
+     ra_command_role_word, 1, 1, RA_COMMAND_FORCE},
+    {"hold", "", "renew and switch nothing until `resume`", "hold", hold, NULL, 0, 0, 0},
+    {"resume", "", "the opposite of `hold`", "resume", resume, NULL, 0, 0, 0},
 };
 const struct ra_command_table ra_commands_renew = {commands, sizeof commands / sizeof commands[0]};

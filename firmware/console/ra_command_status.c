@@ -38,8 +38,7 @@ static enum ra_run show_log(struct ra_console *c, unsigned piece, struct ra_text
     uint32_t count = RA_EVENTS;
     if (c->arg_count != 0 &&
         (!ra_text_parse_u32(c->args[0], strlen(c->args[0]), RA_EVENTS, &count) || count == 0)) {
-        ra_command_error(RA_E_PARAMETER, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     /* Oldest first, so that the newest stands above the prompt. */
     ra_err e = ra_events_get(&c->ra->events, &c->ra->store, count - 1 - piece, &entry);

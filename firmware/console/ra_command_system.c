@@ -94,8 +94,7 @@ static enum ra_run time_set(struct ra_console *c, unsigned piece, struct ra_text
         e = ra_offer_time(c->ra, RA_TIME_OPERATOR, t);
     }
     if (e != RA_OK) {
-        ra_command_error(e, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(e, to);
     }
     return time_show(c, piece, to);
 }
@@ -104,8 +103,7 @@ static enum ra_run reboot(struct ra_console *c, unsigned piece, struct ra_text *
 {
     (void)piece;
     if (c->ra->hal->reset.reset == NULL) {
-        ra_command_error(RA_E_UNSUPPORTED, to);
-        return RA_RUN_DONE;
+        return ra_command_failed(RA_E_UNSUPPORTED, to);
     }
     ra_text_add(to, "rebooting\n");
     c->reboot = true;

@@ -170,7 +170,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         r->txn.generation = ra_new_generation(ra, role);
     }
     /* What was given up for it is over, unless that could not be stored. */
-    r->anew = r->anew && to == RA_STATE_IDLE;
+    r->anew = r->anew && (to == RA_STATE_IDLE || to == RA_STATE_EMPTY);
     r->asked = r->anew;
     r->waited = false;
     ra_enter(ra, role, to);

@@ -29,6 +29,7 @@ it the word holds everywhere. With *N the word is used up after N replies.
              garbage-body  huge  empty  two-lengths  te-cl  fold  many-headers
              long-header
   keys       same-key (the template demands the old key)
+  rights     enrol (the account may ask for a first certificate by a bare PKCS#10)
 
 Control port (JSON): GET /state /log; POST /mode {"words": [...], "template":
 T or null} /approve {"id": n} /deny {"id": n} /revoke {"serial": hex} /clock
@@ -71,7 +72,7 @@ WIRE_WORDS = ('slow', 'chunked', 'close', 'interim', '401', '403', '404', '500',
               'redirect', 'redirect-loop', 'redirect-other', 'truncate', 'reset', 'drop', 'hang',
               'garbage', 'garbage-body', 'huge', 'empty', 'two-lengths', 'te-cl', 'fold',
               'many-headers', 'long-header')
-WORDS = DECISIONS + CERT_WORDS + PAGE_WORDS + FORMAT_WORDS + WIRE_WORDS + ('same-key',)
+WORDS = DECISIONS + CERT_WORDS + PAGE_WORDS + FORMAT_WORDS + WIRE_WORDS + ('same-key', 'enrol')
 WHERES = ('submit', 'fetch', 'chain', 'cacert')
 # Findings about templates and rights are the policy module's: a denial. The
 # others are errors of the request itself.
@@ -208,7 +209,8 @@ class Ca:
     def submit(self, data, attributes, words):
         """Judges a request and decides; returns the Request."""
         with self.lock:
-            verdict = judge.judge(data, self.records, attributes, self.now(), 'same-key' in words)
+            verdict = judge.judge(data, self.records, attributes, self.now(), 'same-key' in words,
+                                  'enrol' in words)
             request = Request(self.next_id, verdict, data)
             self.next_id += 1
             self.requests[request.id] = request
@@ -236,7 +238,7 @@ class Ca:
     def issue(self, request):
         """Makes the certificate, right or (by a mode word) wrong."""
         words, verdict, pki = request.words, request.verdict, self.pki
-        old, template = verdict.old.cert, verdict.template
+        old, template = verdict.old.cert if verdict.old else x509.Template(verdict.template), verdict.template
         now = self.now()
         not_before, not_after = now - datetime.timedelta(minutes=10), now + self.life
         not_after = min(not_after, pki.issuer.not_after)

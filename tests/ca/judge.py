@@ -210,6 +210,16 @@ def check_signer(verdict, outer, old):
         find('unsigned-attributes', 0x8007000D, 'unsigned attributes are present')
 
 
+def check_inner_signature(verdict, name):
+    """The PKCS#10 in the file `name`: its signature, and that openssl reads it to its end."""
+    code, out, words = x509.openssl('req', '-verify', '-noout', '-inform', 'DER', '-in', name,
+                                    check=False)
+    if code or 'verify OK' not in out.decode('ascii', 'replace') + words:
+        verdict.find('inner-signature', 0x80090006, 'openssl req -verify refuses the PKCS#10')
+    if x509.openssl('asn1parse', '-inform', 'DER', '-in', name, check=False)[0]:
+        verdict.find('asn1parse', 0x8009310B, 'openssl asn1parse stops in the request')
+
+
 def check_signatures(verdict, data, outer):
     """Both signatures, by the openssl command alone."""
     with tempfile.TemporaryDirectory() as where:
@@ -229,14 +239,10 @@ def check_signatures(verdict, data, outer):
                                  'openssl reads another content than der.py')
         with open(content, 'wb') as out:
             out.write(outer.content)
-        code, out, words = x509.openssl('req', '-verify', '-noout', '-inform', 'DER', '-in',
-                                        content, check=False)
-        if code or 'verify OK' not in out.decode('ascii', 'replace') + words:
-            verdict.find('inner-signature', 0x80090006, 'openssl req -verify refuses the PKCS#10')
-        # The other parser's view of the structure: it must read both to the end.
-        for name in (request, content):
-            if x509.openssl('asn1parse', '-inform', 'DER', '-in', name, check=False)[0]:
-                verdict.find('asn1parse', 0x8009310B, 'openssl asn1parse stops in the request')
+        check_inner_signature(verdict, content)
+        # The other parser's view of the structure: it must read this to the end too.
+        if x509.openssl('asn1parse', '-inform', 'DER', '-in', request, check=False)[0]:
+            verdict.find('asn1parse', 0x8009310B, 'openssl asn1parse stops in the request')
 
 
 class Inner:
@@ -377,9 +383,9 @@ def check_template(verdict, extensions, attributes, old):
                      "the template extension is not the old certificate's, byte for byte")
 
 
-def check_key(verdict, spki, record, records, same_key):
+def check_key_kind(verdict, spki, template):
     family, size, name = x509.key_info(spki)
-    rules = x509.TEMPLATES.get(record.cert.template, {'families': (), 'bits': 2048})
+    rules = x509.TEMPLATES.get(template, {'families': (), 'bits': 2048})
     verdict.facts['key'] = name
     if family not in rules['families']:
         verdict.find('key-family', 0x80090008, '%s key, which the template does not take' % name)
@@ -387,6 +393,10 @@ def check_key(verdict, spki, record, records, same_key):
         verdict.find('key-length', 0x80094811, '%d bits, fewer than %d' % (size, rules['bits']))
     elif family == 'ec' and size not in (256, 384):
         verdict.find('key-length', 0x80094811, '%s is not P-256 or P-384' % name)
+
+
+def check_key(verdict, spki, record, records, same_key):
+    check_key_kind(verdict, spki, record.cert.template)
     if same_key:
         if spki != record.cert.spki:
             verdict.find('other-key', 0x80094816, 'the template demands the same key')
@@ -425,7 +435,34 @@ def check_bookkeeping(verdict, inner):
                 verdict.find('client-info', 0x8007000D, 'CLIENT_INFO is malformed')
 
 
-def judge(data, records, attributes=(), now=None, same_key=False):
+def judge_first(verdict, data, records, attributes):
+    """A bare PKCS#10 from an account that may enrol: it names one template, in the form as the web
+    pages do, and asks for what that template gives."""
+    inner = Inner(verdict, data)
+    verdict.spki, verdict.subject = inner.spki, inner.subject
+    check_bookkeeping(verdict, inner)
+    named = {value for key, value in attributes if key == 'CertificateTemplate'}
+    if len(named) != 1:
+        verdict.find('no-template', 0x80094801, 'the form names %d templates' % len(named))
+        raise Stop
+    verdict.template = named.pop()
+    if verdict.template not in x509.TEMPLATES:
+        verdict.find('unknown-template', 0x80094800, 'no template: ' + verdict.template)
+        raise Stop
+    check_extensions(verdict, inner, x509.Template(verdict.template), verdict.template, inner.spki)
+    check_key_kind(verdict, inner.spki, verdict.template)
+    if any(r.cert.template != verdict.template for r in records.by_spki(inner.spki)):
+        verdict.find('key-reuse', 0x80094816, 'the key is in a certificate of another role')
+    if not der.read(inner.subject).children:
+        verdict.find('subject', 0x80094001, 'the subject is empty')
+    with tempfile.TemporaryDirectory() as where:
+        name = os.path.join(where, 'r.p10')
+        with open(name, 'wb') as out:
+            out.write(data)
+        check_inner_signature(verdict, name)
+
+
+def judge(data, records, attributes=(), now=None, same_key=False, may_enrol=False):
     """The whole judgement. `records` finds issued certificates (by_der,
     by_spki); `attributes` are the (name, value) lines of CertAttrib."""
     verdict = Verdict()
@@ -439,6 +476,9 @@ def judge(data, records, attributes=(), now=None, same_key=False):
             verdict.find('der', 0x8009310B, str(fault))
             raise Stop
         if der.read(data).children and der.read(data).children[0].tag == 0x30:
+            if may_enrol:
+                judge_first(verdict, data, records, attributes)
+                raise Stop
             verdict.find('bare-request', 0x80094012,
                          'a bare PKCS#10 is a new request, and this account may only renew')
             raise Stop

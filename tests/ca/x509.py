@@ -291,6 +291,18 @@ class Cert:
         return key_info(self.spki)[2]
 
 
+class Template:
+    """What every certificate of a template holds, to be asked like a Cert."""
+
+    def __init__(self, name):
+        self.template = name
+        self.extensions = read_extensions(der.read(der.seq(
+            ext_key_usage(TEMPLATES[name]['ku']), ext_eku(TEMPLATES[name]['eku']),
+            ext_template(name))))
+
+    ext = Cert.ext
+
+
 def read_extensions(sequence):
     out = []
     for node in sequence.expect(0x30, 'extensions').children:

@@ -763,6 +763,37 @@ static void the_challenge_of_another_server(void **state)
     }
 }
 
+/* After a failure the operator asks again, with another name: at once, for that name, by a new key. */
+static void a_first_enrolment_asked_for_again(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {NULL},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"subject", "CN=ra6,O=World"},
+                                                   {"scep-challenge", "open-sesame"}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    w.ca.scep.challenge = "another";
+    assert_true(world_run(&w, 10));
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    w.ca.scep.challenge = "open-sesame";
+    w.ca.bad = 0;
+    world_set(&w, "subject", "CN=ra7,O=World");
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    until(DEVICE, RA_STATE_PROBATION, HOUR);
+    struct ra_cert cert;
+    char name[RA_EVENT_DETAIL_MAX + 1];
+    const struct fake_ca_request *r = fake_ca_newest(&w.ca, DEVICE);
+    assert_int_equal(world_serves(&w, DEVICE), r->id);
+    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
+    ra_name_text(cert.subject, name, sizeof name);
+    assert_string_equal(name, "CN=ra7,O=World");
+    assert_null(world_clean(&w));
+}
+
 /* A first request waits for its manager, over resets and days: each question about it is signed as
  * it was itself. Another key has another signer. */
 static void a_first_enrolment_that_waits(void **state)
@@ -827,6 +858,7 @@ int main(void)
         cmocka_unit_test(the_gates_are_the_same),
         cmocka_unit_test(a_first_enrolment),
         cmocka_unit_test(the_challenge_of_another_server),
+        cmocka_unit_test(a_first_enrolment_asked_for_again),
         cmocka_unit_test(a_first_enrolment_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

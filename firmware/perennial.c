@@ -347,7 +347,8 @@ static ra_err cleanup(struct ra *ra)
 static void end_retention(struct ra *ra)
 {
     int64_t now = ra_clock_now(&ra->clock);
-    for (unsigned i = 0; i < RA_ROLES && now != RA_TIME_UNKNOWN && !ra->clock.jumped; i++) {
+    bool doubted = ra->clock.jumped || ra_clock_leapt(&ra->clock, RA_LEAPT_RETENTION);
+    for (unsigned i = 0; i < RA_ROLES && now != RA_TIME_UNKNOWN && !doubted; i++) {
         struct ra_slot *slot = &ra->commit.slot[i];
         int64_t end = slot->previous_not_after;
         if (ra->config.retention_days != 0) {

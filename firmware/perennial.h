@@ -344,7 +344,8 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id);
 
 /* Offer a time (seconds since 1970 UTC). The operator's becomes the floor in flash, and only
  * the operator's can lower it again, never below the notBefore of what is served; SNTP's and
- * HTTP's serve this boot. RA_E_TIME_UNKNOWN: before the floor. */
+ * HTTP's serve this boot. A time the operator mistyped can be put right: what could not be undone
+ * waits (ra_clock_leapt). RA_E_TIME_UNKNOWN: before the floor. */
 ra_err ra_offer_time(struct ra *ra, enum ra_time_source source, int64_t wall);
 
 /* Change a setting in RAM; ra_config_save writes all of them to flash. */

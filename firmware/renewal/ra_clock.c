@@ -9,6 +9,8 @@ void ra_clock_init(struct ra_clock *c, const struct hal_clock *hal)
     c->last_known = 0;
     c->source = RA_TIME_NONE;
     c->jumped = false;
+    c->leapt = false;
+    c->leapt_ms = 0;
     (void)ra_clock_offer(c, RA_TIME_BOARD, hal->wall_s(hal->dev));
 }
 
@@ -25,11 +27,26 @@ int64_t ra_clock_now(const struct ra_clock *c)
     return c->base + (int64_t)((ra_clock_ms(c) - c->base_ms) / 1000u);
 }
 
-static void notice_jump(struct ra_clock *c)
+/* `taken`: the time has just been taken, as against a new witness for the one that is there. */
+static void notice_jump(struct ra_clock *c, bool taken)
 {
     int64_t now = ra_clock_now(c);
-    c->jumped = now != RA_TIME_UNKNOWN && c->last_known != 0 &&
-                now - c->last_known > RA_CLOCK_JUMP && c->source != RA_TIME_OPERATOR;
+    bool ahead =
+        now != RA_TIME_UNKNOWN && c->last_known != 0 && now - c->last_known > RA_CLOCK_JUMP;
+    bool typed = c->source == RA_TIME_OPERATOR;
+    if (typed && !taken) {
+        return; /* the floor he raised is no witness for him */
+    }
+    if (ahead && (typed || !c->leapt)) {
+        c->leapt_ms = ra_clock_ms(c);
+    }
+    c->leapt = ahead;
+    c->jumped = ahead && !typed;
+}
+
+bool ra_clock_leapt(const struct ra_clock *c, int64_t seconds)
+{
+    return c->leapt && ra_clock_ms(c) - c->leapt_ms < (uint64_t)seconds * 1000u;
 }
 
 void ra_clock_raise_floor(struct ra_clock *c, int64_t t)
@@ -49,7 +66,7 @@ void ra_clock_witness(struct ra_clock *c, int64_t t)
     if (t > c->last_known) {
         c->last_known = t;
     }
-    notice_jump(c);
+    notice_jump(c, false);
 }
 
 ra_err ra_clock_offer(struct ra_clock *c, enum ra_time_source source, int64_t wall)
@@ -67,7 +84,10 @@ ra_err ra_clock_offer(struct ra_clock *c, enum ra_time_source source, int64_t wa
         c->base = wall;
         c->base_ms = ra_clock_ms(c);
         c->source = source;
-        notice_jump(c);
+        if (source == RA_TIME_OPERATOR && wall < c->last_known) {
+            c->last_known = wall; /* he puts right what was ahead */
+        }
+        notice_jump(c, true);
     }
     return RA_OK;
 }

@@ -37,7 +37,9 @@ struct ra_clock {
     uint64_t base_ms;
     int64_t last_known; /* newest time that flash bears witness to, 0: none */
     enum ra_time_source source;
-    bool jumped; /* went ahead of last_known by more than RA_CLOCK_JUMP */
+    bool jumped; /* went ahead of last_known by more than RA_CLOCK_JUMP, and nobody typed it */
+    bool leapt;  /* the same, whoever gave it; see ra_clock_leapt */
+    uint64_t leapt_ms;
 };
 
 void ra_clock_init(struct ra_clock *c, const struct hal_clock *hal);
@@ -53,6 +55,14 @@ void ra_clock_raise_floor(struct ra_clock *c, int64_t t);
 /* A time that flash bears witness to: the date of an event or a transaction.
  * Only for noticing jumps. */
 void ra_clock_witness(struct ra_clock *c, int64_t t);
+
+/* Whether a time that jumped, the operator's too, was taken less than `seconds` of uptime ago and
+ * not put right since. He is believed in all that can be undone; what cannot be waits: the end of a
+ * probation for 6 hours, the end of an old key for a week (by a time that nobody typed no key ends
+ * before flash bears witness to it). */
+bool ra_clock_leapt(const struct ra_clock *c, int64_t seconds);
+#define RA_LEAPT_PROBATION (6 * 3600)
+#define RA_LEAPT_RETENTION (7 * 86400)
 
 /* Offer a time. RA_OK when it is used or a better source is in use already;
  * RA_E_TIME_UNKNOWN when it is before the floor. */

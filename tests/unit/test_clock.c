@@ -131,6 +131,43 @@ static void jumps_of_more_than_30_days(void **state)
     assert_false(c.jumped);
 }
 
+/* What cannot be undone waits after a jump, the operator's too, till it is put right or time has
+ * passed. */
+static void a_leap_is_waited_out(void **state)
+{
+    (void)state;
+    static const enum ra_time_source sources[] = {RA_TIME_OPERATOR, RA_TIME_SNTP};
+    for (unsigned i = 0; i < 2; i++) {
+        start(NOW);
+        ra_clock_witness(&c, NOW);
+        for (unsigned again = 0; again < 2; again++) {
+            int64_t wrong = ra_clock_now(&c) + 3650 * (int64_t)DAY;
+            assert_false(ra_clock_leapt(&c, DAY));
+            assert_int_equal(ra_clock_offer(&c, sources[i], wrong), RA_OK);
+            ra_clock_raise_floor(&c, i == 0 ? wrong : NOW);
+            assert_true(ra_clock_leapt(&c, DAY));
+            ms += DAY * 1000 - 1;
+            assert_true(ra_clock_leapt(&c, DAY));
+            /* A server is asked each hour: no new leap. The operator's second one is. */
+            assert_int_equal(ra_clock_offer(&c, sources[i], wrong + DAY + 40 * (1 - i) * DAY),
+                             RA_OK);
+            ms += 1;
+            assert_int_equal(ra_clock_leapt(&c, DAY), i == 0);
+            assert_true(ra_clock_leapt(&c, 2 * DAY));
+            c.floor = NOW;
+            assert_int_equal(ra_clock_offer(&c, sources[i], NOW + again + 1), RA_OK);
+            assert_false(ra_clock_leapt(&c, 2 * DAY));
+        }
+    }
+    /* A step of less is none, nor is the first time of all. */
+    start(HAL_CLOCK_UNKNOWN);
+    assert_int_equal(ra_clock_offer(&c, RA_TIME_OPERATOR, NOW), RA_OK);
+    assert_false(ra_clock_leapt(&c, DAY));
+    ra_clock_witness(&c, NOW);
+    assert_int_equal(ra_clock_offer(&c, RA_TIME_OPERATOR, NOW + RA_CLOCK_JUMP), RA_OK);
+    assert_false(ra_clock_leapt(&c, DAY));
+}
+
 /* A clock that has run since it was believed bears witness: a month of uptime is no jump; one that
  * jumped bears none. */
 static void uptime_is_no_jump(void **state)
@@ -155,6 +192,7 @@ int main(void)
         cmocka_unit_test(unknown_at_first),           cmocka_unit_test(the_boards_clock_runs),
         cmocka_unit_test(nothing_before_the_floor),   cmocka_unit_test(better_sources_win),
         cmocka_unit_test(jumps_of_more_than_30_days), cmocka_unit_test(uptime_is_no_jump),
+        cmocka_unit_test(a_leap_is_waited_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,38 @@ static bool stored(enum ra_record type, uint16_t id)
     return world_flash_holds(&w, type, id, NULL, 0, NULL);
 }
 
+/* The operator mistypes the year and puts it right: neither the probation nor the old pair has
+ * ended meanwhile. What nobody puts right counts after a week. */
+static void a_mistyped_year_ends_nothing_for_good(void **state)
+{
+    (void)state;
+    uint16_t old = ra_generation_id(AGENT, 1);
+    provision_agent(30);
+    world_boot(&w);
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    for (unsigned proved = 0; proved < 2; proved++) {
+        int64_t wrong = world_now(&w) + 3650 * DAY;
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, wrong), RA_OK);
+        assert_true(world_run(&w, proved ? 6 * DAY : 5 * HOUR));
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w)), RA_OK);
+        assert_true(world_run(&w, HOUR));
+        assert_int_equal(world_state(&w, AGENT), proved ? RA_STATE_IDLE : RA_STATE_PROBATION);
+        assert_int_equal(world_status(&w, AGENT).previous, 1);
+        assert_true(stored(RA_RECORD_KEY, old) && stored(RA_RECORD_CERT, old));
+        until(AGENT, RA_STATE_IDLE, 2 * DAY);
+    }
+    w.board_clock = false;
+    assert_true(world_settle(&w));
+    world_advance(&w, 600 * DAY);
+    world_boot(&w);
+    assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w)), RA_OK);
+    assert_true(world_run(&w, 6 * DAY));
+    assert_true(stored(RA_RECORD_KEY, old));
+    assert_true(world_run(&w, 2 * DAY));
+    assert_int_equal(world_status(&w, AGENT).previous, 0);
+    assert_false(stored(RA_RECORD_KEY, old));
+}
+
 /* A request that is given up takes its key along, with a certificate or without. */
 static void given_up_when_ready(void **state)
 {
@@ -477,6 +509,7 @@ int main(void)
         cmocka_unit_test(hold_keeps_what_is_ready),
         cmocka_unit_test(reminders_after_a_long_time_off),
         cmocka_unit_test(an_expiry_while_a_request_waits),
+        cmocka_unit_test(a_mistyped_year_ends_nothing_for_good),
         cmocka_unit_test(given_up_when_ready),
         cmocka_unit_test(given_up_when_ready_and_cut),
         cmocka_unit_test(a_new_one_for_a_damaged_one),

@@ -260,6 +260,8 @@ static void every_alert_is_an_error_with_words(void **state)
         {"insufficient_security", RA_E_ALERT_SECURITY, 71},
         {"internal_error", RA_E_ALERT_INTERNAL, 80},
         {"inappropriate_fallback", RA_E_ALERT_FALLBACK, 86},
+        {"user_canceled", RA_E_ALERT_CANCELED, 90},
+        {"no_renegotiation", RA_E_ALERT_RENEGOTIATION, 100},
         {"missing_extension", RA_E_ALERT_MISSING, 109},
         {"unsupported_extension", RA_E_ALERT_EXTENSION, 110},
         {"unrecognized_name", RA_E_ALERT_NAME, 112},

@@ -25,8 +25,8 @@ static enum ra_run import(struct ra_console *c, unsigned piece, struct ra_text *
     case 1:
         return ra_console_paste(
             c,
-            "paste PKCS #12 in base64, or an encrypted key and its certificates in PEM, then a "
-            "line with a dot\n",
+            "paste PKCS #12 in base64, or an encrypted key and its certificates in PEM,\n"
+            "then a line with a dot\n",
             c->bulk, RA_CONSOLE_BULK - RA_BER_SLACK, false);
     case 2:
         return ra_console_ask_secret(c, "passphrase: ");

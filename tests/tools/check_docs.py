@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The documents that are printed from tables in the code are as the code has them, and the sessions
-in README (its fenced blocks that begin with a prompt) as docs/console.md has them.
+in README (its fenced blocks that begin with a prompt) as docs/console.md has them. What the console
+says in them fits on 80 columns, but for events.
 
     check_docs.py [--write]     --write: bring docs/ up to date instead (make docs)
 """
@@ -24,6 +25,12 @@ def with_sessions(text, console):
     return SESSION.sub(lambda m: f"```\n{m.group(1)}{printed[m.group(1)]}```", text)
 
 
+def too_wide(console):
+    """The lines that a terminal of 80 columns would break."""
+    lines = [line for block in re.findall(r"^```\n(.*?)^```$", console, re.M | re.S) for line in block.splitlines()]
+    return [line for line in lines if len(line) > 80 and not re.match(r"[*!] \d{4}-|perennial> ", line)]
+
+
 def main():
     if not PRINTER.exists():
         sys.exit(f"{PRINTER.relative_to(ROOT)} is not built: make host-asan")
@@ -43,7 +50,10 @@ def main():
             stale.append(path.relative_to(ROOT))
     for path in stale:
         print(f"{path} is not what the code says: run `make docs`")
-    return 1 if stale else 0
+    wide = too_wide(done.stdout)
+    for line in wide:
+        print(f"more than 80 columns: {line}")
+    return 1 if stale or wide else 0
 
 
 if __name__ == "__main__":

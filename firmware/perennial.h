@@ -297,7 +297,8 @@ ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra
 
 /* Ask the CA for a first certificate of a role that has none, or whose certificate has expired or is
  * damaged in flash (struct ra_status), key or certificate: then nothing can be renewed. What waits to
- * try again, such a renewal or a first request that failed, is given up for it. A new key, the
+ * try again, such a renewal or a first request that failed, is given up for it. A first one that
+ * fails, denied or not, is tried again within a day. A new key, the
  * setting `subject`, with SCEP the challenge password, with EST name and password, with AD CS the
  * role's template.
  * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,

@@ -129,7 +129,7 @@ void ra_slot_switch(struct ra_slot *slot, uint32_t generation, const struct ra_c
  * result was given up. */
 void ra_txn_clear(struct ra_txn *txn);
 
-/* When the role's certificate ends; for one that has none, some time to go by. */
+/* When the certificate of the role ends; for one that has none a time that makes it ask each day. */
 int64_t ra_expiry(const struct ra *ra, enum ra_role role, int64_t now);
 
 /* Whether the stored certificate of a ready role is dated a little ahead of `now`. */

@@ -8,6 +8,8 @@
 #define EXPIRED_AGAIN (7 * RA_DAY)
 /* So many attempts in a row that nobody answered, in about an hour, count as the CA's word. */
 #define UNHEARD_MAX 6u
+/* A first certificate is asked for as if one ended so soon: each day. */
+#define FIRST_LEFT (2 * RA_DAY)
 
 static int64_t now_of(const struct ra *ra)
 {
@@ -124,7 +126,7 @@ int64_t ra_expiry(const struct ra *ra, enum ra_role role, int64_t now)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
     bool first = slot->active == 0 || ra->renewal[role].txn.first;
-    return first ? now + 60 * RA_DAY : slot->active_not_after;
+    return first ? now + FIRST_LEFT : slot->active_not_after;
 }
 
 static uint32_t step_empty(struct ra *ra, enum ra_role role, int64_t now)

@@ -657,6 +657,33 @@ static void a_first_certificate_over_the_network(void **state)
     assert_int_equal(w.ca.submits[AGENT], 2);
 }
 
+/* Nothing serves meanwhile: whatever the CA says, a first one is asked for again each day. */
+static void a_first_certificate_is_asked_for_each_day(void **state)
+{
+    (void)state;
+    static const enum fake_ca_mode no[] = {FAKE_CA_DENY, FAKE_CA_IS_CA};
+    for (unsigned i = 0; i < 2; i++) {
+        start_empty();
+        w.ca.mode[AGENT] = no[i];
+        assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+        for (unsigned n = 0; n < 5; n++) {
+            until(AGENT, RA_STATE_BACKOFF, HOUR);
+            int64_t wait = world_status(&w, AGENT).next - world_now(&w);
+            assert_in_range(wait, DAY / 4 * 3 - 60, DAY + 60);
+            if (n == 3) {
+                assert_true(world_settle(&w));
+                world_boot(&w);
+                until(AGENT, RA_STATE_BACKOFF, HOUR);
+            }
+            assert_true(world_run(&w, wait));
+            until(AGENT, RA_STATE_BUILD, 120);
+        }
+        w.ca.mode[AGENT] = FAKE_CA_ISSUE;
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_null(world_check(&w, AGENT));
+    }
+}
+
 /* The CA that puts another name into a first certificate than the setting's is refused, over the network
  * and by hand, until it gives the right one. */
 static void a_first_certificate_of_another_name(void **state)
@@ -837,6 +864,7 @@ int main(void)
         cmocka_unit_test(keys_by_wish),
         cmocka_unit_test(a_first_certificate_by_hand),
         cmocka_unit_test(a_first_certificate_over_the_network),
+        cmocka_unit_test(a_first_certificate_is_asked_for_each_day),
         cmocka_unit_test(a_first_certificate_of_another_name),
         cmocka_unit_test(a_new_one_for_an_expired_one),
         cmocka_unit_test(power_cuts),

@@ -656,12 +656,11 @@ static bool enter(struct ra_inf *inf, const struct line *l, struct ra_inf_note *
 
 static bool seen(const struct ra_inf *inf, uint8_t kind)
 {
-    for (unsigned i = 0; i < 32; i++) {
-        if (rows[i].kind == kind) {
-            return (inf->seen & 1u << i) != 0;
-        }
+    unsigned i = 0;
+    while (rows[i].kind != kind) {
+        i++;
     }
-    return false;
+    return (inf->seen & 1u << i) != 0;
 }
 
 /* The checks that need all lines, one after the other; NULL: this one is passed. */

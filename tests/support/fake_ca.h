@@ -89,6 +89,9 @@ enum fake_scep_fault {
     FAKE_SCEP_DES3,          /* a cipher that is not allowed         */
     FAKE_SCEP_ABSENT,        /* SUCCESS without content              */
     FAKE_SCEP_NOT_YET,       /* SUCCESS with zero bytes: it waits    */
+    FAKE_SCEP_NO_DATA,       /* SUCCESS with an envelope without content: it waits */
+    FAKE_SCEP_SHA1,          /* signed by a digest that is not allowed */
+    FAKE_SCEP_SIGNED_TWICE,  /* two signers                          */
     FAKE_SCEP_BASE64,        /* in lines: no defect                  */
     FAKE_SCEP_GARBAGE,       /* no CMS                               */
     FAKE_SCEP_NO_CAPS,       /* GetCACaps: hangs up: no defect       */
@@ -105,6 +108,7 @@ enum fake_scep_fault {
     FAKE_SCEP_NEXT_NAME,     /* a root of another name               */
     FAKE_SCEP_NEXT_BROKEN,   /* a root that its key has not signed   */
     FAKE_SCEP_NEXT_EMPTY,    /* no certificates in it                */
+    FAKE_SCEP_NEXT_ABSENT,   /* no content that could hold them      */
     FAKE_SCEP_NEXT_PRESENT,  /* none that ends later                 */
     FAKE_SCEP_500,
     FAKE_SCEP_ENDED, /* CertPoll: badRequest, whatever became of it */

@@ -198,11 +198,68 @@ static void put_attributes(struct ra_der_put *w, const struct fake_ca *ca, const
     end_attribute(w, RA_OID_SCEP_SENDER_NONCE, mark);
 }
 
+/* The envelope without its encrypted content. */
+static struct ra_span hollow(struct ra_span envelope, uint8_t *buf, size_t cap)
+{
+    struct ra_der d;
+    struct ra_der_put w;
+    ra_der_init(&d, envelope);
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span kind = ra_der_any(&d);
+    (void)ra_der_enter(&d, RA_DER_CONTEXT_CONSTRUCTED(0));
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span version = ra_der_any(&d), recipients = ra_der_any(&d);
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span of = ra_der_any(&d), cipher = ra_der_any(&d);
+    ra_der_put_init(&w, buf, cap);
+    ra_der_put_raw(&w, cipher);
+    ra_der_put_raw(&w, of);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_raw(&w, recipients);
+    ra_der_put_raw(&w, version);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_raw(&w, kind);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    fake_ca_must(d.err == RA_OK && w.err == RA_OK, "an envelope without content");
+    return ra_der_put_span(&w);
+}
+
+/* The signed message with its signer named twice. */
+static struct ra_span signed_twice(struct ra_span message, uint8_t *buf, size_t cap)
+{
+    struct ra_der d;
+    struct ra_der_put w;
+    struct ra_span part[4];
+    ra_der_init(&d, message);
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span kind = ra_der_any(&d);
+    (void)ra_der_enter(&d, RA_DER_CONTEXT_CONSTRUCTED(0));
+    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    for (unsigned i = 0; i < 4; i++) {
+        part[i] = ra_der_any(&d); /* version, digests, content, certificates */
+    }
+    struct ra_span signer = ra_der_read(&d, RA_DER_SET);
+    ra_der_put_init(&w, buf, cap);
+    ra_der_put_raw(&w, signer);
+    ra_der_put_raw(&w, signer);
+    ra_der_put_wrap(&w, RA_DER_SET, 0);
+    for (unsigned i = 4; i-- > 0;) {
+        ra_der_put_raw(&w, part[i]);
+    }
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_raw(&w, kind);
+    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
+    fake_ca_must(d.err == RA_OK && w.err == RA_OK, "a message of two signers");
+    return ra_der_put_span(&w);
+}
+
 /* The certificates, encrypted to who asks; the content of a CertRep. */
 static struct ra_span seal(struct fake_ca *ca, const struct question *q, const struct answer *a,
                            uint8_t *buf, size_t cap)
 {
-    static uint8_t chain[MESSAGE_MAX];
+    static uint8_t chain[MESSAGE_MAX], other[MESSAGE_MAX];
     enum fake_scep_fault fault = ca->scep.fault;
     struct ra_span out = {NULL, 0};
     struct ra_cert own, to = q->signer;
@@ -223,7 +280,7 @@ static struct ra_span seal(struct fake_ca *ca, const struct question *q, const s
     if (fault == FAKE_SCEP_CONTENT) {
         buf[(size_t)(out.p - buf) + out.size - 17] ^= 0x40; /* of the padding */
     }
-    return out;
+    return fault == FAKE_SCEP_NO_DATA ? hollow(out, other, sizeof other) : out;
 }
 
 static size_t cert_rep(struct fake_ca *ca, int64_t now, const struct question *q,
@@ -245,8 +302,12 @@ static size_t cert_rep(struct fake_ca *ca, int64_t now, const struct question *q
     struct ra_span all = ra_der_put_span(&w);
     struct ra_span content = seal(ca, q, a, buf, sizeof buf);
     fake_ca_must(ra_cms_signed_build(buf, sizeof buf, content, &signer, key, fake_ca_random(ca),
-                                     RA_HASH_SHA256, &all, 1, &out) == RA_OK,
+                                     fault == FAKE_SCEP_SHA1 ? RA_HASH_SHA1 : RA_HASH_SHA256, &all,
+                                     1, &out) == RA_OK,
                  "a CertRep");
+    if (fault == FAKE_SCEP_SIGNED_TWICE) {
+        out = signed_twice(out, text, sizeof text);
+    }
     if (fault == FAKE_SCEP_SIGNATURE) {
         buf[(size_t)(out.p - buf) + out.size - 9] ^= 0x20;
     }
@@ -470,6 +531,7 @@ static size_t next_certificates(struct fake_ca *ca, int64_t now, uint8_t reply[F
     }
     struct ra_span content = {inner, fake_ca_certs(certs, count, inner, sizeof inner)};
     content.size = fault == FAKE_SCEP_NEXT_EMPTY ? 0 : content.size;
+    content = fault == FAKE_SCEP_NEXT_ABSENT ? (struct ra_span){NULL, 0} : content;
     parse(issuing ? files->issuing : files->root, &signer);
     const char *key = stranger ? "stranger.key" : issuing ? files->issuing_key : "root.key";
     fake_ca_must(ra_cms_signed_build(

@@ -82,6 +82,12 @@ static void the_articles_file(void **state)
     assert_true(ra_inf_match(&inf, &cert, &note));
     pki_cert_parse(&cert, "encryption");
     assert_false(ra_inf_names(&inf, &cert));
+    read_text("[NewRequest]\nMachineKeySet=true\n");
+    assert_false(ra_inf_names(&inf, &cert));
+    cert.serial = (struct ra_span){(const uint8_t *)"", 1}; /* zero, which is no number too many */
+    assert_false(ra_inf_names(&inf, &cert));
+    taken("[NewRequest]\nRenewalCert=00\nMachineKeySet=true");
+    assert_true(ra_inf_names(&inf, &cert));
 }
 
 static void by_serial_number(void **state)
@@ -269,6 +275,8 @@ static void every_row_of_the_table(void **state)
         {"KeyUsage=128", ""},
         {"KeyUsage=\"CERT_DIGITAL_SIGNATURE_KEY_USAGE | 0x20\"", ""},
         {"KeyUsage=CERT_SOMETHING", "refused: is not a key usage"},
+        {"KeyUsage=0x00080", "refused: is not a key usage"},
+        {"KeyUsage=0x8g", "refused: is not a key usage"},
         {"KeyUsage=0x100", "refused: is not a key usage"},
         {"KeyUsage=0x", "refused: is not a key usage"},
         {"KeyUsage=\"0x80 0x20\"", "refused: is not a key usage"},
@@ -380,6 +388,7 @@ static void compared_with_the_certificate(void **state)
         {"KeyUsage=0x80", ""},
         {"KeyUsage=CERT_DIGITAL_SIGNATURE_KEY_USAGE", ""},
         {"KeyUsage=0xa0", "KeyUsage"},
+        {"KeyUsage=0x0080", ""},
         {"KeySpec=2", ""},
         {"KeySpec=AT_NONE", ""},
         {"KeySpec=1", "KeySpec"},
@@ -404,6 +413,25 @@ static void compared_with_the_certificate(void **state)
     cert.eku_count = 2;
     assert_false(ra_inf_match(&inf, &cert, &note));
     assert_string_equal(note.name, "OID");
+    cert.eku_count = 1;
+    cert.eku_request_agent = false;
+    assert_false(ra_inf_match(&inf, &cert, &note));
+    assert_string_equal(note.name, "OID");
+    taken(KB "KeyUsage=0x80\n");
+    cert.has_key_usage = false;
+    assert_false(ra_inf_match(&inf, &cert, &note));
+    assert_string_equal(note.name, "KeyUsage");
+    taken(KB "KeySpec=1\n");
+    assert_true(ra_inf_match(&inf, &cert, &note));
+    /* Each comma in quotes takes another character: it outgrows any name, and is none. */
+    char commas[RA_INF_VALUE_MAX];
+    char text[512];
+    memset(commas, ',', sizeof commas);
+    commas[200] = '\0';
+    (void)snprintf(text, sizeof text, KB "Subject=\"O=\"\"%s\"\"\"\n", commas);
+    taken(text);
+    assert_false(ra_inf_match(&inf, &cert, &note));
+    assert_string_equal(note.name, "Subject");
     taken(KB "KeySpec=1\n");
     pki_cert_parse(&cert, "encryption");
     assert_true(ra_inf_match(&inf, &cert, &note));

@@ -44,6 +44,7 @@ static void capabilities(void **state)
                          RA_SCEP_CAP_NEXT_CA);
     assert_int_equal(caps_of("<html>AES\n</html>"), 0);
     assert_int_equal(caps_of("AESX\nXAES\nAE\nMD5\n"), 0);
+    assert_int_equal(caps_of(" \t\r\nAES\t \r\n"), RA_SCEP_CAP_KNOWN | RA_SCEP_CAP_AES);
     memset(long_list, '\n', sizeof long_list - 1);
     memcpy(long_list, "AES", 3);
     assert_int_equal(ra_scep_caps_read((uint8_t *)long_list, RA_SCEP_CAPS_MAX),
@@ -210,6 +211,14 @@ static void reasons(void **state)
     assert_int_equal(r.fail_info, 2);
     assert_int_equal(r.hresult, 0x80070057);
     assert_string_equal(r.text, "no ?[31mway???");
+    char longer[sizeof r.text + 10];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    const struct attribute wordy[] = {BASE,
+                                      {RA_OID_SCEP_STATUS, RA_DER_IA5, "2"},
+                                      {RA_OID_SCEP_FAIL_INFO_TEXT, RA_DER_IA5, longer}};
+    assert_int_equal(read_attributes(&r, wordy, 5), RA_OK);
+    assert_int_equal(strlen(r.text), sizeof r.text - 1);
     static const struct {
         const char *text;
         uint32_t hresult;
@@ -220,6 +229,7 @@ static void reasons(void **state)
                    {"4294967295", 0xffffffff},
                    {"4294967296", 0},
                    {"1x", 0},
+                   {"-1/", 0},
                    {"-2147483648", 0x80000000},
                    {"99999999999999999999999999", 0}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -252,6 +262,9 @@ static void malformed(void **state)
     assert_int_equal(r.fail_info, 255);
     const struct attribute kind[] = {{RA_OID_SCEP_MESSAGE_TYPE, RA_DER_INTEGER, "3"}};
     assert_int_equal(read_attributes(&r, kind, 1), RA_E_CA_ANSWER);
+    const struct attribute no_id[] = {{RA_OID_SCEP_MESSAGE_TYPE, RA_DER_PRINTABLE, "3"}};
+    assert_int_equal(read_attributes(&r, no_id, 1), RA_E_SCEP_FOREIGN);
+    assert_int_equal(ra_scep_reply_read(&r, &s, "", nonce_of_16), RA_E_SCEP_FOREIGN);
     const struct attribute nonce[] = {
         {RA_OID_SCEP_MESSAGE_TYPE, RA_DER_PRINTABLE, "3"},
         {RA_OID_SCEP_TRANSACTION_ID, RA_DER_PRINTABLE, "id"},
@@ -294,6 +307,13 @@ static void message_reads_back(void **state)
                                                &cert, &key, pki_random(), RA_HASH_SHA256, &message),
                          RA_E_SPACE);
     }
+    char id[200];
+    memset(id, 'f', sizeof id - 1);
+    id[sizeof id - 1] = '\0';
+    assert_int_equal(ra_scep_message_build(out, sizeof out, envelope, RA_SCEP_RENEWAL_REQ, id,
+                                           nonce, &cert, &key, pki_random(), RA_HASH_SHA256,
+                                           &message),
+                     RA_E_SPACE);
 }
 
 static void questions(void **state)
@@ -313,7 +333,10 @@ static void questions(void **state)
         assert_memory_equal(q.p + 4, cases[i].der, size);
     }
     assert_int_equal(ra_scep_get_cert_build(out, sizeof out, name, "", &q), RA_E_ARGUMENT);
-    assert_int_equal(ra_scep_get_cert_build(out, sizeof out, name, "12g4", &q), RA_E_ARGUMENT);
+    static const char *const none[] = {"12g4", "12/4", "12:4", "12@4"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(ra_scep_get_cert_build(out, sizeof out, name, none[i], &q), RA_E_ARGUMENT);
+    }
     assert_int_equal(ra_scep_get_cert_build(out, 4, name, "12", &q), RA_E_SPACE);
     char digits[RA_SCEP_SERIAL_MAX + 2];
     memset(digits, '9', sizeof digits);
@@ -392,6 +415,91 @@ static void certificates(void **state)
     memcpy(buf, ca.p, ca.size);
     assert_int_equal(ra_ca_set_read(&set, buf, ca.size, sizeof buf, room, ca.size - 1), RA_E_LIMIT);
     assert_int_equal(set.count, 0);
+    assert_int_equal(ra_ca_set_read(&set, buf, 0, sizeof buf, room, sizeof room),
+                     RA_E_DER_TRUNCATED);
+    assert_int_equal(set.count, 0);
+}
+
+/* The key usage orders who is encrypted to: none that may only sign, and of equals the first. */
+static void recipients(void **state)
+{
+    static const uint8_t both[] = {3, 2, 5, 0xa0}; /* digitalSignature, keyEncipherment */
+    static const struct {
+        uint8_t unused, usage, rank; /* the bits that are none, those that are */
+    } usages[] = {{7, 0x80, 0}, {4, 0x90, 1}, {5, 0xa0, 2}};
+    static uint8_t copies[3][2048];
+    const struct world_blob *ra = world_blob("scep.cert");
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(ra->size <= sizeof copies[i]);
+        memcpy(copies[i], ra->p, ra->size);
+        for (size_t at = 0; at + sizeof both <= ra->size; at++) {
+            if (memcmp(copies[i] + at, both, sizeof both) == 0) {
+                copies[i][at + 2] = usages[i].unused;
+                copies[i][at + 3] = usages[i].usage;
+            }
+        }
+    }
+    assert_int_equal(ra_cert_parse(&cert, ra->p, ra->size), RA_OK);
+    for (size_t i = 0; i < 3; i++) {
+        memset(&set, 0, sizeof set);
+        set.count = 2;
+        set.cert[0] = (struct ra_span){copies[i], ra->size};
+        for (size_t j = 0; j < 3; j++) {
+            set.cert[1] = (struct ra_span){copies[j], ra->size};
+            int best = usages[i].rank < usages[j].rank ? 1 : 0;
+            best = usages[i].rank + usages[j].rank == 0 ? -1 : best;
+            assert_int_equal(ra_scep_recipient(&set, cert.not_before), best);
+        }
+    }
+}
+
+/* A signer's certificate says that it signs, or says nothing. */
+static void signers_by_usage(void **state)
+{
+    const struct world_blob *ra = world_blob("scep.cert");
+    static uint8_t copy[2048];
+    struct ra_cert own;
+    (void)state;
+    assert_int_equal(ra_cert_parse(&own, ra->p, ra->size), RA_OK);
+    parse_reply("pkcsreq19_certrep_success");
+    s.signer_issuer = own.issuer; /* as if this one had signed it */
+    s.signer_serial = own.serial;
+    s.signer_skid.size = 0;
+    memset(&set, 0, sizeof set);
+    set.count = 1;
+    set.cert[0] = (struct ra_span){ra->p, ra->size};
+    assert_int_equal(ra_scep_signer(&set, &s, 0), 0);
+    memcpy(copy, ra->p, ra->size);
+    set.cert[0].p = copy;
+    for (size_t at = 0; at + 4 <= ra->size; at++) {
+        if (memcmp(copy + at, "\x03\x02\x05\xa0", 4) == 0) {
+            copy[at + 3] = 0x20;
+        }
+    }
+    assert_int_equal(ra_scep_signer(&set, &s, 0), -1);
+}
+
+/* A root that is no better than what its digest is worth, or that another kind of key would have
+ * signed, does not vouch for itself. */
+static void own_signatures(void **state)
+{
+    const struct world_blob *root = world_blob("root.cert");
+    (void)state;
+    assert_int_equal(ra_cert_parse(&cert, root->p, root->size), RA_OK);
+    assert_int_equal(ra_ca_self_signature(&cert, &key), RA_OK);
+    struct ra_cert other = cert;
+    other.sig_hash = RA_HASH_SHA1;
+    assert_int_equal(ra_ca_self_signature(&other, &key), RA_E_GATE_WEAK);
+    other = cert;
+    other.sig_rsa = !cert.sig_rsa;
+    assert_int_equal(ra_ca_self_signature(&other, &key), RA_E_GATE_WEAK);
+    other = cert;
+    other.sig_hash = RA_HASH_SHA512;
+    assert_int_equal(ra_ca_self_signature(&other, &key), RA_E_SIGNATURE);
+    other = cert;
+    other.spki.size = 0;
+    assert_true(ra_ca_self_signature(&other, &key) < 0);
 }
 
 /* An AD CS keeps its name when it gets another key, or the same one for longer. */
@@ -464,6 +572,10 @@ static void trusted(void **state)
     anchor_der = ca;
     t.now = cert.not_after + 100LL * 365 * 86400;
     assert_int_equal(trust(0, &t), RA_E_SCEP_UNTRUSTED);
+    set.trusted = set.refused = 0;
+    assert_int_equal(ra_cert_parse(&cert, ca.p, ca.size), RA_OK);
+    t.now = cert.not_before - 1;
+    assert_int_equal(trust(0, &t), RA_E_SCEP_UNTRUSTED);
     /* One that cannot be read might vouch for what the others do not, and is named then. */
     memset(&set, 0, sizeof set);
     set.cert[0] = ca;
@@ -478,10 +590,43 @@ static void trusted(void **state)
     anchor_missing = RA_E_NOT_FOUND;
 }
 
+/* What is asked for without what it needs is not sent. */
+static void arguments(void **state)
+{
+    struct ra_enroll_tools t = {.key = &key};
+    static const struct ra_scep_policy policy = {.ca_id = ""};
+    struct ra_enroll_input in = {.scep = &policy, .request = buf};
+    struct ra_enroll e;
+    struct ra_http_request out;
+    struct ra_url url;
+    (void)state;
+    assert_int_equal(ra_url_parse(&url, "http://ca.test/scep", 19), RA_OK);
+    in.url = &url;
+    ra_enroll_init(&e, &ra_scep_ops);
+    in.request_size = 1;
+    in.id = "7";
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_E_ARGUMENT);
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_CACERT, &in, &out), RA_OK);
+    assert_string_equal(out.suffix, "?operation=GetCACert");
+    in.tools = &t;
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_OK);
+    in.id = "";
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_E_ARGUMENT);
+    in.id = NULL;
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_E_ARGUMENT);
+    in.id = "7";
+    in.request_size = 0;
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_SUBMIT, &in, &out), RA_E_ARGUMENT);
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_POLL, &in, &out), RA_OK);
+    ra_enroll_init(&e, &ra_enroll_absent);
+    assert_int_equal(ra_enroll_request(&e, RA_ENROLL_CACERT, &in, &out), RA_E_UNSUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(capabilities),
+        cmocka_unit_test(arguments),
         cmocka_unit_test(policy_first),
         cmocka_unit_test(replies_of_scepserver),
         cmocka_unit_test(reasons),
@@ -490,6 +635,9 @@ int main(void)
         cmocka_unit_test(questions),
         cmocka_unit_test(self_signed),
         cmocka_unit_test(certificates),
+        cmocka_unit_test(recipients),
+        cmocka_unit_test(signers_by_usage),
+        cmocka_unit_test(own_signatures),
         cmocka_unit_test(issuers_of_one_name),
         cmocka_unit_test(trusted),
     };

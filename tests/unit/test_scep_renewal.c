@@ -299,6 +299,7 @@ static void a_wrong_reply_is_dropped(void **state)
         {FAKE_SCEP_TYPE, RA_E_CA_ANSWER},        {FAKE_SCEP_STRANGER, RA_E_SCEP_SIGNER},
         {FAKE_SCEP_SIGNATURE, RA_E_SCEP_SIGNER}, {FAKE_SCEP_RECIPIENT, RA_E_CMS_RECIPIENT},
         {FAKE_SCEP_CONTENT, RA_E_DECRYPT},       {FAKE_SCEP_DES3, RA_E_SCEP_WEAK},
+        {FAKE_SCEP_SHA1, RA_E_SCEP_WEAK},        {FAKE_SCEP_SIGNED_TWICE, RA_E_SCEP_SIGNER},
         {FAKE_SCEP_ABSENT, RA_E_SCEP_EMPTY},     {FAKE_SCEP_GARBAGE, RA_E_BASE64},
         {FAKE_SCEP_NO_SET, RA_E_HTTP_STATUS},    {FAKE_SCEP_LOOSE_SET, RA_E_SCEP_UNTRUSTED},
         {FAKE_SCEP_EMPTY_SET, RA_E_SCEP_CA_SET}, {FAKE_SCEP_500, RA_E_HTTP_STATUS}};
@@ -388,15 +389,37 @@ static void odd_replies_are_understood(void **state)
     start("host-name", "ra");
     w.ca.scep.fault = FAKE_SCEP_BASE64;
     renewed(ENCRYPTION, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        start("host-name", "ra");
+        w.ca.scep.fault = i == 0 ? FAKE_SCEP_NOT_YET : FAKE_SCEP_NO_DATA;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        w.ca.scep.fault = FAKE_SCEP_RIGHT;
+        until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+        start("scep-legacy", "on");
+        w.ca.scep.fault = i == 0 ? FAKE_SCEP_DES3 : FAKE_SCEP_SHA1;
+        renewed(ENCRYPTION, 1);
+        assert_true(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION) > 0);
+    }
+}
+
+/* The SCEP server's Date will do where no other time is to be had: a GetCACert brings it. */
+static void the_time_from_its_server(void **state)
+{
+    (void)state;
     start("host-name", "ra");
-    w.ca.scep.fault = FAKE_SCEP_NOT_YET;
-    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
-    w.ca.scep.fault = FAKE_SCEP_RIGHT;
+    w.board_clock = false;
+    world_boot(&w);
     until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
-    start("scep-legacy", "on");
-    w.ca.scep.fault = FAKE_SCEP_DES3;
-    renewed(ENCRYPTION, 1);
-    assert_true(world_logged(&w, RA_LOG_LEGACY, ENCRYPTION) > 0);
+    assert_int_equal(w.ra.clock.source, RA_TIME_HTTP);
+    start("host-name", "ra");
+    w.board_clock = false;
+    w.ca.no_date = true;
+    w.ca.scep.fault = FAKE_SCEP_NO_SET;
+    w.pace_ms = 1000;
+    world_boot(&w);
+    assert_true(world_run(&w, 90));
+    assert_int_equal(w.link.requests, 1);
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_E_TIME_UNKNOWN);
 }
 
 /* A signer is named, and a name is no proof: others of that name stand before it in the CA's list,
@@ -544,15 +567,29 @@ static void the_next_root(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
+static void a_busy_flash(void **state)
+{
+    (void)state;
+    start_before_the_end(100);
+    w.flash.polls = 3;
+    until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+    while (!ra_settled(&w.ra)) {
+        (void)world_step(&w);
+    }
+    w.flash.polls = 0;
+    assert_null(world_check(&w, ENCRYPTION));
+    assert_true(anchor_is(1, "root2.cert"));
+}
+
 /* What the pinned root has not signed, a CA below it included, is no next root, nor is one of another
  * name or without its key; it holds up no renewal. */
 static void no_next_root(void **state)
 {
-    static const enum fake_scep_fault faults[] = {FAKE_SCEP_NO_NEXT,       FAKE_SCEP_NEXT_GARBAGE,
-                                                  FAKE_SCEP_NEXT_STRANGER, FAKE_SCEP_NEXT_FORGED,
-                                                  FAKE_SCEP_NEXT_EMPTY,    FAKE_SCEP_NEXT_PRESENT,
-                                                  FAKE_SCEP_NEXT_ISSUING,  FAKE_SCEP_NEXT_NAME,
-                                                  FAKE_SCEP_NEXT_BROKEN,   FAKE_SCEP_RIGHT};
+    static const enum fake_scep_fault faults[] = {
+        FAKE_SCEP_NO_NEXT,      FAKE_SCEP_NEXT_GARBAGE, FAKE_SCEP_NEXT_STRANGER,
+        FAKE_SCEP_NEXT_FORGED,  FAKE_SCEP_NEXT_EMPTY,   FAKE_SCEP_NEXT_PRESENT,
+        FAKE_SCEP_NEXT_ISSUING, FAKE_SCEP_NEXT_NAME,    FAKE_SCEP_NEXT_BROKEN,
+        FAKE_SCEP_NEXT_ABSENT,  FAKE_SCEP_RIGHT};
     (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         start_before_the_end(100);
@@ -794,6 +831,25 @@ static void a_first_enrolment_asked_for_again(void **state)
     assert_null(world_clean(&w));
 }
 
+/* What SCEP's peer encrypts to needs an RSA key, and who signs a first request is the new key. */
+static void a_first_enrolment_needs_rsa(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {NULL},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"device-key", "p256"},
+                                                   {"subject", "CN=ra7,O=World"}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    assert_true(world_run(&w, 10));
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, DEVICE).cause, RA_E_SCEP_SIGNER_KEY);
+    assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
+}
+
 /* A first request waits for its manager, over resets and days: each question about it is signed as
  * it was itself. Another key has another signer. */
 static void a_first_enrolment_that_waits(void **state)
@@ -846,10 +902,12 @@ int main(void)
         cmocka_unit_test(noise_ends_no_pending_request),
         cmocka_unit_test(a_question_is_not_refused_for_its_kind),
         cmocka_unit_test(odd_replies_are_understood),
+        cmocka_unit_test(the_time_from_its_server),
         cmocka_unit_test(others_named_as_the_signer),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(which_status_is_no_capabilities),
         cmocka_unit_test(the_next_root),
+        cmocka_unit_test(a_busy_flash),
         cmocka_unit_test(no_next_root),
         cmocka_unit_test(no_place_for_a_root),
         cmocka_unit_test(an_older_list_of_certificates),
@@ -859,6 +917,7 @@ int main(void)
         cmocka_unit_test(a_first_enrolment),
         cmocka_unit_test(the_challenge_of_another_server),
         cmocka_unit_test(a_first_enrolment_asked_for_again),
+        cmocka_unit_test(a_first_enrolment_needs_rsa),
         cmocka_unit_test(a_first_enrolment_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

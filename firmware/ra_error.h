@@ -69,7 +69,8 @@ enum ra_retry {
     X(ANCHORS_FULL, STORE, 13, OPERATOR, "no place is left for another trust anchor")              \
                                                                                                    \
     X(ENTROPY, CRYPTO, 1, OPERATOR, "no entropy: no key can be made on this board")                \
-    X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR, "the entropy source fails its health test")             \
+    X(ENTROPY_HEALTH, CRYPTO, 2, OPERATOR,                                                         \
+      "the entropy source failed its health test; it is tested again after a reboot")              \
     X(KEY_FORMAT, CRYPTO, 3, NEVER, "not a private or public key we can read")                     \
     X(KEY_ALGORITHM, CRYPTO, 4, OPERATOR, "the key's algorithm or size is not supported")          \
     X(KEY_PRIVATE, CRYPTO, 5, NEVER, "the private part of the key is needed")                      \

@@ -260,6 +260,26 @@ static bool is_new(struct world *w, enum ra_role role)
     return id > base_id && id > given_up[role];
 }
 
+/* The operator carries a request to the CA manager, and back what that one issues. */
+static void carry(struct world *w, enum ra_role role)
+{
+    static char text[16384];
+    static uint8_t p7b[4096];
+    size_t size = 0;
+    if (w->ra.worker >= 0 ||
+        ra_request_text(&w->ra, role, false, 0, text, sizeof text - 1, &size) != RA_OK) {
+        return; /* when the other role is done, or the text is there */
+    }
+    text[size] = '\0';
+    uint32_t id = fake_ca_take(&w->ca, world_now(w), text, size);
+    const struct fake_ca_request *r = fake_ca_request(&w->ca, id);
+    ra_err e = r != NULL ? ra_accept(&w->ra, role, p7b, fake_ca_chain(&w->ca, r, p7b, sizeof p7b))
+                         : RA_E_NO_REQUEST;
+    if (e != RA_OK && e != RA_E_BUSY) {
+        fail("the CA manager refuses the request, or the machine what he issued");
+    }
+}
+
 /* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
 static bool finished(struct world *w)
 {
@@ -268,6 +288,8 @@ static bool finished(struct world *w)
         enum ra_state state = world_state(w, (enum ra_role)i);
         if (state == RA_STATE_PENDING) {
             (void)fake_ca_approve(&w->ca, (enum ra_role)i, world_now(w));
+        } else if (state == RA_STATE_OFFLINE) {
+            carry(w, (enum ra_role)i);
         }
         done = done && (state == RA_STATE_PROBATION || state == RA_STATE_IDLE);
     }
@@ -287,9 +309,15 @@ static void check(struct world *w, const char *when)
     }
 }
 
-/* What a commit or a rollback under way is about to name; NULL: there is none. */
+/* What a commit, a rollback or an import under way is about to name; NULL: there is none. */
 static const struct ra_commit *switching(const struct world *w)
 {
+    static struct ra_commit imported;
+    if (w->ra.provision_sub == 4) {
+        imported = w->ra.commit;
+        imported.slot[w->ra.provision_role].active = w->ra.provision_generation;
+        return &imported;
+    }
     for (unsigned i = 0; i < RA_PAIR; i++) {
         enum ra_state state = world_state(w, (enum ra_role)i);
         if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) && w->ra.renewal[i].sub != 0) {
@@ -961,6 +989,47 @@ static void story_lost_commit(void)
     finish();
 }
 
+/* certreq: both requests are made for the operator, the power also goes while they wait for him. */
+static void story_by_hand(void)
+{
+    static const struct ra_wish by_hand = {.key = RA_WISH_SAME_KEY, .by_hand = true};
+    prepare(0);
+    for (unsigned i = 0, steps = 0; i < RA_PAIR && steps < 1000; steps++) {
+        ra_err e = ra_renew_as(&golden->ra, (enum ra_role)i, false, &by_hand);
+        i += e == RA_OK;
+        (void)(e == RA_OK || world_step(golden)); /* busy: it still looks what is in flash */
+    }
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        if (!world_until_state(golden, (enum ra_role)i, RA_STATE_OFFLINE, RA_DAY)) {
+            fail("the story has no request that waits for the operator");
+        }
+    }
+    (void)world_run(golden, 2 * RA_HOUR);
+    finish();
+    if (golden->ca.connections != 0) {
+        fail("the story has no renewal by hand");
+    }
+}
+
+/* One pair after the other is replaced by what the operator brings along, and renews. */
+static void story_import(void)
+{
+    static const char *const keys[RA_PAIR] = {"agent_new1.key", "encryption_new1.key"};
+    uint32_t id[RA_PAIR];
+    prepare(0);
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        base_id = id[i] = world_enrol(golden, (enum ra_role)i, keys[i], 30);
+    }
+    for (unsigned i = 0; i < RA_PAIR; i++) {
+        world_store_issued(golden, (enum ra_role)i, keys[i], id[i]);
+    }
+    if (world_serves(golden, RA_ROLE_AGENT) != id[0] ||
+        world_serves(golden, RA_ROLE_ENCRYPTION) != id[1]) {
+        fail("the story has no import");
+    }
+    finish();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -970,6 +1039,7 @@ static const struct {
     {"retention", story_retention},       {"scep", story_scep},
     {"scep-pending", story_scep_pending}, {"est", story_est},
     {"est-pending", story_est_pending},   {"lost-commit", story_lost_commit},
+    {"by-hand", story_by_hand},           {"import", story_import},
 };
 #define STORIES (sizeof stories / sizeof stories[0])
 

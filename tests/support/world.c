@@ -324,33 +324,37 @@ void world_anchor(struct world *w, unsigned place, const char *name)
     must(e == RA_OK, "the anchor is refused");
 }
 
-void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left)
+uint32_t world_enrol(struct world *w, enum ra_role role, const char *name, int days_left)
 {
-    const struct world_blob *blob = world_blob(name);
-    const struct world_blob *issuing = world_blob(fake_ca_issuing(w->ca.authority));
-    const struct world_blob *root = world_blob(fake_ca_root(w->ca.authority));
-    uint8_t der[RA_KEY_DER_MAX], spki[RA_SPKI_MAX], issuers[2048];
-    size_t der_size = 0, spki_size = 0;
-    struct ra_key key;
-    ra_err e;
-    must(ra_key_from_der(&key, blob->p, blob->size) == RA_OK, name);
-    must(ra_key_to_der(&key, der, sizeof der, &der_size) == RA_OK, name);
-    must(ra_key_spki(&key, spki, sizeof spki, &spki_size) == RA_OK, name);
+    uint8_t spki[RA_SPKI_MAX];
+    size_t size = 0;
+    must(ra_key_spki(fake_ca_key(name), spki, sizeof spki, &size) == RA_OK, name);
     int64_t end = world_now(w) + (int64_t)days_left * RA_DAY;
     int64_t life = (int64_t)w->ca.life_days * RA_DAY;
-    uint32_t id = fake_ca_enrol(&w->ca, role, spki, spki_size, end - life, end);
+    return fake_ca_enrol(&w->ca, role, spki, size, end - life, end);
+}
+
+void world_store_issued(struct world *w, enum ra_role role, const char *name, uint32_t id)
+{
+    const struct world_blob *issuing = world_blob(fake_ca_issuing(w->ca.authority));
     const struct fake_ca_request *r = fake_ca_request(&w->ca, id);
-    memcpy(issuers, issuing->p, issuing->size);
-    memcpy(issuers + issuing->size, root->p, root->size);
+    uint8_t der[RA_KEY_DER_MAX];
+    size_t size = 0;
+    ra_err e;
+    must(ra_key_to_der(fake_ca_key(name), der, sizeof der, &size) == RA_OK, name);
     do {
         (void)ra_step(&w->ra);
-        e = ra_provision(&w->ra, role, der, der_size, r->cert, r->cert_size, issuers,
-                         issuing->size);
+        e = ra_provision(&w->ra, role, der, size, r->cert, r->cert_size, issuing->p, issuing->size);
         if (e == RA_E_BUSY) {
             (void)world_step(w);
         }
     } while (e == RA_AGAIN || e == RA_E_BUSY);
     must(e == RA_OK, ra_error_text(e));
+}
+
+void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left)
+{
+    world_store_issued(w, role, name, world_enrol(w, role, name, days_left));
 }
 
 void world_provision(struct world *w, const struct world_enrolment *e)

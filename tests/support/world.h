@@ -116,6 +116,9 @@ void world_provision(struct world *w, const struct world_enrolment *e);
  * world_vectors.h, a pair that lasts as the CA's do (life_days). */
 void world_anchor(struct world *w, unsigned place, const char *name);
 void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left);
+/* The two halves of it: the CA issues, the id; the appliance stores. */
+uint32_t world_enrol(struct world *w, enum ra_role role, const char *name, int days_left);
+void world_store_issued(struct world *w, enum ra_role role, const char *name, uint32_t id);
 /* "agent.key" and "encryption.key", with key-policy same: no search for primes. */
 void world_provision_pair(struct world *w, int agent_days, int encryption_days);
 void world_set(struct world *w, const char *name, const char *value);

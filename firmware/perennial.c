@@ -57,13 +57,18 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
     if (e == RA_OK) {
         e = ra_store_init(&ra->store, &hal->flash, &ra->seal, &ra->random);
     }
-    ra->start_error = e;
+    ra->start_error = ra->save_error = e;
     return e;
 }
 
 bool ra_started(const struct ra *ra)
 {
     return ra->phase == START_RUN;
+}
+
+ra_err ra_usable(const struct ra *ra)
+{
+    return ra_started(ra) ? RA_OK : ra->start_error != RA_OK ? ra->start_error : RA_AGAIN;
 }
 
 ra_err ra_seed(struct ra *ra)
@@ -127,7 +132,8 @@ static bool unsaved(const struct ra *ra)
 
 bool ra_settled(const struct ra *ra)
 {
-    return ra->writer == RA_WRITER_NONE && !unsaved(ra) && ra_store_settled(&ra->store);
+    return ra->start_error != RA_OK ||
+           (ra->writer == RA_WRITER_NONE && !unsaved(ra) && ra_store_settled(&ra->store));
 }
 
 /* --- the start --------------------------------------------------------------- */
@@ -656,8 +662,9 @@ static ra_err read_active(struct ra *ra, enum ra_record type, enum ra_role role,
                           size_t cap, size_t *size)
 {
     *size = 0;
-    if (!ra_started(ra)) {
-        return RA_AGAIN;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
     }
     uint32_t active = ra->commit.slot[role].active;
     if (active == 0) {
@@ -705,9 +712,9 @@ static ra_err use_key(struct ra *ra, enum ra_role role, uint32_t generation)
 ra_err ra_sign(struct ra *ra, enum ra_role role, enum ra_hash_alg hash, const uint8_t *digest,
                uint8_t *out, size_t cap, size_t *size)
 {
-    ra_err e;
-    if (!ra_started(ra)) {
-        return RA_AGAIN;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (ra->commit.slot[role].active == 0) {
         return RA_E_NO_CREDENTIAL;
@@ -752,9 +759,9 @@ ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
                   size_t cap, size_t *size)
 {
     uint32_t generation = ra->commit.slot[RA_ROLE_ENCRYPTION].active;
-    ra_err e;
-    if (!ra_started(ra)) {
-        return RA_AGAIN;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (generation == 0) {
         return RA_E_NO_CREDENTIAL;
@@ -1113,9 +1120,9 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
     struct ra_cert cert;
     struct ra_commit next;
     uint8_t record[RA_COMMIT_SIZE];
-    ra_err e;
-    if (!ra_started(ra)) {
-        return RA_AGAIN;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (ra->erase != 0) {
         return RA_E_BUSY;
@@ -1191,8 +1198,9 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
 ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_der, size_t cert_size)
 {
     struct ra_cert cert;
-    if (!ra_started(ra)) {
-        return RA_AGAIN;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (index >= RA_ANCHORS_MAX) {
         return RA_E_ARGUMENT;
@@ -1201,7 +1209,7 @@ ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_de
         return RA_E_LIMIT;
     }
     ra->provision_ms = ra_clock_ms(&ra->clock);
-    ra_err e = ra_cert_parse(&cert, cert_der, cert_size);
+    e = ra_cert_parse(&cert, cert_der, cert_size);
     return e != RA_OK ? e
                       : ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_ANCHOR, (uint16_t)index,
                                  cert_der, cert_size);

@@ -194,7 +194,7 @@ struct ra {
  * `reply` is a buffer of RA_REPLY_BUFFER bytes that only ever holds what the CA
  * sent: it may lie in external memory, where struct ra should not.
  * Returns RA_OK, RA_E_FLASH_SMALL or RA_E_FLASH_GEOMETRY; after an error ra_step
- * must not be called. Takes under 1 ms: reading the store is ra_step's work.
+ * must not be called, and what needs the store fails with that error. Takes under 1 ms: reading the store is ra_step's work.
  * `transport` may be NULL, and then `reply`: nothing is renewed. */
 ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
                uint8_t *reply);

@@ -36,8 +36,8 @@ enum ra_json { JSON_NO, JSON_BEGIN, JSON_EMPTY, JSON_MEMBERS };
 void ra_show_item(struct ra_console *c, const char *title, struct ra_text *to)
 {
     if (c->json == JSON_NO) {
-        ra_text_add(to, title != NULL ? title : "");
-        ra_text_add(to, title != NULL ? "\n" : "");
+        ra_text_add(to, title);
+        ra_text_add(to, "\n");
         return;
     }
     ra_text_add(to, c->json == JSON_BEGIN ? "[{" : "\n}, {");

@@ -87,7 +87,7 @@ enum ra_run ra_console_paste(struct ra_console *c, const char *what, uint8_t *bu
  * whose members have the same names with `_` for spaces. What stands only in one of the two asks
  * c->json. */
 
-/* A new object; for people the line `title`, unless it is NULL. */
+/* A new object; for people the line `title`. */
 void ra_show_item(struct ra_console *c, const char *title, struct ra_text *to);
 void ra_show_text(struct ra_console *c, const char *name, const char *value, struct ra_text *to);
 void ra_show_number(struct ra_console *c, const char *name, int64_t value, struct ra_text *to);

@@ -92,14 +92,11 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
 {
     struct ra_cert cert;
     uint8_t *place = &c->bulk[RA_CONSOLE_BULK - 1u]; /* kept while it is being written */
-    ra_err e = RA_OK;
     if (piece == 0) {
         return ra_console_paste(c, "paste the root's certificate in PEM, then a line with a dot\n",
                                 c->bulk, RA_CONSOLE_BULK - 1u, false);
     }
-    if (piece <= 3) {
-        e = parse_paste(c, &cert);
-    }
+    ra_err e = parse_paste(c, &cert);
     if (e != RA_OK) {
         return fail_with(e, to);
     }
@@ -163,6 +160,9 @@ static enum ra_run erase(struct ra_console *c, unsigned piece, struct ra_text *t
         e = ra_erase_credentials(c->ra);
         if (e == RA_E_BUSY) {
             return RA_RUN_AGAIN;
+        }
+        if (e != RA_OK) {
+            return fail_with(e, to);
         }
         ra_text_add(to, "erasing; a loss of power only delays it\n");
         return RA_RUN_MORE;

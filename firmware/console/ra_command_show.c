@@ -23,7 +23,7 @@ static void show_state(struct ra_console *c, enum ra_role role, const struct ra_
         ra_show_text(c, "state", ra_state_text(s->state), to);
         ra_show_flag(c, "stored", s->stored, to);
         ra_show_flag(c, "damaged", s->damaged, to);
-        ra_show_flag(c, "expired", s->expired && s->stored, to);
+        ra_show_flag(c, "expired", s->expired, to);
         ra_show_flag(c, "held", s->held, to);
         ra_show_number(c, "candidates", s->progress, to);
         ra_show_text(c, "request id", s->request_id, to);
@@ -31,7 +31,7 @@ static void show_state(struct ra_console *c, enum ra_role role, const struct ra_
     }
     ra_text_init(&text, line, sizeof line);
     ra_text_add(&text, s->damaged ? "DAMAGED in flash, " : "");
-    ra_text_add(&text, s->expired && s->stored ? "EXPIRED, " : "");
+    ra_text_add(&text, s->expired ? "EXPIRED, " : "");
     ra_text_add(&text, ra_state_text(s->state));
     ra_text_add(&text, s->held ? ", on hold by the operator" : "");
     if (s->state == RA_STATE_KEYGEN) {
@@ -46,7 +46,8 @@ static void show_state(struct ra_console *c, enum ra_role role, const struct ra_
     ra_show_text(c, "state", line, to);
 }
 
-static void show_certificate(struct ra_console *c, enum ra_role role, bool names,
+/* False: flash is busy. */
+static bool show_certificate(struct ra_console *c, enum ra_role role, bool names,
                              struct ra_text *to)
 {
     struct ra_cert cert;
@@ -55,9 +56,10 @@ static void show_certificate(struct ra_console *c, enum ra_role role, bool names
         ra_show_names(c, &cert, to);
     } else if (e == RA_OK) {
         ra_show_numbers(c, &cert, to);
-    } else if (names) {
+    } else if (e != RA_AGAIN && names) {
         ra_show_error(c, "certificate", e, to);
     }
+    return e != RA_AGAIN;
 }
 
 static void show_failure(struct ra_console *c, const struct ra_status *s, struct ra_text *to)
@@ -105,7 +107,9 @@ static enum ra_run show_credentials(struct ra_console *c, unsigned piece, struct
     if (!absent && piece % 4 == 0) {
         show_state(c, role, &s, to);
     } else if (s.stored && piece % 4 < 3) {
-        show_certificate(c, role, piece % 4 == 1, to);
+        if (!show_certificate(c, role, piece % 4 == 1, to)) {
+            return RA_RUN_AGAIN;
+        }
     } else if (s.stored) {
         show_outlook(c, &s, to);
     } else if (!absent && piece % 4 == 3) {

@@ -23,7 +23,7 @@ static void log_item(struct ra_console *c, const struct ra_event_entry *entry, s
         ra_text_add(to, "\n");
         return;
     }
-    ra_show_item(c, NULL, to);
+    ra_show_item(c, "Event", to);
     ra_show_number(c, "sequence", entry->sequence, to);
     ra_show_time(c, "time", entry->time, to);
     ra_show_flag(c, "alert", ra_event_is_alert((enum ra_event_kind)entry->kind), to);

@@ -57,7 +57,7 @@ ra_err ra_accept(struct ra *ra, enum ra_role role, const uint8_t *text, size_t s
 {
     struct ra_renewal *r = &ra->renewal[role];
     if (!ra_started(ra)) {
-        return RA_E_BUSY;
+        return ra->start_error != RA_OK ? ra->start_error : RA_E_BUSY;
     }
     if (!ra_has_request(r)) {
         return ra_state_works(r->state) ? RA_E_BUSY : RA_E_NO_REQUEST;

@@ -148,6 +148,9 @@ uint32_t ra_erase_step(struct ra *ra)
 
 ra_err ra_erase_credentials(struct ra *ra)
 {
+    if (ra->start_error != RA_OK) {
+        return ra->start_error;
+    }
     if (!ra_started(ra) || ra->writer == RA_WRITER_PROVISION || ra->writer == RA_WRITER_WORK) {
         return RA_E_BUSY;
     }

@@ -31,6 +31,8 @@ ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t
 /* Seed the random generator: RA_AGAIN while the source has no bytes yet, and after a
  * minute of that RA_E_ENTROPY, until it has. */
 ra_err ra_seed(struct ra *ra);
+/* RA_OK once started; before, RA_AGAIN, or what ra_init failed with: it never will be. */
+ra_err ra_usable(const struct ra *ra);
 
 /* Read a record. RA_E_RECORD_DAMAGED and RA_E_RECORD_SEAL are reported as an event once. */
 ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap,

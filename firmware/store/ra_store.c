@@ -1839,7 +1839,7 @@ void ra_store_info(const struct ra_store *s, struct ra_store_info *info)
     info->bank_bytes = s->active.size;
     info->bank_base = s->active.base;
     info->bank_seq = s->active.seq;
-    info->banks = s->flash->sector_count / s->bank_sectors;
+    info->banks = s->flash != NULL ? s->flash->sector_count / s->bank_sectors : 0;
     info->used = s->active.seq != 0 ? s->pos : 0;
     info->live = s->live;
     info->records = s->entries;

@@ -287,6 +287,7 @@ bool ra_store_settled(const struct ra_store *s);
 bool ra_store_was_unclean(const struct ra_store *s);
 /* Records and headers found damaged since init, other than a torn end of the log. */
 uint32_t ra_store_damaged(const struct ra_store *s);
+/* All zero when ra_store_init has failed. */
 void ra_store_info(const struct ra_store *s, struct ra_store_info *info);
 
 #endif

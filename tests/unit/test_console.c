@@ -466,6 +466,29 @@ static void reboot_waits_for_the_flash(void **state)
     }
 }
 
+/* While flash is being written nothing can be read from it: what is asked for comes later, whole. */
+static void a_busy_flash_is_waited_for(void **state)
+{
+    (void)state;
+    uint8_t sha1[20];
+    char line[80] = "config save\rrenew ";
+    const struct fake_ca_request *r = fake_ca_request(&w.ca, 2);
+    w.flash.polls = 30;
+    assert_shows("config save\rshow\r", "  serial       1a000000002d00000001\r\n");
+    assert_non_null(strstr(w.shown, "  serial       1a010000002d00000002\r\n"));
+    assert_null(strchr(w.shown, '%'));
+    assert_null(strstr(w.shown, "  certificate  "));
+    assert_shows("config save\rshow | json\r", "\"serial\": \"1a000000002d00000001\",\r\n");
+    assert_shows("config save\rshow log\r", "configuration saved");
+    assert_shows("config save\rtrust list\r", "subject      CN=World Root CA");
+    assert_shows("config save\rshow tech\r", "  serial       1a010000002d00000002\r\n");
+    assert_int_equal(ra_cert_sha1((struct ra_span){r->cert, r->cert_size}, sha1), RA_OK);
+    struct ra_text to = {line, sizeof line, strlen(line), false};
+    ra_text_add_hex(&to, sha1, sizeof sha1, '\0');
+    ra_text_add(&to, "\r");
+    assert_shows(line, "CEP Encryption: renewal begins\r\n");
+}
+
 /* --- a command that asks, of this test's own ------------------------------------------ */
 
 static char asked[80];
@@ -900,6 +923,7 @@ int main(void)
         cmocka_unit_test_setup(answers_while_the_machine_works, setup),
         cmocka_unit_test_setup(events_come_above_the_line_being_typed, setup),
         cmocka_unit_test_setup(reboot_waits_for_the_flash, setup),
+        cmocka_unit_test_setup(a_busy_flash_is_waited_for, setup),
         cmocka_unit_test_setup(words_may_be_shortened, setup),
         cmocka_unit_test_setup(tab_completes, setup),
         cmocka_unit_test_setup(a_question_mark_says_what_can_follow, setup),

@@ -3,11 +3,6 @@
 #include "ra_command.h"
 #include "ra_pem.h"
 
-static enum ra_run fail_with(ra_err e, struct ra_text *to)
-{
-    return ra_command_failed(e, to);
-}
-
 /* --- import ---------------------------------------------------------------------------- */
 
 static enum ra_run import(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -15,7 +10,7 @@ static enum ra_run import(struct ra_console *c, unsigned piece, struct ra_text *
     enum ra_role role;
     struct ra_status s;
     if (!ra_command_role(c->args[0], &role)) {
-        return fail_with(RA_E_PARAMETER, to);
+        return ra_command_failed(RA_E_PARAMETER, to);
     }
     ra_status(c->ra, role, &s);
     switch (piece) {
@@ -98,13 +93,13 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     }
     ra_err e = parse_paste(c, &cert);
     if (e != RA_OK) {
-        return fail_with(e, to);
+        return ra_command_failed(e, to);
     }
     switch (piece) {
     case 1:
         *place = (uint8_t)free_place(c);
         if (*place == RA_ANCHORS_MAX) {
-            return fail_with(RA_E_ANCHORS_FULL, to);
+            return ra_command_failed(RA_E_ANCHORS_FULL, to);
         }
         print_anchor(&cert, to);
         return RA_RUN_MORE;
@@ -119,7 +114,7 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
         return RA_RUN_AGAIN;
     }
     if (e != RA_OK) {
-        return fail_with(e, to);
+        return ra_command_failed(e, to);
     }
     ra_text_add(to, "stored\n");
     return RA_RUN_DONE;
@@ -162,7 +157,7 @@ static enum ra_run erase(struct ra_console *c, unsigned piece, struct ra_text *t
             return RA_RUN_AGAIN;
         }
         if (e != RA_OK) {
-            return fail_with(e, to);
+            return ra_command_failed(e, to);
         }
         ra_text_add(to, "erasing; a loss of power only delays it\n");
         return RA_RUN_MORE;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# timeout: 240
+# timeout: 900
 """The unit suites under valgrind: no read of what was never written, no leak, no access outside.
 
     check_memcheck.py [NAME...]     only these suites

@@ -194,7 +194,8 @@ struct ra {
  * `reply` is a buffer of RA_REPLY_BUFFER bytes that only ever holds what the CA
  * sent: it may lie in external memory, where struct ra should not.
  * Returns RA_OK, RA_E_FLASH_SMALL or RA_E_FLASH_GEOMETRY; after an error ra_step
- * must not be called, and what needs the store fails with that error. Takes under 1 ms: reading the store is ra_step's work.
+ * must not be called, and what needs the store fails with that error. Takes under
+ * 1 ms: reading the store is ra_step's work.
  * `transport` may be NULL, and then `reply`: nothing is renewed. */
 ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
                uint8_t *reply);
@@ -298,9 +299,8 @@ ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra
 /* Ask the CA for a first certificate of a role that has none, or whose certificate has expired or is
  * damaged in flash (struct ra_status), key or certificate: then nothing can be renewed. What waits to
  * try again, such a renewal or a first request that failed, is given up for it. A first one that
- * fails, denied or not, is tried again within a day. A new key, the
- * setting `subject`, with SCEP the challenge password, with EST name and password, with AD CS the
- * role's template.
+ * fails, denied or not, is tried again within a day. A new key, the setting `subject`, with SCEP the
+ * challenge password, with EST name and password, with AD CS the role's template.
  * `wish` may be NULL. RA_E_STORED: the role has one; RA_E_CONFIG_VALUE (the subject), RA_E_HELD,
  * RA_E_TIME_UNKNOWN, RA_E_BUSY, RA_E_RECORD_DAMAGED: what was stored cannot be read, and is not to be
  * replaced. */

@@ -17,11 +17,6 @@ static enum ra_run stored(struct ra_console *c, const char *done, struct ra_text
     return RA_RUN_DONE;
 }
 
-static enum ra_run fail(ra_err e, struct ra_text *to)
-{
-    return ra_command_failed(e, to);
-}
-
 static ra_err digest(const struct ra_console *c, uint8_t out[RA_HASH_SIZE_MAX])
 {
     return ra_hash(RA_HASH_SHA256, (const uint8_t *)c->answer, c->answer_size, out);
@@ -47,7 +42,7 @@ static enum ra_run begin_key(struct ra_console *c, struct ra_text *to)
         e = ra_pbkdf_start(&c->kdf, RA_HASH_SHA256, c->answer, c->answer_size, next->salt,
                            sizeof next->salt, next->iterations, sizeof next->hash);
     }
-    return e == RA_OK ? RA_RUN_MORE : fail(e, to);
+    return e == RA_OK ? RA_RUN_MORE : ra_command_failed(e, to);
 }
 
 static enum ra_run set(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -60,12 +55,12 @@ static enum ra_run set(struct ra_console *c, unsigned piece, struct ra_text *to)
         return ra_console_ask_secret(c, "new password: ");
     case 1:
         if (c->answer_size < RA_PASSWORD_MIN) {
-            return fail(RA_E_PASSWORD_SHORT, to);
+            return ra_command_failed(RA_E_PASSWORD_SHORT, to);
         }
         memset(next, 0, sizeof *next);
         e = digest(c, hash);
         memcpy(next->hash, hash, sizeof next->hash);
-        return e == RA_OK ? ra_console_ask_secret(c, "again: ") : fail(e, to);
+        return e == RA_OK ? ra_console_ask_secret(c, "again: ") : ra_command_failed(e, to);
     case 2:
         return begin_key(c, to);
     case 3:
@@ -76,7 +71,7 @@ static enum ra_run set(struct ra_console *c, unsigned piece, struct ra_text *to)
         memcpy(next->hash, c->kdf.out, sizeof next->hash);
         ra_pbkdf_wipe(&c->kdf);
         if (e != RA_OK) {
-            return fail(e, to);
+            return ra_command_failed(e, to);
         }
         next->set = true;
         c->ra->password = *next;

@@ -238,7 +238,8 @@ class Ca:
     def issue(self, request):
         """Makes the certificate, right or (by a mode word) wrong."""
         words, verdict, pki = request.words, request.verdict, self.pki
-        old, template = verdict.old.cert if verdict.old else x509.Template(verdict.template), verdict.template
+        template = verdict.template
+        old = verdict.old.cert if verdict.old else x509.Template(template)
         now = self.now()
         not_before, not_after = now - datetime.timedelta(minutes=10), now + self.life
         not_after = min(not_after, pki.issuer.not_after)

@@ -94,21 +94,22 @@ def run(the_lab, daemon):
         need('thumbprint' in words.command(board, 'show'), 'the console stands still')
         need(len(daemon.messages()) == count, 'it still came')
         board.kill()
-    need(soon['severity'] == '4' and re.search(r'\b(29|30) days left', soon['text']), soon)
+    need(soon['severity'] == '4' and '29 days left' in soon['text'], soon)
     need((failed['facility'], failed['severity'], failed['version']) == ('20', '3', '1'), failed)
     need((failed['host'], failed['app'], failed['proc']) == ('ra-01', 'perennial', '-'), failed)
     need(re.match(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d', failed['time']), failed)
     need(failed['data'].startswith('[perennial@32473 '), failed)
     got = parameters(failed['data'])
     need(got['role'] == 'agent' and bytes.fromhex(got['serial']) == old.serial.lstrip(b'\0'), got)
-    need(got['daysLeft'] in ('29', '30') and re.match(r'E6-\d\d$', got['cause']), got)
+    need(got['daysLeft'] == '29' and re.match(r'E6-\d\d$', got['cause']), got)
     need('renewal failed' in failed['text'], failed)
     need(saved['severity'] == '6' and 'role' not in parameters(saved['data']), saved)
 
 
 def main():
     lab.enter()
-    with lab.Lab(days_left=30) as the_lab:
+    # Not on the edge of a day: it would depend on the second in which the board starts.
+    with lab.Lab(days_left=29.5) as the_lab:
         daemon = Daemon(the_lab.dir)
         try:
             run(the_lab, daemon)

@@ -5,12 +5,12 @@ import json
 import os
 import random
 import re
-import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
+import tally  # noqa: E402
 import words  # noqa: E402
 from console import ConsoleError  # noqa: E402
 
@@ -253,11 +253,8 @@ class Cases:
 
 
 def script(kind, total):
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
     lab.enter()
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
+    tally.limit(total)
     passed, failed = 0, []
     chosen = sys.argv[1:]
     with lab.Lab(days_left=30, agent_key='p256', ca_key='p256') as the_lab:

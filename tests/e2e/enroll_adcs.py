@@ -9,15 +9,14 @@ renews as any other. The stand-in judges each PKCS #10 and the renewals.
 # timeout: 400
 import hashlib
 import os
-import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import scep_peers  # noqa: E402
+import tally  # noqa: E402
 import words  # noqa: E402
-from console import ConsoleError  # noqa: E402
 from kb import need  # noqa: E402
 
 USER, PASSWORD = 'EXAMPLE\\ra-enrol', 'correct-horse:battery'
@@ -95,23 +94,12 @@ def issued_later(here, leaf):
 
 def main():
     lab.enter()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(TOTAL)
-    passed = failed = 0
+    tally.limit(TOTAL)
+    tried = tally.Tally()
     for kind in ('host', 'sf2'):
-        try:
-            with lab.Lab(days_left=30, tls=True) as here:
-                first(kind, here)
-            passed += 1
-            print('  ok   ' + kind, flush=True)
-        except (ConsoleError, AssertionError) as why:
-            failed += 1
-            print('  FAIL %s: %s' % (kind, why), flush=True)
-    print('%d passed, %d failed' % (passed, failed))
-    sys.exit(1 if failed else 0)
+        with lab.Lab(days_left=30, tls=True) as here:
+            tried.case(kind, first, kind, here)
+    sys.exit(tried.end())
 
 
 if __name__ == '__main__':

@@ -8,16 +8,15 @@ fetched by its serial number (GetCert).
 # timeout: 240
 import contextlib
 import os
-import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import scep_peers  # noqa: E402
+import tally  # noqa: E402
 import words  # noqa: E402
 import x509  # noqa: E402
-from console import ConsoleError  # noqa: E402
 from kb import need, openssl  # noqa: E402
 
 CHALLENGE = 'open-sesame'
@@ -162,27 +161,15 @@ class Story:
 
 def main(total=220):
     lab.enter()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
-    passed = failed = 0
+    tally.limit(total)
+    tried = tally.Tally()
     for kind in ('host', 'sf2'):
         print('first certificates by SCEP on %s' % kind, flush=True)
         with lab.Lab(days_left=200, protocol='scep') as the_lab:
             this = Story(the_lab, kind, total)
             for case in (this.by_password, this.held, this.both_renew, this.by_serial):
-                begin = time.monotonic()
-                try:
-                    case()
-                    passed += 1
-                    print('  ok   %-14s %.1f s' % (case.__name__, time.monotonic() - begin), flush=True)
-                except (ConsoleError, AssertionError) as why:
-                    failed += 1
-                    print('  FAIL %s: %s' % (case.__name__, why), flush=True)
-    print('%d passed, %d failed' % (passed, failed))
-    return 1 if failed else 0
+                tried.case(case.__name__, case)
+    return tried.end()
 
 
 if __name__ == '__main__':

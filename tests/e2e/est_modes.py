@@ -5,7 +5,6 @@ after a refusal the server is put right, the operator asks again, and the renewa
 """
 
 import datetime
-import signal
 import sys
 import time
 
@@ -14,6 +13,7 @@ import adcs
 import modes
 import scep_peers
 import ssl
+import tally
 import words
 import x509
 from console import ConsoleError
@@ -272,11 +272,7 @@ def run(kind, role, cases, total, last, version=None):
 
 def script(kind, total):
     lab.enter()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
+    tally.limit(total)
     only = sys.argv[1] if len(sys.argv) > 1 else ''
     chosen = [(m, o) for m, o in (CASES if kind == 'host' else SAMPLE).items() if only in m]
     passed = failed = 0

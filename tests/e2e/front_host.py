@@ -10,7 +10,6 @@ import contextlib
 import http.server
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
+import tally  # noqa: E402
 import tls  # noqa: E402
 import tls_host  # noqa: E402
 import words  # noqa: E402
@@ -306,10 +306,7 @@ def large_records(version):
 
 
 def main():
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(290)
+    tally.limit(290)
     cases = [('%s, %s: the pair' % (kind, v), renewal, (kind, v)) for kind in COMMANDS for v in VERSIONS]
     cases += [('nginx, %s: a client certificate is asked for' % v, client, (v,)) for v in VERSIONS]
     cases += [('caddy, %s: records of 16 KiB' % v, large_records, (v,)) for v in VERSIONS]

@@ -9,12 +9,12 @@ appliance goes through many of them, as in years of service.
 
 import argparse
 import datetime
-import signal
 import sys
 import time
 import traceback
 
 import lab
+import tally
 import words
 import x509
 from console import ConsoleError
@@ -289,11 +289,7 @@ def main(kind, total, tls):
     parser.add_argument('-k', metavar='WORD', help='only modes with this word in their name')
     parser.add_argument('--agent-key', default='p256', choices=sorted(x509.KEY_KINDS))
     args = parser.parse_args()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
+    tally.limit(total)
     passed = failed = 0
     for role, cases in (('agent', CASES), ('encryption', ENCRYPTION)):
         cases = cases if tls is False else by_https(cases)

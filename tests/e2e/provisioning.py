@@ -8,7 +8,6 @@ import base64
 import hashlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import qemu_sf2  # noqa: E402
+import tally  # noqa: E402
 import words  # noqa: E402
 from console import Console, ConsoleError  # noqa: E402
 from kb import need, openssl, paste  # noqa: E402
@@ -190,22 +190,11 @@ class Story:
 
 def script(kind, total):
     lab.enter()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
-    passed = failed = 0
+    tally.limit(total)
+    tried = tally.Tally()
     with lab.Lab(days_left=30) as the_lab:
         story = Story(the_lab, kind, total)
         cases = [story.from_nothing, story.renewed, story.erased, story.factory]
         for case in cases + ([story.unsealed] if kind == 'host' else []):
-            try:
-                case()
-                passed += 1
-                print('  ok   ' + case.__name__, flush=True)
-            except (ConsoleError, AssertionError) as why:
-                failed += 1
-                print('  FAIL %s: %s' % (case.__name__, why), flush=True)
-    print('%d passed, %d failed' % (passed, failed))
-    sys.exit(1 if failed else 0)
+            tried.case(case.__name__, case)
+    sys.exit(tried.end())

@@ -5,13 +5,13 @@ after a refusal the server is put right, the operator asks again, and the renewa
 """
 
 import datetime
-import signal
 import sys
 import time
 
 import lab
 import adcs
 import modes
+import tally
 import words
 from console import ConsoleError
 from modes import RENEWED
@@ -303,11 +303,7 @@ def rollover(kind, total):
 
 def script(kind, total):
     lab.enter()
-
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(total)
+    tally.limit(total)
     only = sys.argv[1] if len(sys.argv) > 1 else ''
     chosen = [(m, o) for m, o in (CASES if kind == 'host' else SAMPLE).items() if only in m]
     passed = failed = 0

@@ -7,7 +7,6 @@ still taken.
 """
 # timeout: 240
 import os
-import signal
 import ssl
 import sys
 import time
@@ -15,6 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402  (the path comes first)
 import modes  # noqa: E402
+import tally  # noqa: E402
 import tls  # noqa: E402
 import tls_host  # noqa: E402
 import words  # noqa: E402
@@ -102,10 +102,7 @@ def cases(this):
 
 
 def main():
-    def out_of_time(*_):
-        raise ConsoleError('out of time')
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(230)
+    tally.limit(230)
     with lab.Lab(days_left=200, agent_key='p256', tls={}) as here:
         here.provision(roles=('agent',), config=dict(here.config(), **{
             'attempts-per-day': '100'}))

@@ -198,16 +198,34 @@ static void put_attributes(struct ra_der_put *w, const struct fake_ca *ca, const
     end_attribute(w, RA_OID_SCEP_SENDER_NONCE, mark);
 }
 
+/* Into the content of a ContentInfo [RFC 5652 section 3]; its type. */
+static struct ra_span open_content(struct ra_der *d, struct ra_span message)
+{
+    ra_der_init(d, message);
+    (void)ra_der_enter(d, RA_DER_SEQUENCE);
+    struct ra_span kind = ra_der_any(d);
+    (void)ra_der_enter(d, RA_DER_CONTEXT_CONSTRUCTED(0));
+    (void)ra_der_enter(d, RA_DER_SEQUENCE);
+    return kind;
+}
+
+/* Its opposite, with what was put meanwhile as the content. */
+static struct ra_span close_content(struct ra_der_put *w, struct ra_span kind)
+{
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+    ra_der_put_wrap(w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
+    ra_der_put_raw(w, kind);
+    ra_der_put_wrap(w, RA_DER_SEQUENCE, 0);
+    fake_ca_must(w->err == RA_OK, "a ContentInfo");
+    return ra_der_put_span(w);
+}
+
 /* The envelope without its encrypted content. */
 static struct ra_span hollow(struct ra_span envelope, uint8_t *buf, size_t cap)
 {
     struct ra_der d;
     struct ra_der_put w;
-    ra_der_init(&d, envelope);
-    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
-    struct ra_span kind = ra_der_any(&d);
-    (void)ra_der_enter(&d, RA_DER_CONTEXT_CONSTRUCTED(0));
-    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span kind = open_content(&d, envelope);
     struct ra_span version = ra_der_any(&d), recipients = ra_der_any(&d);
     (void)ra_der_enter(&d, RA_DER_SEQUENCE);
     struct ra_span of = ra_der_any(&d), cipher = ra_der_any(&d);
@@ -217,12 +235,8 @@ static struct ra_span hollow(struct ra_span envelope, uint8_t *buf, size_t cap)
     ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
     ra_der_put_raw(&w, recipients);
     ra_der_put_raw(&w, version);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_raw(&w, kind);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    fake_ca_must(d.err == RA_OK && w.err == RA_OK, "an envelope without content");
-    return ra_der_put_span(&w);
+    fake_ca_must(d.err == RA_OK, "an envelope without content");
+    return close_content(&w, kind);
 }
 
 /* The signed message with its signer named twice. */
@@ -231,11 +245,7 @@ static struct ra_span signed_twice(struct ra_span message, uint8_t *buf, size_t 
     struct ra_der d;
     struct ra_der_put w;
     struct ra_span part[4];
-    ra_der_init(&d, message);
-    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
-    struct ra_span kind = ra_der_any(&d);
-    (void)ra_der_enter(&d, RA_DER_CONTEXT_CONSTRUCTED(0));
-    (void)ra_der_enter(&d, RA_DER_SEQUENCE);
+    struct ra_span kind = open_content(&d, message);
     for (unsigned i = 0; i < 4; i++) {
         part[i] = ra_der_any(&d); /* version, digests, content, certificates */
     }
@@ -247,12 +257,8 @@ static struct ra_span signed_twice(struct ra_span message, uint8_t *buf, size_t 
     for (unsigned i = 4; i-- > 0;) {
         ra_der_put_raw(&w, part[i]);
     }
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    ra_der_put_wrap(&w, RA_DER_CONTEXT_CONSTRUCTED(0), 0);
-    ra_der_put_raw(&w, kind);
-    ra_der_put_wrap(&w, RA_DER_SEQUENCE, 0);
-    fake_ca_must(d.err == RA_OK && w.err == RA_OK, "a message of two signers");
-    return ra_der_put_span(&w);
+    fake_ca_must(d.err == RA_OK, "a message of two signers");
+    return close_content(&w, kind);
 }
 
 /* The certificates, encrypted to who asks; the content of a CertRep. */

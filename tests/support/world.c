@@ -324,13 +324,20 @@ void world_anchor(struct world *w, unsigned place, const char *name)
     must(e == RA_OK, "the anchor is refused");
 }
 
-uint32_t world_enrol(struct world *w, enum ra_role role, const char *name, int days_left)
+/* Not fake_ca_key: it remembers few keys, and a simulated life has many. */
+static struct ra_key key_of(const char *name)
 {
     const struct world_blob *blob = world_blob(name);
-    uint8_t spki[RA_SPKI_MAX];
-    size_t size = 0;
     struct ra_key key;
     must(ra_key_from_der(&key, blob->p, blob->size) == RA_OK, name);
+    return key;
+}
+
+uint32_t world_enrol(struct world *w, enum ra_role role, const char *name, int days_left)
+{
+    struct ra_key key = key_of(name);
+    uint8_t spki[RA_SPKI_MAX];
+    size_t size = 0;
     must(ra_key_spki(&key, spki, sizeof spki, &size) == RA_OK, name);
     int64_t end = world_now(w) + (int64_t)days_left * RA_DAY;
     int64_t life = (int64_t)w->ca.life_days * RA_DAY;
@@ -341,12 +348,10 @@ void world_store_issued(struct world *w, enum ra_role role, const char *name, ui
 {
     const struct world_blob *issuing = world_blob(fake_ca_issuing(w->ca.authority));
     const struct fake_ca_request *r = fake_ca_request(&w->ca, id);
-    const struct world_blob *blob = world_blob(name);
+    struct ra_key key = key_of(name);
     uint8_t der[RA_KEY_DER_MAX];
     size_t size = 0;
-    struct ra_key key;
     ra_err e;
-    must(ra_key_from_der(&key, blob->p, blob->size) == RA_OK, name);
     must(ra_key_to_der(&key, der, sizeof der, &size) == RA_OK, name);
     do {
         (void)ra_step(&w->ra);

@@ -738,33 +738,50 @@ static void the_gates_are_the_same(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
-static void a_first_enrolment(void **state)
+/* An appliance without credentials that knows the challenge password. */
+static void start_first(const char *name, const char *value)
 {
-    (void)state;
     const struct world_enrolment e = {.key = {NULL},
                                       .settings = {{"ca-url", FAKE_SCEP_URL},
                                                    {"protocol", "scep"},
                                                    {"subject", "CN=ra7,O=World"},
-                                                   {"scep-challenge", "open-sesame"}}};
+                                                   {"scep-challenge", "open-sesame"},
+                                                   {name, value}}};
     world_init(&w, NULL);
     world_provision(&w, &e);
     world_boot(&w);
-    w.ca.scep.challenge = "another";
+}
+
+static void ask_first(void)
+{
     assert_true(world_run(&w, 10));
     assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+}
+
+static void serves_newest_as(const char *subject)
+{
+    const struct fake_ca_request *r = fake_ca_newest(&w.ca, DEVICE);
+    struct ra_cert cert;
+    char name[RA_EVENT_DETAIL_MAX + 1];
+    assert_non_null(r);
+    assert_int_equal(world_serves(&w, DEVICE), r->id);
+    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
+    ra_name_text(cert.subject, name, sizeof name);
+    assert_string_equal(name, subject);
+}
+
+static void a_first_enrolment(void **state)
+{
+    (void)state;
+    start_first("host-name", "ra");
+    w.ca.scep.challenge = "another";
+    ask_first();
     until(DEVICE, RA_STATE_BACKOFF, HOUR);
     assert_int_equal(world_serves(&w, DEVICE), 0);
     w.ca.scep.challenge = "open-sesame";
     w.ca.bad = 0;
     until(DEVICE, RA_STATE_PROBATION, 9 * DAY);
-    const struct fake_ca_request *r = fake_ca_newest(&w.ca, DEVICE);
-    assert_non_null(r);
-    assert_int_equal(world_serves(&w, DEVICE), r->id);
-    struct ra_cert cert;
-    char name[RA_EVENT_DETAIL_MAX + 1];
-    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
-    ra_name_text(cert.subject, name, sizeof name);
-    assert_string_equal(name, "CN=ra7,O=World");
+    serves_newest_as("CN=ra7,O=World");
     assert_null(world_clean(&w));
 }
 
@@ -793,8 +810,7 @@ static void the_challenge_of_another_server(void **state)
         world_provision(&w, &e);
         world_boot(&w);
         w.ca.scep.challenge = "open-sesame";
-        assert_true(world_run(&w, 10));
-        assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+        ask_first();
         until(DEVICE, cases[i].told ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
         assert_int_equal(world_serves(&w, DEVICE) != 0, cases[i].told);
     }
@@ -804,30 +820,16 @@ static void the_challenge_of_another_server(void **state)
 static void a_first_enrolment_asked_for_again(void **state)
 {
     (void)state;
-    const struct world_enrolment e = {.key = {NULL},
-                                      .settings = {{"ca-url", FAKE_SCEP_URL},
-                                                   {"protocol", "scep"},
-                                                   {"subject", "CN=ra6,O=World"},
-                                                   {"scep-challenge", "open-sesame"}}};
-    world_init(&w, NULL);
-    world_provision(&w, &e);
-    world_boot(&w);
+    start_first("subject", "CN=ra6,O=World");
     w.ca.scep.challenge = "another";
-    assert_true(world_run(&w, 10));
-    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    ask_first();
     until(DEVICE, RA_STATE_BACKOFF, HOUR);
     w.ca.scep.challenge = "open-sesame";
     w.ca.bad = 0;
     world_set(&w, "subject", "CN=ra7,O=World");
     assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
     until(DEVICE, RA_STATE_PROBATION, HOUR);
-    struct ra_cert cert;
-    char name[RA_EVENT_DETAIL_MAX + 1];
-    const struct fake_ca_request *r = fake_ca_newest(&w.ca, DEVICE);
-    assert_int_equal(world_serves(&w, DEVICE), r->id);
-    assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
-    ra_name_text(cert.subject, name, sizeof name);
-    assert_string_equal(name, "CN=ra7,O=World");
+    serves_newest_as("CN=ra7,O=World");
     assert_null(world_clean(&w));
 }
 
@@ -835,16 +837,8 @@ static void a_first_enrolment_asked_for_again(void **state)
 static void a_first_enrolment_needs_rsa(void **state)
 {
     (void)state;
-    const struct world_enrolment e = {.key = {NULL},
-                                      .settings = {{"ca-url", FAKE_SCEP_URL},
-                                                   {"protocol", "scep"},
-                                                   {"device-key", "p256"},
-                                                   {"subject", "CN=ra7,O=World"}}};
-    world_init(&w, NULL);
-    world_provision(&w, &e);
-    world_boot(&w);
-    assert_true(world_run(&w, 10));
-    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    start_first("device-key", "p256");
+    ask_first();
     until(DEVICE, RA_STATE_BACKOFF, HOUR);
     assert_int_equal(world_status(&w, DEVICE).cause, RA_E_SCEP_SIGNER_KEY);
     assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
@@ -855,19 +849,10 @@ static void a_first_enrolment_needs_rsa(void **state)
 static void a_first_enrolment_that_waits(void **state)
 {
     (void)state;
-    const struct world_enrolment e = {.key = {NULL},
-                                      .settings = {{"ca-url", FAKE_SCEP_URL},
-                                                   {"protocol", "scep"},
-                                                   {"poll-minutes", "720"},
-                                                   {"subject", "CN=ra7,O=World"},
-                                                   {"scep-challenge", "open-sesame"}}};
-    world_init(&w, NULL);
-    world_provision(&w, &e);
-    world_boot(&w);
+    start_first("poll-minutes", "720");
     w.ca.scep.challenge = "open-sesame";
     w.ca.mode[DEVICE] = FAKE_CA_PEND;
-    assert_true(world_run(&w, 10));
-    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, NULL), RA_OK);
+    ask_first();
     until(DEVICE, RA_STATE_PENDING, HOUR);
     for (unsigned i = 0; i < 3; i++) {
         world_boot(&w);

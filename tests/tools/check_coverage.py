@@ -31,8 +31,8 @@ LINES, BRANCHES = 100.0, 95.0
 FLOORS = {
     "all": (97.3, 90.8), "crypto": (98.9, 92.5), "firmware": (97.2, 89.5),
     "firmware/appliance": (95.5, 87.5), "firmware/config": (98.7, 95.0),
-    "firmware/console": (97.9, 91.0), "firmware/enroll": (99.6, 95.0), "firmware/http": (100.0, 94.8),
-    "firmware/net": (99.2, 93.5), "firmware/pki": (99.7, 97.0), "firmware/renewal": (97.6, 88.6),
+    "firmware/console": (97.9, 91.0), "firmware/enroll": (99.8, 95.2), "firmware/http": (100.0, 94.8),
+    "firmware/net": (99.5, 93.5), "firmware/pki": (99.7, 97.0), "firmware/renewal": (97.6, 88.6),
 }
 HOST = TREE / "boards/host"
 SCRIPTS = [["net_host.py", "--probe", HOST / "net_probe"], ["tls_host.py"],
@@ -68,8 +68,7 @@ def run_all():
         ends = list(pool.map(lambda c: run(c[1]), commands))
     for (name, command), end in zip(commands, ends):
         if end and not name.startswith("test_"):
-            # Its own count would be taken for ours.
-            print(f"{name}, which runs once more by itself: {end}".replace(" passed, ", " passed and "))
+            print(f"{name} runs once more by itself: {end.splitlines()[0]}")
             end = run(command)
         if end:
             sys.exit(f"{name} ended with an error: {end}")

@@ -88,6 +88,7 @@ struct life {
     int64_t born_ms, last_ms;
     unsigned submits[RA_ROLES];
     int64_t sent_ms[RA_ROLES];
+    int64_t switched_ms[RA_ROLES]; /* to what serves now */
     uint32_t pending[RA_ROLES]; /* a request the CA makes wait, and the appliance knows, 0: none */
     bool pending_clean[RA_ROLES];
     bool was_expired[RA_ROLES];

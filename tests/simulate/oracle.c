@@ -141,6 +141,7 @@ static void watch_switch(struct life *l)
         }
         changed += i < RA_PAIR;
         l->denied[i] = false;
+        l->switched_ms[i] = l->w.true_ms;
         bool forward = slot->active > old->active;
         l->n.renewals += forward;
         l->n.rollbacks += !forward;
@@ -372,7 +373,9 @@ static int64_t deadline_of(const struct life *l, enum ra_role role)
     int64_t end = slot->active_not_after;
     int64_t due = due_of(l, slot);
     int64_t calm = l->calm_ms / 1000;
-    int64_t deadline = (calm > due ? calm : due) + CALM_LONG;
+    /* One that waited long for its partner may be due when it is switched to. */
+    int64_t since = l->switched_ms[role] / 1000 > due ? l->switched_ms[role] / 1000 : due;
+    int64_t deadline = (calm > since ? calm : since) + CALM_LONG;
     /* Somebody may have said no, which is asked again on these days. */
     bool denied = l->denied[role];
     for (unsigned i = 0; i < sizeof days_before && (calm > due || denied); i++) {

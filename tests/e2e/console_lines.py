@@ -163,7 +163,7 @@ class Cases:
         """A search for an RSA key, as somebody who looks sees it. One that is over before its count was
         shown is luck: then another appliance searches."""
         kind, tried = ('rsa4096', r'(, \d+ tried)?') if self.kind == 'host' else (
-            'rsa2048', r', \d+ tried')
+            'rsa3072', r', \d+ tried')
         seen = r'\[agent: making a key' + tried + r'\] ' + words.PROMPT
         for _ in range(4):
             with self.appliance(agent_key=kind, key_policy='new') as board:

@@ -49,6 +49,15 @@ bool ra_clock_leapt(const struct ra_clock *c, int64_t seconds)
     return c->leapt && ra_clock_ms(c) - c->leapt_ms < (uint64_t)seconds * 1000u;
 }
 
+/* A clock that was believed and has run since bears witness too: a month of uptime is no jump. */
+static void note_run(struct ra_clock *c)
+{
+    int64_t now = ra_clock_now(c);
+    if (!c->jumped && c->last_known != 0 && now > c->last_known) {
+        c->last_known = now;
+    }
+}
+
 void ra_clock_raise_floor(struct ra_clock *c, int64_t t)
 {
     if (t > c->floor) {
@@ -63,6 +72,7 @@ void ra_clock_raise_floor(struct ra_clock *c, int64_t t)
 
 void ra_clock_witness(struct ra_clock *c, int64_t t)
 {
+    note_run(c);
     if (t > c->last_known) {
         c->last_known = t;
     }
@@ -75,12 +85,7 @@ ra_err ra_clock_offer(struct ra_clock *c, enum ra_time_source source, int64_t wa
         return RA_E_TIME_UNKNOWN;
     }
     if (source >= c->source) {
-        /* A clock that was believed and has run since bears witness too: a month of
-         * uptime is no jump. */
-        int64_t now = ra_clock_now(c);
-        if (!c->jumped && c->last_known != 0 && now > c->last_known) {
-            c->last_known = now;
-        }
+        note_run(c);
         c->base = wall;
         c->base_ms = ra_clock_ms(c);
         c->source = source;

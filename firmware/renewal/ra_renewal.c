@@ -83,9 +83,6 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
     if (r->state == RA_STATE_EXPIRED) {
         r->confirm_expiry = false;
     }
-    if (event == RA_EVENT_FAILED && r->state == RA_STATE_ROLLBACK) {
-        r->cause = RA_OK;
-    }
 }
 
 void ra_apply(struct ra *ra, enum ra_role role, enum ra_event event)
@@ -232,14 +229,13 @@ static uint32_t step_backoff(struct ra *ra, enum ra_role role, int64_t now)
     return LOOK_MS;
 }
 
-/* The earlier end of a pair. */
+/* The earlier end of a pair; 0, in the past, where one has no certificate: that one does not wait. */
 static int64_t first_expiry(const struct ra *ra, enum ra_role role)
 {
     int64_t first = INT64_MAX;
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_slot *slot = &ra->commit.slot[i];
-        if ((i == (unsigned)role || ra_roles_paired(i, role)) && slot->active != 0 &&
-            slot->active_not_after < first) {
+        if ((i == (unsigned)role || ra_roles_paired(i, role)) && slot->active_not_after < first) {
             first = slot->active_not_after;
         }
     }
@@ -252,7 +248,7 @@ static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
     for (unsigned i = 0; i < RA_ROLES; i++) {
         const struct ra_renewal *r = &ra->renewal[i];
         if (!ra_roles_paired(i, role) || ra->commit.slot[i].active == 0 ||
-            r->state == RA_STATE_EXPIRED || r->state == RA_STATE_EMPTY) {
+            r->state == RA_STATE_EXPIRED) {
             continue;
         }
         if (r->state == RA_STATE_READY) {
@@ -261,9 +257,9 @@ static bool partner_coming(const struct ra *ra, enum ra_role role, int64_t now)
             }
             continue;
         }
-        /* The jitter is not to part the pair. */
+        /* The jitter is not to part the pair, nor the moment between a beginning and its record. */
         int64_t soon = now + (int64_t)ra->config.jitter_hours * RA_HOUR;
-        if (ra_txn_open(&r->txn, &ra->commit.slot[i]) || r->asked ||
+        if (ra_txn_open(&r->txn, &ra->commit.slot[i]) || r->asked || ra_state_works(r->state) ||
             (r->state != RA_STATE_PROBATION && due(ra, (enum ra_role)i, soon))) {
             return true;
         }

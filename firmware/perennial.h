@@ -109,7 +109,7 @@ struct ra_check {
     struct ra_cert leaf;
     struct ra_chain chain;
     struct ra_span anchor_span;
-    uint16_t anchor, anchors_tried;
+    uint16_t anchor;
     ra_err cause; /* why the chain to the last anchor failed */
 };
 

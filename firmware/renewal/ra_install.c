@@ -68,7 +68,6 @@ static ra_err next_anchor(struct ra *ra)
             ra->check.anchor_span.p = ra->old_cert;
             ra->check.anchor_span.size = ra->old_cert_size;
             ra->check.anchor++;
-            ra->check.anchors_tried++;
             return ra_chain_start(&ra->check.chain, &ra->check.leaf, ra->check.certs,
                                   ra->check.cert_count, &ra->check.anchor_span, 1,
                                   ra_clock_now(&ra->clock));
@@ -77,8 +76,8 @@ static ra_err next_anchor(struct ra *ra)
             ra->check.cause = e; /* it cannot be read: it may be the one that would do */
         }
     }
-    return ra->check.anchors_tried == 0 && ra->check.cause == RA_OK ? RA_E_NO_ANCHOR
-                                                                    : RA_E_GATE_CHAIN;
+    /* With no anchor left, an unreadable one or what was wrong with the last chain is the cause. */
+    return ra->check.cause != RA_OK ? ra->check.cause : RA_E_NO_ANCHOR;
 }
 
 static ra_err check_step(struct ra *ra, enum ra_role role)
@@ -88,7 +87,6 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
     switch (r->sub) {
     case 0:
         ra->check.anchor = 0;
-        ra->check.anchors_tried = 0;
         ra->check.cause = RA_OK;
         return r->given ? RA_OK : read_certificates(ra); /* what is given was read already */
     case 1:
@@ -100,9 +98,7 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         }
         return e;
     case 3:
-        e = next_anchor(ra);
-        /* With no anchor left, an unreadable one or what was wrong with the last chain says more. */
-        return e == RA_E_GATE_CHAIN && ra->check.cause != RA_OK ? ra->check.cause : e;
+        return next_anchor(ra);
     default:
         e = ra_chain_step(&ra->check.chain, &ra->key);
         if (e < 0) {
@@ -224,9 +220,10 @@ static ra_err self_test_step(struct ra *ra, enum ra_role role)
         if (role == RA_ROLE_ENCRYPTION) {
             e = ra_key_decrypt(&ra->key, &ra->random, RA_PAD_PKCS1, ra->request, ra->scratch_size,
                                plain, RA_SIGNATURE_MAX, &size);
-            bool same =
-                e == RA_OK && size == cert.serial.size && memcmp(plain, cert.serial.p, size) == 0;
-            return same ? RA_OK : RA_E_GATE_SELF_TEST;
+            if (e == RA_OK && !ra_span_equal(cert.serial, (struct ra_span){plain, size})) {
+                e = RA_E_GATE_SELF_TEST;
+            }
+            return e;
         }
         e = ra_hash(RA_HASH_SHA256, cert.der.p, cert.der.size, digest);
         return e != RA_OK ? e

@@ -11,7 +11,7 @@ static bool is_built(const struct ra *ra, enum ra_role role)
 {
     uint8_t digest[RA_HASH_SIZE_MAX];
     struct ra_span span = ra->request_span;
-    return span.p != NULL && ra_hash(RA_HASH_SHA256, span.p, span.size, digest) == RA_OK &&
+    return ra_hash(RA_HASH_SHA256, span.p, span.size, digest) == RA_OK &&
            memcmp(digest, ra->renewal[role].txn.request_sha256,
                   sizeof ra->renewal[role].txn.request_sha256) == 0;
 }

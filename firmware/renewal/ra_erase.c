@@ -40,16 +40,6 @@ static ra_err drop_some(struct ra *ra)
     static const uint8_t types[] = {RA_RECORD_KEY, RA_RECORD_CERT, RA_RECORD_CHAIN, RA_RECORD_TXN};
     struct ra_store_key keys[RA_STORE_DROP_MAX];
     size_t n = 0;
-    if (ra->writer == RA_WRITER_WORK) {
-        ra_err e = ra_store_result(&ra->store);
-        if (e != RA_AGAIN) {
-            ra->writer = RA_WRITER_NONE;
-        }
-        return e == RA_OK ? RA_AGAIN : e; /* there may be more */
-    }
-    if (ra->writer != RA_WRITER_NONE) {
-        return RA_AGAIN;
-    }
     for (unsigned t = 0; t < sizeof types; t++) {
         struct ra_store_cursor cursor;
         ra_store_cursor_init(&cursor, types[t]);
@@ -57,31 +47,11 @@ static ra_err drop_some(struct ra *ra)
             n++;
         }
     }
-    if (n == 0) {
+    if (n == 0 && ra->writer != RA_WRITER_WORK) {
         return RA_OK;
     }
-    ra_err e = ra_store_drop(&ra->store, keys, n);
-    if (e == RA_OK) {
-        ra->writer = RA_WRITER_WORK;
-    }
-    return e == RA_OK || e == RA_E_BUSY ? RA_AGAIN : e;
-}
-
-static ra_err drop_mark(struct ra *ra)
-{
-    static const struct ra_store_key mark = {RA_RECORD_ERASE, 0};
-    if (ra->writer == RA_WRITER_WORK) {
-        ra_err e = ra_store_result(&ra->store);
-        if (e != RA_AGAIN) {
-            ra->writer = RA_WRITER_NONE;
-        }
-        return e;
-    }
-    ra_err e = ra->writer != RA_WRITER_NONE ? RA_AGAIN : ra_store_drop(&ra->store, &mark, 1);
-    if (e == RA_OK) {
-        ra->writer = RA_WRITER_WORK;
-    }
-    return e == RA_OK || e == RA_E_BUSY ? RA_AGAIN : e;
+    ra_err e = ra_drop(ra, RA_WRITER_WORK, keys, n);
+    return e == RA_OK ? RA_AGAIN : e; /* there may be more */
 }
 
 static ra_err forget_passwords(struct ra *ra)
@@ -100,6 +70,7 @@ static ra_err forget_passwords(struct ra *ra)
 static ra_err erase_part(struct ra *ra)
 {
     static const uint8_t one = 1;
+    static const struct ra_store_key mark = {RA_RECORD_ERASE, 0};
     uint8_t record[RA_COMMIT_SIZE];
     switch (ra->erase) {
     case MARK:
@@ -118,7 +89,7 @@ static ra_err erase_part(struct ra *ra)
         }
         return ra_store_settled(&ra->store) ? RA_OK : RA_AGAIN;
     default:
-        return drop_mark(ra);
+        return ra_drop(ra, RA_WRITER_WORK, &mark, 1);
     }
 }
 
@@ -151,12 +122,13 @@ ra_err ra_erase_credentials(struct ra *ra)
     if (ra->start_error != RA_OK) {
         return ra->start_error;
     }
+    if (ra->erase != NOTHING) {
+        return RA_OK; /* under way */
+    }
     if (!ra_started(ra) || ra->writer == RA_WRITER_PROVISION || ra->writer == RA_WRITER_WORK) {
         return RA_E_BUSY;
     }
-    if (ra->erase == NOTHING) {
-        ra_erase_begin(ra);
-    }
+    ra_erase_begin(ra);
     return RA_OK;
 }
 

@@ -101,7 +101,8 @@ static bool find_newest(const struct ra_store *s, uint16_t *id)
     ra_store_cursor_init(&cursor, RA_RECORD_EVENT);
     while (ra_store_next(s, &cursor, &key)) {
         uint32_t seq = 0;
-        if (ra_store_stat(s, key.type, key.id, NULL, &seq) && (!found || seq > newest)) {
+        (void)ra_store_stat(s, key.type, key.id, NULL, &seq);
+        if (!found || seq > newest) {
             newest = seq;
             *id = key.id;
             found = true;
@@ -168,7 +169,7 @@ ra_err ra_events_step(struct ra_events *e, struct ra_store *s)
         err =
             ra_store_put(s, RA_RECORD_EVENT, (uint16_t)(entry->sequence % RA_EVENTS), record, size);
         e->writing = err == RA_OK;
-        if (err == RA_OK || err == RA_AGAIN || err == RA_E_BUSY || err == RA_E_RANDOM_STATE) {
+        if (err == RA_OK || err == RA_E_BUSY || err == RA_E_RANDOM_STATE) {
             return RA_AGAIN;
         }
     } else {

@@ -98,7 +98,7 @@ static ra_err check_time(const struct ra_gates_input *in, const struct ra_cert *
 ra_err ra_gates_check(const struct ra_gates_input *in, struct ra_cert *leaf)
 {
     ra_err e = RA_E_GATE_KEY;
-    for (size_t i = 0; i < in->cert_count && i < RA_CHAIN_CERTS_MAX; i++) {
+    for (size_t i = 0; i < in->cert_count; i++) {
         if (in->old != NULL && ra_span_equal(in->certs[i], in->old->der)) {
             e = RA_E_GATE_SAME;
             continue;

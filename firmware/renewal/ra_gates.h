@@ -32,9 +32,9 @@ struct ra_gates_input {
     struct ra_span subject;      /* asked for, Name, whole: the old one's, or the setting's */
     struct ra_span key;          /* SubjectPublicKeyInfo of the stored new key     */
     const struct ra_span *certs; /* what the CA sent, any order, the new one among them */
-    size_t cert_count;
-    int64_t now;         /* known                                          */
-    struct ra_key *work; /* scratch for one public key                     */
+    size_t cert_count;           /* at most RA_CHAIN_CERTS_MAX                     */
+    int64_t now;                 /* known                                          */
+    struct ra_key *work;         /* scratch for one public key                     */
 };
 
 /* Pick the issued certificate by its public key and pass it through gates 1 to

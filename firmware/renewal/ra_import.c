@@ -93,9 +93,7 @@ void ra_import_stop(struct ra *ra)
     ra->import_sub = NOT_BEGUN;
     ra_key_wipe(&ra->key);
     ra_wipe_scratch(ra);
-    if (ra->worker == RA_WORKER_IMPORT) {
-        ra->worker = -1;
-    }
+    ra->worker = -1;
 }
 
 ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, size_t cap,

@@ -28,6 +28,9 @@ enum ra_writer {
 ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
                 const void *data, size_t size);
 
+/* Drop records and wait for it. As ra_write. */
+ra_err ra_drop(struct ra *ra, enum ra_writer who, const struct ra_store_key *keys, size_t n);
+
 /* Seed the random generator: RA_AGAIN while the source has no bytes yet, and after a
  * minute of that RA_E_ENTROPY, until it has. */
 ra_err ra_seed(struct ra *ra);
@@ -109,7 +112,7 @@ ra_err ra_probe_time(struct ra *ra, uint32_t *wait_ms);
 /* Whether the role has an open request that waits, and no certificate for it yet. */
 bool ra_has_request(const struct ra_renewal *r);
 
-/* Give up an import that nobody carries on. */
+/* End an import, or give it up that nobody carries on: it has the worker. */
 void ra_import_stop(struct ra *ra);
 
 /* Whether flash says that an erasing was begun; go on with it, or begin; a slice, as ra_renewal_step. */

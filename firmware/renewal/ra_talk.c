@@ -401,7 +401,7 @@ static int judge(struct ra *ra, enum ra_role role)
     case RA_ENROLL_PENDING:
         return RA_EVENT_WAITING;
     default:
-        return ra_work_failed(r, result->cause != RA_OK ? result->cause : RA_E_CA_ANSWER);
+        return ra_work_failed(r, result->cause);
     }
 }
 

@@ -85,6 +85,27 @@ ra_err ra_write_txn(struct ra *ra, enum ra_role role)
     return ra_write(ra, RA_WRITER_WORK, RA_RECORD_TXN, (uint16_t)role, record, size);
 }
 
+ra_err ra_drop(struct ra *ra, enum ra_writer who, const struct ra_store_key *keys, size_t n)
+{
+    ra_err e;
+    if (ra->writer == (uint8_t)who) {
+        e = ra_store_result(&ra->store);
+        if (e != RA_AGAIN) {
+            ra->writer = RA_WRITER_NONE;
+        }
+        return e;
+    }
+    if (ra->writer != RA_WRITER_NONE) {
+        return RA_AGAIN;
+    }
+    e = ra_store_drop(&ra->store, keys, n);
+    if (e == RA_OK) {
+        ra->writer = (uint8_t)who;
+        return RA_AGAIN;
+    }
+    return e == RA_E_BUSY ? RA_AGAIN : e;
+}
+
 /* --- RESUME ----------------------------------------------------------------- */
 
 static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found *found)
@@ -605,20 +626,11 @@ static ra_err drop_ready(struct ra *ra, enum ra_role role)
 {
     uint32_t generation = ra->renewal[role].txn.generation;
     const struct ra_store_key cert = {RA_RECORD_CERT, ra_generation_id(role, generation)};
-    if (ra->writer == RA_WRITER_WORK) {
-        ra_err e = ra_store_result(&ra->store);
-        ra->writer = e == RA_AGAIN ? RA_WRITER_WORK : RA_WRITER_NONE;
-        return e;
-    }
-    if (generation <= ra->commit.slot[role].newest ||
-        !ra_store_find(&ra->store, cert.type, cert.id)) {
+    if (ra->writer != RA_WRITER_WORK && (generation <= ra->commit.slot[role].newest ||
+                                         !ra_store_find(&ra->store, cert.type, cert.id))) {
         return RA_OK;
     }
-    ra_err e = ra->writer == RA_WRITER_NONE ? ra_store_drop(&ra->store, &cert, 1) : RA_E_BUSY;
-    if (e == RA_OK) {
-        ra->writer = RA_WRITER_WORK;
-    }
-    return e == RA_OK || e == RA_E_BUSY ? RA_AGAIN : e;
+    return ra_drop(ra, RA_WRITER_WORK, &cert, 1);
 }
 
 /* The record says that nothing is under way; the key goes when the store is cleaned up. */

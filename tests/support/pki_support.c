@@ -41,6 +41,21 @@ struct ra_span server_cert(const char *name)
     return (struct ra_span){b->p, b->size};
 }
 
+struct ra_span pki_with(struct ra_span der, struct ra_span part, struct ra_span by, uint8_t *out)
+{
+    size_t head = (size_t)(part.p - der.p), added = by.size - part.size;
+    assert_true(der.p[1] == 0x82 && der.p[5] == 0x82);
+    memcpy(out, der.p, head);
+    memcpy(out + head, by.p, by.size);
+    memcpy(out + head + by.size, part.p + part.size, der.size - head - part.size);
+    for (size_t at = 2; at <= 6; at += 4) {
+        size_t length = ((size_t)out[at] << 8 | out[at + 1]) + added;
+        out[at] = (uint8_t)(length >> 8);
+        out[at + 1] = (uint8_t)length;
+    }
+    return (struct ra_span){out, der.size + added};
+}
+
 void pki_cert_parse(struct ra_cert *c, const char *name)
 {
     struct ra_span der = pki_cert_der(name);

@@ -35,6 +35,9 @@ extern const struct pki_cert pki_certs[];
 /* By name; the test fails when there is none. */
 struct ra_span pki_blob(const char *name);
 struct ra_span pki_cert_der(const char *name);
+/* The certificate `der` with `by` in the place of `part`, one element of it; no signature fits any more.
+ * All lengths are right. `out` has room for it. */
+struct ra_span pki_with(struct ra_span der, struct ra_span part, struct ra_span by, uint8_t *out);
 void pki_cert_parse(struct ra_cert *c, const char *name);
 /* The private key of this name ("agent"). */
 void pki_key(struct ra_key *key, const char *name);

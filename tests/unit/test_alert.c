@@ -155,6 +155,12 @@ static void as_a_message(void **state)
     const char *text = message(&e, "two words\n", "a]b\"c\\", 1);
     assert_non_null(strstr(text, "<130>1 2027-01-15T08:00:00Z two?words? perennial - EXPIRED "));
     assert_non_null(strstr(text, "serial=\"a\\]b\\\"c\\\\\" daysLeft=\"0\""));
+    assert_non_null(strstr(message(&e, "ra\x7fx", "", 1), "Z ra?x perennial"));
+    /* Of a role that has no certificate, and by a clock that does not know how long it lasts. */
+    assert_non_null(strstr(message(&e, "ra", "", 1), "role=\"device\" cause="));
+    e.time = RA_TIME_UNKNOWN;
+    assert_non_null(strstr(message(&e, "ra", "61aa", 1), "serial=\"61aa\" cause="));
+    e.time = 1800000000;
     e.kind = RA_LOG_SWITCHED;
     assert_int_equal(ra_alert_severity(&e), RA_SEVERITY_NOTICE);
     e.kind = RA_LOG_CONFIG;

@@ -434,6 +434,37 @@ static void certificates_in_text(void **state)
         ra_certs_from_text((uint8_t *)answer, answer_size, sizeof answer, certs, 4, &n), RA_OK);
 }
 
+/* Without the time no question is asked about a request that waits; and one that was asked for is
+ * given up with it. */
+static void neither_answer_nor_question(void **state)
+{
+    (void)state;
+    start(30);
+    w.ca.mode[AGENT] = FAKE_CA_PEND;
+    until(AGENT, RA_STATE_PENDING, HOUR);
+    assert_true(world_settle(&w));
+    w.board_clock = false;
+    w.ca.no_date = true;
+    world_boot(&w);
+    assert_true(world_run(&w, 30));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_PENDING);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_TIME_UNKNOWN);
+    unsigned polls = w.ca.polls;
+    assert_true(world_run(&w, DAY));
+    assert_int_equal(w.ca.polls, polls);
+    /* Asked for in its waiting time, and given up before that was looked at. */
+    w.board_clock = true;
+    world_boot(&w);
+    until(AGENT, RA_STATE_PENDING, HOUR);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_OK);
+    assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+    world_set(&w, "hold", "on");
+    until(AGENT, RA_STATE_IDLE, HOUR);
+    assert_int_equal(world_logged(&w, RA_LOG_CANCELLED, AGENT), 1);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_IDLE);
+}
+
 /* The request goes over the network after all: sent, by its id, or answered by hand while pending. */
 static void handed_to_the_network(void **state)
 {
@@ -598,6 +629,13 @@ static void keys_by_wish(void **state)
     until(AGENT, RA_STATE_PROBATION, HOUR);
     assert_null(world_check(&w, AGENT));
     assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &keep), RA_OK);
+    /* CEP clients encrypt with RSA: no EC key for that role, and the old one serves on. */
+    uint32_t old = world_serves(&w, ENCRYPTION);
+    assert_int_equal(ra_renew_as(&w.ra, ENCRYPTION, true, &new_key), RA_OK);
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_ENCRYPTION_EC);
+    assert_int_equal(world_serves(&w, ENCRYPTION), old);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 0);
 }
 
 /* Provisioned with nothing but an anchor. */
@@ -637,6 +675,77 @@ static void a_first_certificate_by_hand(void **state)
     assert_int_equal(ra_enroll_new(&w.ra, DEVICE, &hand), RA_E_BUSY);
     assert_int_equal(ra_cancel(&w.ra, DEVICE), RA_OK);
     until(DEVICE, RA_STATE_EMPTY, HOUR);
+    /* Nor does one that had not begun. */
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, &hand), RA_OK);
+    assert_int_equal(ra_cancel(&w.ra, DEVICE), RA_OK);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, DEVICE), RA_STATE_EMPTY);
+}
+
+/* A first request has no CMS around it, and no challenge password: the CA manager is not a SCEP
+ * server. */
+static void a_first_request_as_text(void **state)
+{
+    (void)state;
+    static const struct ra_wish hand = {.by_hand = true};
+    static char bare[sizeof shown];
+    static uint8_t der[8192];
+    size_t size = 0;
+    start_empty();
+    world_set(&w, "protocol", "scep");
+    world_set(&w, "scep-challenge", "open-sesame");
+    assert_int_equal(ra_enroll_new(&w.ra, DEVICE, &hand), RA_OK);
+    until(DEVICE, RA_STATE_OFFLINE, HOUR);
+    show(DEVICE, true);
+    memcpy(bare, shown, sizeof bare);
+    show(DEVICE, false);
+    assert_string_equal(shown, bare);
+    assert_int_equal(ra_pem_to_der((const uint8_t *)shown, shown_size, der, sizeof der, &size),
+                     RA_OK);
+    struct ra_csr csr;
+    assert_int_equal(ra_csr_parse(&csr, (struct ra_span){der, size}), RA_OK);
+    for (size_t i = 0; i + 11 <= size; i++) {
+        assert_memory_not_equal(der + i, "open-sesame", 11);
+    }
+}
+
+/* Without a network at all. */
+static void without_a_network(void **state)
+{
+    (void)state;
+    start(400);
+    world_boot_offline(&w);
+    until(AGENT, RA_STATE_IDLE, 60);
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
+    until(AGENT, RA_STATE_IDLE, HOUR);
+    assert_int_equal(world_logged(&w, RA_LOG_CANCELLED, AGENT), 1);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* A request by hand whose key cannot be made, an EC key for CEP Encryption: there is nothing to answer,
+ * and it is the operator's until he gives it up, whatever becomes of the certificate meanwhile. */
+static void no_key_for_it(void **state)
+{
+    (void)state;
+    start(20);
+    world_set(&w, "hold", "on");
+    assert_true(world_settle(&w));
+    world_boot_offline(&w);
+    until(ENCRYPTION, RA_STATE_IDLE, 60);
+    assert_int_equal(ra_renew_as(&w.ra, ENCRYPTION, true, &by_hand), RA_OK);
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_ENCRYPTION_EC);
+    assert_int_equal(ra_accept(&w.ra, ENCRYPTION, (const uint8_t *)"", 0), RA_E_NO_REQUEST);
+    unsigned failures = w.ra.renewal[ENCRYPTION].txn.failures;
+    assert_true(world_run(&w, 30 * DAY));
+    assert_true(w.ra.renewal[ENCRYPTION].txn.failures > failures);
+    assert_true(world_status(&w, ENCRYPTION).expired);
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_EXPIRED);
+    assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_BACKOFF);
+    assert_int_equal(ra_cancel(&w.ra, ENCRYPTION), RA_OK);
+    until(ENCRYPTION, RA_STATE_EXPIRED, HOUR);
 }
 
 /* AD CS takes a bare PKCS #10 for a first certificate, with the role's template. */
@@ -644,7 +753,12 @@ static void a_first_certificate_over_the_network(void **state)
 {
     (void)state;
     start_empty();
+    /* Asked for while there is no network: it begins when there is. */
+    ra_network(&w.ra, false);
     assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_OK);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_EMPTY);
+    ra_network(&w.ra, true);
     until(AGENT, RA_STATE_PROBATION, HOUR);
     assert_int_equal(w.ca.submits[AGENT], 1);
     assert_int_not_equal(world_serves(&w, AGENT), 0);
@@ -857,12 +971,16 @@ int main(void)
         cmocka_unit_test(neither_network_nor_hold_matter),
         cmocka_unit_test(wrong_answers),
         cmocka_unit_test(certificates_in_text),
+        cmocka_unit_test(neither_answer_nor_question),
         cmocka_unit_test(handed_to_the_network),
         cmocka_unit_test(a_wrong_paste_while_pending),
         cmocka_unit_test(given_up),
         cmocka_unit_test(rolled_back),
         cmocka_unit_test(keys_by_wish),
         cmocka_unit_test(a_first_certificate_by_hand),
+        cmocka_unit_test(a_first_request_as_text),
+        cmocka_unit_test(without_a_network),
+        cmocka_unit_test(no_key_for_it),
         cmocka_unit_test(a_first_certificate_over_the_network),
         cmocka_unit_test(a_first_certificate_is_asked_for_each_day),
         cmocka_unit_test(a_first_certificate_of_another_name),

@@ -198,6 +198,23 @@ static void open_or_over(void **state)
     assert_true(ra_txn_open(&t, &slot));
 }
 
+/* An appliance that never had a credential: no slot is stored, and none comes back. */
+static void a_commit_of_nothing(void **state)
+{
+    (void)state;
+    struct ra_commit nothing = {.time_floor = 1800000000}, back;
+    uint8_t record[RA_COMMIT_SIZE];
+    memset(&back, 0xa5, sizeof back);
+    assert_int_equal(ra_commit_encode(&nothing, record), 10);
+    assert_int_equal(record[1], 0);
+    assert_int_equal(ra_commit_decode(&back, record, 10), RA_OK);
+    assert_true(back.time_floor == 1800000000);
+    for (unsigned i = 0; i < RA_ROLES_MAX; i++) {
+        assert_int_equal(back.slot[i].active, 0);
+        assert_int_equal(back.slot[i].newest, 0);
+    }
+}
+
 static void names_of_roles_and_records(void **state)
 {
     (void)state;
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test(the_largest_transaction_fits),
         cmocka_unit_test(broken_transactions_are_refused),
         cmocka_unit_test(open_or_over),
+        cmocka_unit_test(a_commit_of_nothing),
         cmocka_unit_test(names_of_roles_and_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

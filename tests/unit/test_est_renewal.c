@@ -437,6 +437,7 @@ static void the_password_of_another_server(void **state)
                  {FAKE_EST_URL ":8443/", FAKE_EST_URL, false},
                  {"http://ca.example.test", FAKE_EST_URL, false},
                  {"", FAKE_EST_URL, false},
+                 {"HTTPS://ca.example.test", FAKE_EST_URL, false},
                  {FAKE_EST_URL "/.well-known/est/ra", FAKE_EST_URL "/", true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct world_enrolment e = {.key = {NULL},

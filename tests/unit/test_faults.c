@@ -19,6 +19,8 @@
 #define ENCRYPTION RA_ROLE_ENCRYPTION
 #define DAY ((int64_t)RA_DAY)
 
+static ra_err store_fault = RA_E_BUSY; /* what a put or a drop says that fails */
+
 /* clang-format off: CMake reads these lines */
 FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_hash,
       (enum ra_hash_alg a, const uint8_t *in, size_t n, uint8_t *out), (a, in, n, out))
@@ -58,14 +60,16 @@ FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_key_decrypt,
       (k, r, p, in, n, out, cap, m))
 FAULT(ra_err, RA_E_CERT_SYNTAX, ra_cert_parse, (struct ra_cert * c, const uint8_t *p, size_t n),
       (c, p, n))
+FAULT(ra_err, RA_E_CMS_SYNTAX, ra_cms_signed_parse,
+      (struct ra_cms_signed * m, uint8_t *p, size_t n, size_t cap), (m, p, n, cap))
 FAULT(ra_err, RA_E_KEY_ALGORITHM, ra_keygen_start, (struct ra_keygen * g, enum ra_key_alg a),
       (g, a))
 FAULT(ra_err, RA_AGAIN, ra_store_get,
       (struct ra_store * s, uint8_t t, uint16_t id, void *out, size_t cap, size_t *n),
       (s, t, id, out, cap, n))
-FAULT(ra_err, RA_E_BUSY, ra_store_put,
+FAULT(ra_err, store_fault, ra_store_put,
       (struct ra_store * s, uint8_t t, uint16_t id, const void *p, size_t n), (s, t, id, p, n))
-FAULT(ra_err, RA_E_BUSY, ra_store_drop,
+FAULT(ra_err, store_fault, ra_store_drop,
       (struct ra_store * s, const struct ra_store_key *k, size_t n), (s, k, n))
 /* clang-format on */
 
@@ -111,16 +115,31 @@ static void gets_through(enum ra_role role, uint32_t before, unsigned days)
              ra_error_text(world_status(&w, role).cause));
 }
 
-static void begin(const char *url, const char *protocol, const char *policy)
+static void begin_at(int days, const char *url, const char *protocol, const char *policy)
 {
     const struct world_enrolment e = {
         .key = {"agent.key", "encryption.key"},
-        .days_left = {30, 30},
+        .days_left = {days, days},
         .settings = {{"ca-url", url}, {"protocol", protocol}, {"key-policy", policy}}};
     world_init(&w, NULL);
     world_provision(&w, &e);
     fault_forget();
     fault_all = true;
+    store_fault = RA_E_BUSY;
+}
+
+static void begin(const char *url, const char *protocol, const char *policy)
+{
+    begin_at(30, url, protocol, policy);
+}
+
+/* From here on one call in so many of `only` fails; NULL: of all of them. */
+static void now_and_then(const char *only, unsigned chance, uint32_t seed)
+{
+    fault_only = only;
+    fault_chance = chance;
+    fault_seed = seed;
+    fault_armed = true;
 }
 
 static void by_adcs(void **state)
@@ -157,6 +176,7 @@ static void by_est(void **state)
     (void)state;
     begin(FAKE_EST_URL, "est", "same");
     w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    w.ca.est.next_root = true;
     fault_armed = true;
     world_boot(&w);
     gets_through(ENCRYPTION, 2, 25);
@@ -183,6 +203,7 @@ static void at_random(void **state)
         fault_only = cases[i].only;
         fault_chance = cases[i].chance;
         w.ca.mode[ENCRYPTION] = i % 2 == 1 ? FAKE_CA_PEND : FAKE_CA_ISSUE;
+        w.ca.est.next_root = w.ca.scep.next_root = true;
         fault_armed = true;
         world_boot(&w);
         gets_through(ENCRYPTION, 2, 25);
@@ -193,13 +214,189 @@ static void at_random(void **state)
     assert_true(all > 100);
 }
 
+/* A new key, where the search and what it needs fail once at each place. */
+static void with_a_new_key(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {"agent.key"}, .days_left = {30}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    fault_forget();
+    fault_all = true;
+    world_boot(&w);
+    gets_through(AGENT, 1, 20);
+    assert_true(w.ca.keys[AGENT] >= 1);
+    assert_true(fault_fired > 15);
+}
+
+/* A reset at each stage, and what is read back is not there at once. */
+static void busy_at_boot(void **state)
+{
+    (void)state;
+    static const enum ra_state stages[] = {RA_STATE_PENDING, RA_STATE_READY, RA_STATE_PROBATION};
+    for (unsigned i = 0; i < 9; i++) {
+        enum ra_state stage = stages[i % 3];
+        begin(FAKE_CA_URL, "adcs", "same");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        w.ca.mode[AGENT] = stage == RA_STATE_PENDING ? FAKE_CA_PEND : FAKE_CA_ISSUE;
+        world_boot(&w);
+        assert_true(world_until_state(&w, ENCRYPTION, RA_STATE_PENDING, RA_HOUR));
+        if (stage == RA_STATE_PROBATION) {
+            assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        }
+        assert_true(world_until_state(&w, AGENT, stage, 2 * RA_HOUR));
+        assert_true(world_settle(&w));
+        uint32_t serves = world_serves(&w, AGENT);
+        unsigned submits = w.ca.submits[AGENT];
+        now_and_then("ra_store_get", 2, i);
+        world_boot(&w);
+        assert_true(world_until_state(&w, AGENT, stage, 60));
+        fault_armed = false;
+        assert_true(fault_fired > 1);
+        assert_int_equal(w.ca.submits[AGENT], submits);
+        assert_int_equal(world_serves(&w, AGENT), serves);
+        assert_null(world_check(&w, AGENT));
+    }
+}
+
+/* A pair goes back, and the flash is busy: both go in the end, and together. */
+static void back_again(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 6; seed++) {
+        begin(FAKE_CA_URL, "adcs", "same");
+        world_boot(&w);
+        assert_true(world_until_state(&w, ENCRYPTION, RA_STATE_PROBATION, RA_HOUR));
+        assert_true(world_until_state(&w, AGENT, RA_STATE_PROBATION, RA_HOUR));
+        ra_report_use(&w.ra, ENCRYPTION, false);
+        now_and_then("ra_store_get", 2, seed);
+        assert_true(world_until_state(&w, ENCRYPTION, RA_STATE_BACKOFF, RA_HOUR));
+        fault_armed = false;
+        assert_true(world_until_state(&w, AGENT, RA_STATE_BACKOFF, RA_HOUR));
+        assert_int_equal(world_serves(&w, AGENT), 1);
+        assert_int_equal(world_serves(&w, ENCRYPTION), 2);
+        assert_int_equal(world_logged(&w, RA_LOG_ROLLED_BACK, AGENT), 1);
+        assert_null(world_check(&w, AGENT));
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
+/* A request by hand: what is shown is the whole request or nothing, and the answer is taken. */
+static void by_hand(void **state)
+{
+    (void)state;
+    static char shown[16384];
+    static uint8_t answer[8192];
+    static const struct ra_wish wish = {.key = RA_WISH_SAME_KEY, .by_hand = true};
+    size_t size = 0;
+    ra_err e;
+    begin_at(400, FAKE_CA_URL, "adcs", "same");
+    world_boot(&w);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_IDLE, RA_HOUR));
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &wish), RA_OK);
+    unsigned failures = 0;
+    do {
+        fault_armed = true;
+        e = ra_request_text(&w.ra, AGENT, true, 0, shown, sizeof shown, &size);
+        assert_true(e == RA_OK || size == 0);
+        failures += e == RA_E_CMS_SYNTAX;
+        assert_true(world_run(&w, RA_HOUR / 4));
+    } while (e != RA_OK);
+    assert_int_equal(failures, 1);
+    do {
+        e = ra_request_text(&w.ra, AGENT, false, 0, shown, sizeof shown, &size);
+        assert_true(world_run(&w, 60));
+    } while (e != RA_OK);
+    fault_armed = false;
+    uint32_t id = fake_ca_take(&w.ca, world_now(&w), shown, size);
+    assert_int_not_equal(id, 0);
+    size = fake_ca_chain(&w.ca, fake_ca_request(&w.ca, id), answer, sizeof answer);
+    while (world_serves(&w, AGENT) != id) {
+        fault_armed = true;
+        e = ra_accept(&w.ra, AGENT, answer, size);
+        assert_true(e == RA_OK || e == RA_E_BUSY || e == RA_E_NO_REQUEST);
+        assert_true(world_run(&w, RA_HOUR));
+        fault_armed = false;
+        assert_true(world_now(&w) < WORLD_NOW + 20 * DAY);
+    }
+    assert_null(world_check(&w, AGENT));
+    assert_true(fault_fired > 15);
+}
+
+/* The store has no room for the new key: the old one serves, and what is not needed is dropped. */
+static void a_full_store(void **state)
+{
+    (void)state;
+    begin(FAKE_CA_URL, "adcs", "same");
+    world_boot(&w);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_SAVE_KEY, RA_HOUR));
+    store_fault = RA_E_STORE_FULL;
+    now_and_then("ra_store_put", 1, 0);
+    w.ra.cleanup_wanted = false;
+    assert_true(world_until_state(&w, AGENT, RA_STATE_SAVE_FAILURE, RA_HOUR));
+    assert_true(world_step(&w));
+    assert_true(w.ra.cleanup_wanted);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_BACKOFF, RA_HOUR));
+    fault_armed = false;
+    assert_int_equal(world_status(&w, AGENT).cause, RA_E_STORE_FULL);
+    assert_int_equal(w.ca.submits[AGENT], 0);
+    assert_int_equal(world_serves(&w, AGENT), 1);
+    store_fault = RA_E_BUSY;
+    fault_chance = 0;
+    fault_only = NULL;
+    gets_through(AGENT, 1, 20);
+}
+
+static bool erased(struct world *world)
+{
+    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
+}
+
+/* All is erased while the store is busy; and while it cannot be written, nothing is served and it is
+ * tried on. */
+static void erasing(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 4; seed++) {
+        begin_at(400, FAKE_CA_URL, "adcs", "same");
+        world_boot(&w);
+        assert_true(world_until_state(&w, AGENT, RA_STATE_IDLE, RA_HOUR));
+        assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
+        if (seed == 0) {
+            store_fault = RA_E_FLASH_IO;
+            now_and_then(NULL, 1, 0);
+            assert_true(world_run(&w, RA_HOUR));
+            fault_armed = false;
+            assert_true(ra_erasing(&w.ra));
+            assert_int_equal(world_serves(&w, AGENT), 0);
+            assert_int_equal(world_logged(&w, RA_LOG_ERASED, RA_EVENT_NO_ROLE), 0);
+            store_fault = RA_E_BUSY;
+        } else {
+            static const char *const only[] = {NULL, "ra_store_drop", "ra_store_put", NULL};
+            now_and_then(only[seed], 2, seed);
+        }
+        assert_true(world_until(&w, erased, RA_HOUR));
+        fault_armed = false;
+        assert_int_equal(world_serves(&w, AGENT), 0);
+        if (seed < 3) { /* else the log may have failed too */
+            assert_int_equal(world_logged(&w, RA_LOG_ERASED, RA_EVENT_NO_ROLE), 1);
+        }
+        world_boot(&w);
+        assert_false(ra_erasing(&w.ra));
+        assert_int_equal(world_serves(&w, ENCRYPTION), 0);
+        assert_false(
+            world_flash_holds(&w, RA_RECORD_KEY, ra_generation_id(AGENT, 1), NULL, 0, NULL));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_adcs),
-        cmocka_unit_test(by_scep),
-        cmocka_unit_test(by_est),
-        cmocka_unit_test(at_random),
+        cmocka_unit_test(by_adcs),        cmocka_unit_test(by_scep),
+        cmocka_unit_test(by_est),         cmocka_unit_test(at_random),
+        cmocka_unit_test(with_a_new_key), cmocka_unit_test(busy_at_boot),
+        cmocka_unit_test(back_again),     cmocka_unit_test(by_hand),
+        cmocka_unit_test(a_full_store),   cmocka_unit_test(erasing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

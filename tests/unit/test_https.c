@@ -74,6 +74,51 @@ static void the_clients_certificate(void **state)
     ra_key_wipe(tools->key);
 }
 
+static struct ra_store_entry_ *entry(enum ra_record type)
+{
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        struct ra_store_entry_ *e = &w.ra.store.entry[i];
+        if (e->type == (uint8_t)type && e->id == ra_generation_id(RA_ROLE_DEVICE, 1)) {
+            return e;
+        }
+    }
+    fail();
+    return NULL;
+}
+
+/* Without a certificate of the device none is shown; with one that has no issuers, it alone; and
+ * one that cannot be read is an error, not an anonymous client. */
+static void a_client_with_less(void **state)
+{
+    struct ra_span certs = {NULL, 9};
+    const struct world_enrolment none = {.key = {"agent.key"},
+                                         .days_left = {300},
+                                         .settings = {{"tls-client-certificate", "device"}}};
+    (void)state;
+    world_init(&w, NULL);
+    world_provision(&w, &none);
+    world_boot(&w);
+    ra_https(&w.ra, &secure);
+    assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_OK);
+    assert_int_equal(certs.size, 0);
+
+    start("tls-client-certificate", "device");
+    const struct ra_store_key issuers = {RA_RECORD_CHAIN, ra_generation_id(RA_ROLE_DEVICE, 1)};
+    assert_int_equal(ra_store_drop(&w.ra.store, &issuers, 1), RA_OK);
+    assert_true(world_settle(&w));
+    assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_OK);
+    struct ra_cert cert;
+    assert_int_equal(ra_cert_parse(&cert, certs.p, certs.size), RA_OK);
+
+    start("tls-client-certificate", "device");
+    w.memory[entry(RA_RECORD_CERT)->at + 40u] ^= 0x10;
+    assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_E_RECORD_DAMAGED);
+    assert_int_equal(certs.size, 0);
+    start("tls-client-certificate", "device");
+    w.memory[entry(RA_RECORD_CHAIN)->at + 40u] ^= 0x10;
+    assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_E_RECORD_DAMAGED);
+}
+
 static void the_anchors(void **state)
 {
     struct ra_span cert;
@@ -97,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_time),
         cmocka_unit_test(the_clients_certificate),
+        cmocka_unit_test(a_client_with_less),
         cmocka_unit_test(the_anchors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

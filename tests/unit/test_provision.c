@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "pkcs12_vectors.h"
+#include "pki_vectors.h"
 #include "ra_command.h"
 #include "ra_pem.h"
 #include "world.h"
@@ -108,6 +109,11 @@ static void serves(enum ra_role role, const char *cert)
     assert_memory_equal(der, f->p, size);
 }
 
+static bool is_erasing(struct world *world)
+{
+    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
+}
+
 static void a_pair_from_pkcs12(void **state)
 {
     (void)state;
@@ -175,6 +181,112 @@ static void an_import_left_alone(void **state)
     assert_true(world_until_state(&w, AGENT, RA_STATE_SUBMIT, HOUR));
     assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD),
                      RA_E_BUSY);
+    /* Nor while the credentials are being erased. */
+    assert_true(world_until_state(&w, AGENT, RA_STATE_FETCH, HOUR));
+    assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
+    assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD),
+                     RA_E_BUSY);
+    assert_true(world_until(&w, is_erasing, HOUR));
+    assert_int_equal(world_serves(&w, AGENT), 0);
+}
+
+static size_t add_pem(char *to, size_t n, struct ra_span der)
+{
+    return n + ra_pem_read(der, "CERTIFICATE", 0, to + n, sizeof typed - n);
+}
+
+/* The key of sha256.pem with other certificates, as a file of the operator's. */
+static ra_err import_with(const struct ra_span *certs, unsigned count)
+{
+    const struct pkcs12_file *f = file("sha256.pem");
+    const char *key = strstr((const char *)f->p, "-----BEGIN ENCRYPTED");
+    size_t size = f->size - (size_t)(key - (const char *)f->p);
+    assert_non_null(key);
+    memcpy(typed, key, size);
+    for (unsigned i = 0; i < count; i++) {
+        size = add_pem(typed, size, certs[i]);
+    }
+    ra_err e = RA_AGAIN;
+    while (e == RA_AGAIN) {
+        e = ra_import(&w.ra, DEVICE, (uint8_t *)typed, size, sizeof typed, PKCS12_PASSWORD);
+        (void)ra_step(&w.ra);
+    }
+    assert_int_equal(w.ra.worker, -1);
+    return e;
+}
+
+static struct ra_span span_of(const char *name)
+{
+    const struct pkcs12_file *f = file(name);
+    return (struct ra_span){f->p, f->size};
+}
+
+static struct ra_span world_cert(const char *name)
+{
+    const struct world_blob *b = world_blob(name);
+    return (struct ra_span){b->p, b->size};
+}
+
+static void issuers_are(const struct ra_span *wanted, unsigned count)
+{
+    static uint8_t stored[RA_CHAIN_MAX];
+    size_t size = 0, at = 0;
+    serves(DEVICE, "ec.cert");
+    assert_int_equal(ra_issuers(&w.ra, DEVICE, stored, sizeof stored, &size), RA_OK);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(size - at >= wanted[i].size);
+        assert_memory_equal(stored + at, wanted[i].p, wanted[i].size);
+        at += wanted[i].size;
+    }
+    assert_int_equal(at, size);
+}
+
+/* The key's certificate is found wherever it stands; its issuers follow by name, nearest first, to
+ * where the chain breaks off. A root above another issuer is not stored: who trusts it has it. */
+static void certificates_in_any_order(void **state)
+{
+    (void)state;
+    static uint8_t under[2048], above[2048], below[2560], over[2560], name[0x784];
+    struct ra_span leaf = span_of("ec.cert"), ca = span_of("ca.cert"),
+                   root = world_cert("root.cert");
+    struct ra_cert parsed, parsed_root;
+    struct ra_span broken = {leaf.p, leaf.size - 1};
+    assert_int_equal(ra_cert_parse(&parsed, ca.p, ca.size), RA_OK);
+    assert_int_equal(ra_cert_parse(&parsed_root, root.p, root.size), RA_OK);
+    /* Of another key; and nothing but what cannot be read. */
+    const struct ra_span others[] = {root, ca};
+    assert_int_equal(import_with(others, 2), RA_E_GATE_KEY);
+    assert_int_equal(import_with(&broken, 1), RA_E_GATE_KEY);
+    assert_int_equal(import_with(NULL, 0), RA_E_GATE_KEY);
+    /* The issuer behind something else, and something that cannot be read in between. */
+    const struct ra_span mixed[] = {root, broken, ca, leaf};
+    assert_int_equal(import_with(mixed, 4), RA_OK);
+    issuers_are(&ca, 1);
+    const struct ra_span alone[] = {leaf, root};
+    assert_int_equal(import_with(alone, 2), RA_OK);
+    issuers_are(NULL, 0);
+    /* The CA's certificate by another CA's name: that one's is a root, and stays away. */
+    struct ra_span cross = pki_with(ca, parsed.issuer, parsed_root.subject, under);
+    const struct ra_span chain[] = {root, cross, leaf};
+    assert_int_equal(import_with(chain, 3), RA_OK);
+    issuers_are(&cross, 1);
+    /* Named by a certificate below that: all of it is stored. */
+    struct ra_span upper = pki_with(root, parsed_root.issuer, parsed.subject, above);
+    const struct ra_span ring[] = {upper, leaf, cross};
+    assert_int_equal(import_with(ring, 3), RA_OK);
+    const struct ra_span both[] = {cross, upper};
+    issuers_are(both, 2);
+    /* More than is stored of a chain: two of long names, each by the other. */
+    memcpy(name,
+           "\x30\x82\x07\x80\x31\x82\x07\x7c\x30\x82\x07\x78\x06\x03\x55\x04\x03"
+           "\x0c\x82\x07\x6f",
+           21);
+    memset(name + 21, 'x', 0x76f);
+    const struct ra_span long_name = {name, sizeof name};
+    const struct ra_span large[] = {leaf, pki_with(ca, parsed.issuer, long_name, below),
+                                    pki_with(ca, parsed.subject, long_name, over), root};
+    assert_int_equal(import_with(large, 4), RA_E_LIMIT);
+    issuers_are(both, 2); /* the last one serves on */
 }
 
 static void trust_anchors(void **state)
@@ -248,11 +360,6 @@ static void start_unsealed(const struct hal_flash *geometry)
     boot();
     world_set(&w, "ca-password", "s3cret-Passw0rd");
     assert_true(world_settle(&w));
-}
-
-static bool is_erasing(struct world *world)
-{
-    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
 }
 
 static bool found(const char *text)
@@ -355,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup(a_pair_from_pkcs12, setup),
         cmocka_unit_test_setup(what_is_not_imported, setup),
         cmocka_unit_test_setup(an_import_left_alone, setup),
+        cmocka_unit_test_setup(certificates_in_any_order, setup),
         cmocka_unit_test_setup(trust_anchors, setup),
         cmocka_unit_test(nothing_is_left),
         cmocka_unit_test_setup(at_the_console, setup),

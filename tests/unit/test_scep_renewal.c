@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "pki_vectors.h"
 #include "ra_scep.h"
 #include "ra_scep_message.h"
 #include "world.h"
@@ -211,6 +212,135 @@ static void the_signer_is_renewed_while_a_request_waits(void **state)
     until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
     assert_int_equal(w.ca.submits[ENCRYPTION], 1);
     assert_null(world_check(&w, ENCRYPTION));
+}
+
+/* Its signer has been renewed, and the old certificate, still kept, has expired: the one of today
+ * asks. A CA that answers nobody but who signed ends the request with that, and gets another. */
+static void the_signer_has_expired(void **state)
+{
+    (void)state;
+    start_signed_by_agent("probation-hours", "720");
+    world_store_pair(&w, AGENT, "encryption_new1.key", 10);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    w.ca.scep.bind_signer = true;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    until(AGENT, RA_STATE_PROBATION, 5 * DAY);
+    assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_PENDING);
+    until(ENCRYPTION, RA_STATE_BACKOFF, 9 * DAY);
+    assert_true(world_now(&w) >= WORLD_NOW + 10 * DAY);
+    assert_true(world_status(&w, AGENT).previous != 0);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_BAD_CHECK);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
+    until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+    assert_null(world_check(&w, ENCRYPTION));
+    /* And a stored signer of a role that there is not is nobody: today's asks. */
+    start_signed_by_agent("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    w.ra.renewal[ENCRYPTION].txn.signer = 0x0701;
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+}
+
+/* The setting names a signer that has no credential. */
+static void no_signer(void **state)
+{
+    (void)state;
+    start("encryption-signer", "agent");
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_NO_CREDENTIAL);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 0);
+    world_set(&w, "encryption-signer", "own");
+    until(ENCRYPTION, RA_STATE_PROBATION, 9 * DAY);
+}
+
+/* A manager's "no" that comes at once ends the transaction: the next request has another. */
+static void denied_at_once(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ERROR;
+    w.ca.hresult = 0x80094014;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_CA_DENIED);
+    assert_string_equal(world_status(&w, ENCRYPTION).request_id, "");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_ISSUE;
+    until(ENCRYPTION, RA_STATE_PROBATION, 20 * DAY);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 2);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
+/* Where the pair's server is not known, the one of the appliance's own certificate tells the time, in
+ * this protocol too; not while another source has told it. */
+static void the_time_of_its_own_server(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {NULL, NULL, "encryption.key"},
+                                      .days_left = {0, 0, 30},
+                                      .settings = {{"ca-url", ""},
+                                                   {"device-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"key-policy", "same"}}};
+    for (unsigned other = 0; other < 2; other++) {
+        world_init(&w, NULL);
+        world_provision(&w, &e);
+        w.board_clock = false;
+        w.pace_ms = 1000;
+        w.ca.net = other ? FAKE_NET_SILENT : FAKE_NET_UP;
+        world_boot(&w);
+        assert_true(world_run(&w, 50));
+        assert_int_equal(w.link.requests, 0);
+        if (other) {
+            assert_true(world_run(&w, 15));
+            assert_int_equal(w.link.requests, 1);
+            assert_true(w.ra.worker >= 0);
+            assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
+            w.ca.net = FAKE_NET_UP;
+        }
+        until(DEVICE, RA_STATE_PROBATION, 60);
+        assert_int_equal(w.ra.clock.source, other ? RA_TIME_SNTP : RA_TIME_HTTP);
+        assert_null(world_check(&w, DEVICE));
+    }
+}
+
+/* A subject with more than there is room for in a message: refused before anything is sent. */
+static void a_subject_too_long(void **state)
+{
+    (void)state;
+    static uint8_t name[600], cert[RA_CERT_MAX], large[RA_CERT_MAX];
+    const struct world_enrolment e = {.key = {NULL, NULL, "encryption.key"},
+                                      .days_left = {0, 0, 30},
+                                      .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                   {"protocol", "scep"},
+                                                   {"key-policy", "same"},
+                                                   {"hold", "on"}}};
+    const struct world_blob *key = world_blob("encryption.key");
+    struct ra_cert parsed;
+    size_t size = 0;
+    ra_err err = RA_AGAIN;
+    memcpy(name,
+           "\x30\x82\x02\x54\x31\x82\x02\x50\x30\x82\x02\x4c\x06\x03\x55\x04\x03"
+           "\x0c\x82\x02\x43",
+           21);
+    memset(name + 21, 'x', sizeof name - 21);
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    until(DEVICE, RA_STATE_IDLE, 60);
+    assert_int_equal(ra_certificate(&w.ra, DEVICE, cert, sizeof cert, &size), RA_OK);
+    assert_int_equal(ra_cert_parse(&parsed, cert, size), RA_OK);
+    struct ra_span long_one = pki_with((struct ra_span){cert, size}, parsed.subject,
+                                       (struct ra_span){name, sizeof name}, large);
+    while (err == RA_AGAIN) {
+        err = ra_provision(&w.ra, DEVICE, key->p, key->size, large, long_one.size, NULL, 0);
+        (void)ra_step(&w.ra);
+    }
+    assert_int_equal(err, RA_OK);
+    world_set(&w, "hold", "off");
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, DEVICE).cause, RA_E_LIMIT);
+    assert_int_equal(w.ca.connections, 0);
 }
 
 static void the_manager_denies(void **state)
@@ -861,6 +991,14 @@ static void a_first_enrolment_that_waits(void **state)
     }
     assert_true(w.ca.scep_type[RA_SCEP_CERT_POLL] > 10);
     assert_int_equal(w.ca.scep_selves, 1);
+    /* A question names the subject: without one, none is asked, and the request waits on. */
+    world_set(&w, "subject", "");
+    until(DEVICE, RA_STATE_POLL, DAY);
+    unsigned polls = w.ca.polls;
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(w.ca.polls, polls);
+    world_set(&w, "subject", "CN=ra7,O=World");
+    until(DEVICE, RA_STATE_PENDING, 9 * DAY);
     assert_true(fake_ca_approve(&w.ca, DEVICE, world_now(&w)));
     until(DEVICE, RA_STATE_PROBATION, DAY);
     assert_int_equal(world_serves(&w, DEVICE), fake_ca_newest(&w.ca, DEVICE)->id);
@@ -880,6 +1018,11 @@ int main(void)
         cmocka_unit_test(kinds_by_setting),
         cmocka_unit_test(pending_is_asked_for),
         cmocka_unit_test(the_signer_is_renewed_while_a_request_waits),
+        cmocka_unit_test(the_signer_has_expired),
+        cmocka_unit_test(no_signer),
+        cmocka_unit_test(denied_at_once),
+        cmocka_unit_test(the_time_of_its_own_server),
+        cmocka_unit_test(a_subject_too_long),
         cmocka_unit_test(the_manager_denies),
         cmocka_unit_test(what_was_issued_is_retrieved),
         cmocka_unit_test(failures_have_names),

@@ -172,6 +172,12 @@ static void budget_refills_each_day_and_after_a_wrong_clock(void **state)
     /* Spent under a clock ten years ahead: not held back for ten years. */
     b.day += 3650;
     assert_true(ra_budget_allows(&b, &c, NOW));
+    /* A clock before 1970 is as wrong; its day is the first there is. */
+    assert_true(ra_budget_allows(&b, &c, -5));
+    ra_budget_spend(&b, -5);
+    assert_int_equal(b.day, 0);
+    assert_int_equal(b.spent, 1);
+    assert_true(ra_budget_allows(&b, &c, NOW));
 }
 
 int main(void)

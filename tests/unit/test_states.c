@@ -128,6 +128,42 @@ static void recovery_is_total_and_safe(void **state)
     }
 }
 
+static bool asks(uint8_t asked, bool found)
+{
+    return asked == RA_ANY || asked == (found ? RA_YES : RA_NO);
+}
+
+/* The first row that fits decides, and no row stands in the shadow of those before it. */
+static void every_row_of_the_recovery_decides(void **state)
+{
+    (void)state;
+    unsigned decided[16] = {0};
+    assert_in_range(ra_recovery_count(), 1, 16);
+    for (unsigned n = 0; n < RA_PHASE_COUNT * 32u; n++) {
+        const struct ra_found f = {
+            .phase = (enum ra_phase)(n / 32u),
+            .active = (n & 1u) != 0,
+            .key = (n & 2u) != 0,
+            .cert = (n & 4u) != 0,
+            .waiting = (n & 8u) != 0,
+            .probation = (n & 16u) != 0,
+        };
+        unsigned i = 0;
+        const struct ra_recovery *row = ra_recovery_at(0);
+        while (f.phase < row->phase_from || f.phase > row->phase_to ||
+               !asks(row->active, f.active) || !asks(row->key, f.key) || !asks(row->cert, f.cert) ||
+               !asks(row->waiting, f.waiting) || !asks(row->probation, f.probation)) {
+            assert_true(++i < ra_recovery_count());
+            row = ra_recovery_at(i);
+        }
+        assert_int_equal(ra_states_recover(&f), row->to);
+        decided[i]++;
+    }
+    for (unsigned i = 0; i < ra_recovery_count(); i++) {
+        assert_true(decided[i] > 0);
+    }
+}
+
 static void names_and_texts(void **state)
 {
     (void)state;
@@ -150,6 +186,7 @@ int main(void)
         cmocka_unit_test(the_credential_is_replaced_by_commit_alone),
         cmocka_unit_test(nothing_is_sent_before_it_is_stored),
         cmocka_unit_test(recovery_is_total_and_safe),
+        cmocka_unit_test(every_row_of_the_recovery_decides),
         cmocka_unit_test(names_and_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

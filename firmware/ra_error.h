@@ -211,7 +211,6 @@ enum ra_retry {
     X(GATE_USAGE, GATE, 6, LATER, "the key usage is not the role's")                               \
     X(GATE_EKU, GATE, 7, LATER, "the extended key usage is not the role's")                        \
     X(GATE_TEMPLATE, GATE, 8, LATER, "the certificate template is not the role's")                 \
-    X(GATE_CHAIN, GATE, 9, LATER, "the certificate does not chain to a trust anchor")              \
     X(GATE_IS_CA, GATE, 10, LATER, "the certificate is a CA's")                                    \
     X(GATE_EXPIRED, GATE, 11, LATER, "the certificate has expired")                                \
     X(GATE_NOT_YET, GATE, 12, LATER, "the certificate is not valid yet")                           \

@@ -3,7 +3,7 @@
 
     powercut.py [--seed N]          a sample over every kind, geometry, start and story; the seed is
                                     the day's number, so that each day cuts elsewhere
-    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips: some 67
+    powercut.py --long              every single cut, all pairs, markers, repeats, counters, flips: some 63
                                     million cuts and 110 million flips, by the parts that were run some
                                     18 hours of one core
     powercut.py --long --shard 2/8  every 8th job of these, beginning with the second

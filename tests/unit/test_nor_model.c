@@ -150,6 +150,33 @@ static void cuts_of_a_program(void **state)
     assert_int_equal(program(64, 64), HAL_FLASH_FAILED);
 }
 
+/* The full enumeration of power cuts leaves these out for that reason. */
+static void of_one_byte_nothing_is_a_part(void **state)
+{
+    static const struct fake_geometry of_a_byte[] = {{1024, 4, 1, 64, 0xff}, {1024, 4, 1, 64, 0}};
+    static uint8_t memory[4096], touched[512];
+    (void)state;
+    for (unsigned i = 0; i < 64u * 8u; i++) {
+        uint32_t unit = 1u + i / 8u;
+        const struct fake_geometry *g = &of_a_byte[i % 2u];
+        fake_flash_start(&f, g);
+        f.model.cut_unit = unit - 1u;
+        f.model.unstable = false;
+        cut(unit > 1u ? NOR_CUT_AFTER : NOR_CUT_BEFORE);
+        memcpy(memory, f.model.memory, sizeof memory);
+        memcpy(touched, f.model.touched, sizeof touched);
+        fake_flash_start(&f, g);
+        f.model.cut_unit = unit;
+        f.model.unstable = (i & 2u) != 0;
+        f.model.depth = 255;
+        cut((i & 4u) != 0 ? NOR_CUT_PREFIX : NOR_CUT_ALL_BUT_LAST);
+        assert_memory_equal(f.model.memory, memory, sizeof memory);
+        assert_memory_equal(f.model.touched, touched, sizeof touched);
+        assert_true(f.model.shadow == NULL ||
+                    memcmp(f.model.shadow, memory, sizeof memory) == 0); /* reads the same */
+    }
+}
+
 static void cuts_of_an_erase(void **state)
 {
     unsigned back = 0;
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_but_poll_while_busy, setup),
         cmocka_unit_test_setup(busy_for_so_many_polls, setup),
         cmocka_unit_test_setup(cuts_of_a_program, setup),
+        cmocka_unit_test_setup(of_one_byte_nothing_is_a_part, setup),
         cmocka_unit_test_setup(cuts_of_an_erase, setup),
         cmocka_unit_test_setup(unstable_cells_read_differently, setup),
         cmocka_unit_test_setup(a_bad_sector_fails_in_its_way, setup),

@@ -1553,9 +1553,12 @@ static void put_accept(struct ra_store *s, uint8_t type, uint16_t id, uint8_t fl
     s->put_tries = 0;
     s->put_result = RA_OK;
     if (s->stuck != 0 && !room_for(s, s->put_bytes + s->head)) {
-        /* Worn banks get another chance before the put is refused. */
+        /* The bank that failed longest ago gets another chance before the put is refused. */
         s->stuck = 0;
-        s->failed_count = 0;
+        if (s->failed_count != 0) {
+            s->failed_count--;
+            memmove(s->failed, s->failed + 1, s->failed_count * sizeof s->failed[0]);
+        }
     }
 }
 

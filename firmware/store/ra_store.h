@@ -70,7 +70,8 @@
  * A bank that cannot be erased or programmed is tried three times, then
  * passed over. When none is left the store goes on serving, and appending where
  * there is room, and says RA_E_FLASH_WORN (ra_store_info, and ra_store_result
- * when there is no room).
+ * when there is no room). With eight passed over, the most, a put for which there is no room
+ * tries only the one that failed longest ago again: three times a bank's erases at most.
  *
  * SEALING. With a device key every payload is AES-256-GCM sealed under a fresh
  * random nonce and bound to its type, id, flags, size and seq; stored as nonce,

@@ -71,6 +71,12 @@ ra_err ra_usable(const struct ra *ra)
     return ra_started(ra) ? RA_OK : ra->start_error != RA_OK ? ra->start_error : RA_AGAIN;
 }
 
+ra_err ra_ready(const struct ra *ra)
+{
+    ra_err e = ra_usable(ra);
+    return e == RA_AGAIN ? RA_E_BUSY : e;
+}
+
 ra_err ra_seed(struct ra *ra)
 {
     uint64_t ms = ra_clock_ms(&ra->clock);
@@ -853,8 +859,9 @@ ra_err ra_renew_as(struct ra *ra, enum ra_role role, bool alone, const struct ra
 {
     struct ra_renewal *r = &ra->renewal[role];
     int64_t now = ra_clock_now(&ra->clock);
-    if (!ra_started(ra)) {
-        return RA_E_BUSY;
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (ra->commit.slot[role].active == 0) {
         return RA_E_NO_CREDENTIAL;
@@ -900,8 +907,9 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
     struct ra_renewal *r = &ra->renewal[role];
     uint8_t name[RA_NAME_MAX];
     struct ra_span subject;
-    if (!ra_started(ra)) {
-        return RA_E_BUSY;
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
     }
     wish = wish != NULL ? wish : &none;
     struct ra_status now;
@@ -961,7 +969,11 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
     struct ra_renewal *r = &ra->renewal[role];
     bool scep = ra_protocol_of(ra, role) == RA_PROTOCOL_SCEP;
     char number[RA_ENROLL_ID_MAX + 1] = "";
-    if (!ra_started(ra) || ra_state_works(r->state) || ra->worker >= 0) {
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    if (ra_state_works(r->state) || ra->worker >= 0) {
         return RA_E_BUSY;
     }
     if (!ra_has_request(r)) {

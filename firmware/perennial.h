@@ -315,7 +315,7 @@ ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t off
                        size_t cap, size_t *size);
 
 /* Take the CA's answer from the operator: certificates in any order and form ra_certs_from_text
- * reads, the new one among them. They pass the same gates as those that came over the network; one
+ * reads, the new one among them; issuers that are missing are taken from the certificate in use. They pass the same gates as those that came over the network; one
  * that does not pass changes nothing. For a request that is OFFLINE, PENDING or waiting in BACKOFF.
  * `text` is not needed afterwards. RA_E_NO_REQUEST, RA_E_BUSY (try again), RA_E_LIMIT, what
  * ra_certs_from_text fails with; what the gates say comes later, as a failure of the role. */

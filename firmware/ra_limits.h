@@ -74,5 +74,7 @@ _Static_assert(RA_KEY_DER_MAX <= RA_RECORD_MAX && RA_CERT_MAX <= RA_RECORD_MAX,
                "a record holds a key and a certificate");
 _Static_assert(RA_REQUEST_MAX >= 2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536,
                "a request holds two certificates, a key and two signatures");
+_Static_assert(RA_REQUEST_MAX >= 2 * RA_CHAIN_MAX,
+               "the buffer of a request holds the chain in use and the new one");
 
 #endif

@@ -20,11 +20,15 @@ ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t off
                        size_t cap, size_t *size)
 {
     struct ra_renewal *r = &ra->renewal[role];
+    ra_err e = ra_ready(ra);
     *size = 0;
-    if (ra_started(ra) && r->txn.by_hand && r->state == RA_STATE_BUILD) {
+    if (e != RA_OK) {
+        return e;
+    }
+    if (r->txn.by_hand && r->state == RA_STATE_BUILD) {
         return RA_AGAIN;
     }
-    if (!ra_started(ra) || r->state != RA_STATE_OFFLINE) {
+    if (r->state != RA_STATE_OFFLINE) {
         return RA_E_NO_REQUEST;
     }
     if (!is_built(ra, role)) {
@@ -35,7 +39,7 @@ ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t off
     if (pkcs10 && !r->txn.first) {
         struct ra_cms_signed cms;
         uint8_t *p = ra->request + (request.p - ra->request);
-        ra_err e = ra_cms_signed_parse(&cms, p, request.size, request.size);
+        e = ra_cms_signed_parse(&cms, p, request.size, request.size);
         if (e != RA_OK) {
             return e;
         }
@@ -56,8 +60,9 @@ bool ra_has_request(const struct ra_renewal *r)
 ra_err ra_accept(struct ra *ra, enum ra_role role, const uint8_t *text, size_t size)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (!ra_started(ra)) {
-        return ra->start_error != RA_OK ? ra->start_error : RA_E_BUSY;
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (!ra_has_request(r)) {
         return ra_state_works(r->state) ? RA_E_BUSY : RA_E_NO_REQUEST;
@@ -75,8 +80,8 @@ ra_err ra_accept(struct ra *ra, enum ra_role role, const uint8_t *text, size_t s
         return RA_E_LIMIT;
     }
     memmove(ra->reply, text, size);
-    ra_err e = ra_certs_from_text(ra->reply, size, RA_REPLY_MAX, ra->check.certs,
-                                  RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
+    e = ra_certs_from_text(ra->reply, size, RA_REPLY_MAX, ra->check.certs, RA_CHAIN_CERTS_MAX,
+                           &ra->check.cert_count);
     if (e == RA_OK) {
         r->given = true;
         ra->worker = (int8_t)role; /* the reply buffer is in use from now on */
@@ -88,7 +93,11 @@ ra_err ra_accept(struct ra *ra, enum ra_role role, const uint8_t *text, size_t s
 ra_err ra_submit(struct ra *ra, enum ra_role role)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (!ra_started(ra) || r->state != RA_STATE_OFFLINE) {
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    if (r->state != RA_STATE_OFFLINE) {
         return RA_E_NO_REQUEST;
     }
     if (ra->config.hold) {
@@ -108,8 +117,9 @@ ra_err ra_submit(struct ra *ra, enum ra_role role)
 ra_err ra_cancel(struct ra *ra, enum ra_role role)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (!ra_started(ra)) {
-        return RA_E_BUSY;
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (r->asked && (r->state == RA_STATE_IDLE || r->state == RA_STATE_EMPTY)) {
         r->asked = r->anew = false; /* it had not begun */
@@ -126,7 +136,11 @@ ra_err ra_cancel(struct ra *ra, enum ra_role role)
 ra_err ra_retry(struct ra *ra, enum ra_role role)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (!ra_started(ra) || ra_state_works(r->state)) {
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    if (ra_state_works(r->state)) {
         return RA_E_BUSY;
     }
     if (r->state != RA_STATE_PENDING && r->state != RA_STATE_BACKOFF) {
@@ -145,7 +159,11 @@ ra_err ra_retry(struct ra *ra, enum ra_role role)
 ra_err ra_roll_back(struct ra *ra, enum ra_role role)
 {
     enum ra_state state = ra->renewal[role].state;
-    if (!ra_started(ra) || ra_states_next(state, RA_EVENT_BROKEN) == state) {
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    if (ra_states_next(state, RA_EVENT_BROKEN) == state) {
         return RA_E_BUSY;
     }
     if (!ra_can_roll_back(ra, role)) {

@@ -119,13 +119,14 @@ uint32_t ra_erase_step(struct ra *ra)
 
 ra_err ra_erase_credentials(struct ra *ra)
 {
-    if (ra->start_error != RA_OK) {
-        return ra->start_error;
+    ra_err e = ra_ready(ra);
+    if (e != RA_OK) {
+        return e;
     }
     if (ra->erase != NOTHING) {
         return RA_OK; /* under way */
     }
-    if (!ra_started(ra) || ra->writer == RA_WRITER_PROVISION || ra->writer == RA_WRITER_WORK) {
+    if (ra->writer == RA_WRITER_PROVISION || ra->writer == RA_WRITER_WORK) {
         return RA_E_BUSY;
     }
     ra_erase_begin(ra);

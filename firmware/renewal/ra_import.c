@@ -100,11 +100,11 @@ ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, si
                  const char *password)
 {
     struct ra_pkcs12 *p = state_of(ra);
-    ra_err e = ra->start_error;
+    ra_err e = ra_ready(ra);
     if (e != RA_OK) {
         return e;
     }
-    if (!ra_started(ra) || ra->erase != 0) {
+    if (ra->erase != 0) {
         return RA_E_BUSY;
     }
     if (ra->worker != RA_WORKER_IMPORT) {

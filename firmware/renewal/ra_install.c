@@ -55,6 +55,25 @@ static ra_err check_gates(struct ra *ra, enum ra_role role)
     return ra_gates_check(&in, &ra->check.leaf);
 }
 
+/* What was sent without its issuers may have those of the certificate in use: they follow it, in the
+ * half of the request's buffer that ra_work_stage does not need. */
+static ra_err add_known_issuers(struct ra *ra, enum ra_role role)
+{
+    struct ra_check *c = &ra->check;
+    struct ra_span known = {ra->request + RA_CHAIN_MAX, 0};
+    struct ra_der d;
+    uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
+    if (ra_read(ra, RA_RECORD_CHAIN, id, ra->request + RA_CHAIN_MAX, RA_CHAIN_MAX, &known.size) ==
+        RA_AGAIN) {
+        return RA_AGAIN;
+    }
+    ra_der_init(&d, known);
+    while (ra_der_more(&d) && c->cert_count < RA_CHAIN_CERTS_MAX) {
+        c->certs[c->cert_count++] = ra_der_any(&d);
+    }
+    return RA_OK;
+}
+
 /* Try the anchors one after the other: only one has room in RAM. */
 static ra_err next_anchor(struct ra *ra)
 {
@@ -98,13 +117,15 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         }
         return e;
     case 3:
+        return add_known_issuers(ra, role);
+    case 4:
         return next_anchor(ra);
     default:
         e = ra_chain_step(&ra->check.chain, &ra->key);
         if (e < 0) {
             ra->check.cause =
                 ra_error_layer(ra->check.cause) == RA_LAYER_STORE ? ra->check.cause : e;
-            r->sub = 3;
+            r->sub = 4;
             return RA_AGAIN;
         }
         return e;
@@ -116,7 +137,7 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = &ra->renewal[role];
     ra_err e = check_step(ra, role);
     (void)wait_ms;
-    if (e == RA_OK && r->sub < 4) {
+    if (e == RA_OK && r->sub < 5) {
         r->sub++;
         return RA_WORK_GOES_ON;
     }
@@ -127,12 +148,12 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 /* --- STAGE --------------------------------------------------------------------------- */
 
 /* The issuers above the new certificate, nearest first, one after the other. */
-static ra_err gather_issuers(struct ra *ra, uint8_t *out, size_t cap, size_t *size)
+static ra_err gather_issuers(struct ra *ra, uint8_t *out, size_t *size)
 {
     *size = 0;
     for (unsigned i = 0; i < ra->check.chain.length; i++) {
         struct ra_span cert = ra->check.certs[ra->check.chain.path[i]];
-        if (cert.size > cap - *size) {
+        if (cert.size > RA_CHAIN_MAX - *size) {
             return RA_E_LIMIT;
         }
         memcpy(out + *size, cert.p, cert.size);
@@ -155,7 +176,7 @@ int ra_work_stage(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
                 : ra_write(ra, RA_WRITER_WORK, RA_RECORD_CERT, id, leaf.p, leaf.size);
         break;
     case 1:
-        e = gather_issuers(ra, ra->request, sizeof ra->request, &ra->scratch_size);
+        e = gather_issuers(ra, ra->request, &ra->scratch_size);
         break;
     case 2:
         e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_CHAIN, id, ra->request, ra->scratch_size);

@@ -36,6 +36,8 @@ ra_err ra_drop(struct ra *ra, enum ra_writer who, const struct ra_store_key *key
 ra_err ra_seed(struct ra *ra);
 /* RA_OK once started; before, RA_AGAIN, or what ra_init failed with: it never will be. */
 ra_err ra_usable(const struct ra *ra);
+/* The same with RA_E_BUSY before: for what is asked once. */
+ra_err ra_ready(const struct ra *ra);
 
 /* Read a record. RA_E_RECORD_DAMAGED and RA_E_RECORD_SEAL are reported as an event once. */
 ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap,

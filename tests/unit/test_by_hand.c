@@ -150,10 +150,6 @@ static ra_err accept(enum ra_role role)
 }
 
 /* The anchor alone is no chain: the issuing CA has to come along, or be known already. */
-static bool holds_issuer(enum form form)
-{
-    return form != CERT_DER && form != CERT_PEM;
-}
 
 static uint32_t carry(enum ra_role role)
 {
@@ -197,15 +193,40 @@ static void every_form_of_answer(void **state)
         uint32_t id = carry(ENCRYPTION);
         answer_with(id, (enum form)form);
         assert_int_equal(accept(ENCRYPTION), RA_OK);
-        if (holds_issuer((enum form)form)) {
-            until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
-            assert_int_equal(world_serves(&w, ENCRYPTION), id);
-            assert_null(world_check(&w, ENCRYPTION));
+        until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(world_serves(&w, ENCRYPTION), id);
+        assert_null(world_check(&w, ENCRYPTION));
+    }
+}
+
+/* A bare certificate gets its issuers from the one in use: the same are stored with it. Where there are
+ * none, or those of another CA, it is refused until it comes with its own. */
+static void a_certificate_without_its_issuer(void **state)
+{
+    (void)state;
+    for (unsigned other = 0; other < 2; other++) {
+        start(400);
+        const struct ra_store_key issuers = {
+            RA_RECORD_CHAIN, ra_generation_id(AGENT, w.ra.commit.slot[AGENT].active)};
+        if (other) {
+            w.ca.authority = FAKE_AUTHORITY_NEW_KEY;
         } else {
-            until(ENCRYPTION, RA_STATE_SAVE_FAILURE, HOUR);
-            until(ENCRYPTION, RA_STATE_OFFLINE, HOUR);
-            assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_CHAIN_ISSUER);
+            assert_int_equal(ra_store_drop(&w.ra.store, &issuers, 1), RA_OK);
+            assert_true(world_settle(&w));
         }
+        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &same_key), RA_OK);
+        until(AGENT, RA_STATE_OFFLINE, HOUR);
+        uint32_t id = carry(AGENT);
+        answer_with(id, CERT_PEM);
+        assert_int_equal(accept(AGENT), RA_OK);
+        until(AGENT, RA_STATE_SAVE_FAILURE, HOUR);
+        until(AGENT, RA_STATE_OFFLINE, HOUR);
+        assert_int_equal(world_status(&w, AGENT).cause, RA_E_CHAIN_ISSUER);
+        answer_with(id, P7B_PEM);
+        assert_int_equal(accept(AGENT), RA_OK);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(world_serves(&w, AGENT), id);
+        assert_null(world_check(&w, AGENT));
     }
 }
 
@@ -964,6 +985,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_renewal_by_hand),
         cmocka_unit_test(every_form_of_answer),
+        cmocka_unit_test(a_certificate_without_its_issuer),
         cmocka_unit_test(the_request_as_text),
         cmocka_unit_test(shown_while_another_works),
         cmocka_unit_test(hashes_as_wished),

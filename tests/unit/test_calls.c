@@ -33,9 +33,9 @@ static void before_the_start_is_over(void **state)
     assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_BUSY);
     assert_int_equal(ra_cancel(&w.ra, AGENT), RA_E_BUSY);
     assert_int_equal(ra_accept(&w.ra, AGENT, out, 1), RA_E_BUSY);
-    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_NO_REQUEST);
+    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_BUSY);
     assert_int_equal(ra_request_text(&w.ra, AGENT, false, 0, (char *)out, sizeof out, &size),
-                     RA_E_NO_REQUEST);
+                     RA_E_BUSY);
     assert_int_equal(ra_roll_back(&w.ra, AGENT), RA_E_BUSY);
     assert_int_equal(ra_erase_credentials(&w.ra), RA_E_BUSY);
     assert_int_equal(ra_import(&w.ra, AGENT, out, 10, sizeof out, "x"), RA_E_BUSY);

@@ -78,6 +78,15 @@ static void no_call_waits(void **state)
                      RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_provision_anchor(&w.ra, 0, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_accept(&w.ra, AGENT, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_request_text(&w.ra, AGENT, false, 0, (char *)out, sizeof out, &size),
+                     RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "7"), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_submit(&w.ra, AGENT), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_cancel(&w.ra, AGENT), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_retry(&w.ra, AGENT), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_roll_back(&w.ra, AGENT), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_erase_credentials(&w.ra), RA_E_FLASH_GEOMETRY);
 }
 

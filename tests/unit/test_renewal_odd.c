@@ -159,13 +159,21 @@ static bool give_it_bare(struct world *world)
     return false;
 }
 
+/* Those of the one in use serve, where they are known. */
 static void a_certificate_without_issuers(void **state)
 {
     (void)state;
     start_agent(30, "host-name", "ra");
     w.on_reply = give_it_bare;
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    serves_well(AGENT, 2);
+    start_agent(30, "host-name", "ra");
+    until(AGENT, RA_STATE_FETCH, HOUR);
+    const struct world_blob *other = world_blob("root2.cert");
+    put(RA_RECORD_CHAIN, ra_generation_id(AGENT, 1), other->p, other->size);
+    w.on_reply = give_it_bare;
     failed(AGENT, RA_E_CHAIN_ISSUER);
-    serves_well(AGENT, 1);
+    assert_int_equal(w.ra.commit.slot[AGENT].active, 1);
     w.on_reply = NULL;
     until(AGENT, RA_STATE_PROBATION, 9 * DAY);
     assert_true(world_serves(&w, AGENT) > 1);

@@ -391,17 +391,10 @@ static ra_err net_error(void *ctx)
 
 static size_t send_locked(struct ra_net *n, const uint8_t *p, size_t size)
 {
-    size_t room;
-    if (n->phase != RA_NET_OPEN || n->pcb == NULL) {
+    if (n->phase != RA_NET_OPEN) {
         return 0;
     }
-    room = tcp_sndbuf(n->pcb);
-    if (room > 0xffffu) {
-        room = 0xffffu;
-    }
-    if (size > room) {
-        size = room;
-    }
+    size = LWIP_MIN(size, LWIP_MIN(tcp_sndbuf(n->pcb), 0xffffu));
     /* With the pools nearly empty a shorter piece may still fit. */
     for (; size > 0; size /= 2) {
         err_t err = tcp_write(n->pcb, p, (u16_t)size, TCP_WRITE_FLAG_COPY);

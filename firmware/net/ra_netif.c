@@ -73,6 +73,9 @@ bool ra_netif_poll(struct ra_netif *n, struct netif *netif, unsigned frames)
     const struct hal_ethernet *e = n->ethernet;
     bool link = e->link_up(e->dev) == 1;
 
+    if (!netif_is_up(netif)) {
+        return false; /* lwIP refused it: nobody takes a frame */
+    }
     if (link != (netif_is_link_up(netif) != 0)) {
         if (link) {
             netif_set_link_up(netif);

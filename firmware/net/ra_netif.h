@@ -33,7 +33,8 @@ bool ra_netif_add(struct ra_netif *n, struct netif *netif, const struct hal_ethe
                   const char *hostname);
 
 /* Follows the link state, then hands at most `frames` received frames to lwIP.
- * True when it stopped at that limit and more may be waiting. */
+ * True when it stopped at that limit and more may be waiting. Does nothing for an interface
+ * that ra_netif_add could not add. */
 bool ra_netif_poll(struct ra_netif *n, struct netif *netif, unsigned frames);
 
 #endif

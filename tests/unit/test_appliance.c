@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <lwip/def.h>
 #include <lwip/netif.h>
 
 #include "fault.h"
@@ -27,6 +28,46 @@ void __wrap_lwip_init(void)
     }
 }
 
+/* clang-format off: CMake reads the lines FAULT_OWN */
+static bool no_netif;
+static ra_err log_says, certificate_says, syslog_says; /* RA_OK: what they say by themselves */
+
+FAULT_OWN(struct netif *, netif_add,
+          (struct netif * n, const ip4_addr_t *ip, const ip4_addr_t *m, const ip4_addr_t *g,
+           void *state, netif_init_fn init, netif_input_fn input))
+struct netif *__wrap_netif_add(struct netif *n, const ip4_addr_t *ip, const ip4_addr_t *m,
+                               const ip4_addr_t *g, void *state, netif_init_fn init,
+                               netif_input_fn input)
+{
+    return no_netif ? NULL : __real_netif_add(n, ip, m, g, state, init, input);
+}
+
+FAULT_OWN(ra_err, ra_events_get,
+          (struct ra_events * events, struct ra_store *store, uint32_t back,
+           struct ra_event_entry *out))
+ra_err __wrap_ra_events_get(struct ra_events *events, struct ra_store *store, uint32_t back,
+                            struct ra_event_entry *out)
+{
+    return log_says != RA_OK ? log_says : __real_ra_events_get(events, store, back, out);
+}
+
+FAULT_OWN(ra_err, ra_certificate,
+          (struct ra * ra, enum ra_role role, uint8_t *out, size_t cap, size_t *size))
+ra_err __wrap_ra_certificate(struct ra *ra, enum ra_role role, uint8_t *out, size_t cap,
+                             size_t *size)
+{
+    return certificate_says != RA_OK ? certificate_says
+                                     : __real_ra_certificate(ra, role, out, cap, size);
+}
+
+FAULT_OWN(ra_err, ra_syslog_send,
+          (struct ra_syslog * s, uint64_t now_ms, const char *message, size_t size))
+ra_err __wrap_ra_syslog_send(struct ra_syslog *s, uint64_t now_ms, const char *message, size_t size)
+{
+    return syslog_says != RA_OK ? syslog_says : __real_ra_syslog_send(s, now_ms, message, size);
+}
+/* clang-format on */
+
 static struct world w;
 static struct ra_appliance a;
 static uint8_t reply[RA_REPLY_BUFFER], bulk[RA_CONSOLE_BULK];
@@ -35,7 +76,7 @@ static char datagrams[8192]; /* what went to port 514, one after the other */
 static size_t datagrams_size;
 static bool asked_arp;
 static int link;
-static unsigned fed;
+static unsigned fed, strays; /* frames of no protocol that come */
 
 static int eth_send(void *dev, const uint8_t *f, uint32_t size)
 {
@@ -62,6 +103,11 @@ static uint32_t eth_receive(void *dev, uint8_t *to, uint32_t size)
                                     10, 0, 0, 9, 2, 0, 0, 1, 2, 3, 10, 0, 0, 1};
     (void)dev;
     (void)size;
+    if (strays > 0) {
+        strays--;
+        memset(to, 0xff, 60);
+        return 60;
+    }
     if (!asked_arp) {
         return 0;
     }
@@ -95,7 +141,7 @@ static void start(void)
     w.shown[0] = datagrams[0] = '\0';
     asked_arp = false;
     link = 1;
-    fed = 0;
+    fed = strays = 0;
     ra_appliance_init(&a, &hal, reply, bulk, "test board");
 }
 
@@ -218,6 +264,92 @@ static void the_log_goes_to_syslog(void **state)
     assert_int_equal(a.syslog_sent, sent + 2);
 }
 
+/* What cannot be sent now is sent when it can, once; what cannot be read is passed over. */
+static void the_log_waits_for_its_turn(void **state)
+{
+    static ra_err *const busy[] = {&log_says, &certificate_says, &syslog_says};
+    (void)state;
+    provision("syslog-server", "10.0.0.9", 300);
+    start();
+    turns(2000, 5);
+    a.ra.config.syslog_level = 7;
+    for (unsigned i = 0; i < 3; i++) {
+        char word[] = "word-0";
+        word[5] = (char)('0' + i);
+        uint32_t sent = a.syslog_sent;
+        size_t before = datagrams_size;
+        *busy[i] = RA_AGAIN;
+        ra_log(&a.ra, RA_LOG_CANCELLED, RA_ROLE_AGENT, RA_OK, 0, word);
+        turns(1000, 5);
+        assert_int_equal(datagrams_size, before);
+        assert_int_equal(a.syslog_sent, sent);
+        *busy[i] = RA_OK;
+        turns(1000, 5);
+        const char *first = strstr(datagrams + before, word);
+        assert_non_null(first);
+        assert_null(strstr(first + 1, word));
+        assert_int_equal(a.syslog_sent, sent + 1);
+    }
+    size_t before = datagrams_size;
+    log_says = RA_E_RECORD_DAMAGED;
+    ra_log(&a.ra, RA_LOG_CANCELLED, RA_ROLE_AGENT, RA_OK, 0, "unreadable");
+    turns(1000, 5);
+    log_says = RA_OK;
+    ra_log(&a.ra, RA_LOG_CANCELLED, RA_ROLE_AGENT, RA_OK, 0, "the next");
+    turns(1000, 5);
+    assert_null(strstr(datagrams + before, "unreadable"));
+    assert_non_null(strstr(datagrams + before, "the next"));
+}
+
+/* lwIP has no room for the interface: said, and all but the network goes on. */
+static void no_interface(void **state)
+{
+    (void)state;
+    provision("jitter-hours", "0", 300);
+    no_netif = true;
+    start();
+    no_netif = false;
+    strays = 10;
+    turns(2000, 1);
+    assert_non_null(strstr(w.shown, ra_error_text(RA_E_NET_MEMORY)));
+    assert_true(ra_appliance_boot_over(&a));
+    assert_int_not_equal(ra_net_setup_ready(&a.setup), RA_OK);
+}
+
+/* Settings saved while it runs hold from then on, without a reset. */
+static void settings_saved_later(void **state)
+{
+    (void)state;
+    provision("jitter-hours", "0", 300);
+    start();
+    turns(2000, 1);
+    assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000001);
+    assert_int_equal(ra_setting_change(&a.ra, "ip-address", "10.0.0.2"), RA_OK);
+    turns(10, 1);
+    assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000001);
+    ra_config_save(&a.ra);
+    turns(10, 1);
+    assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000002);
+}
+
+/* Without a network nothing is tried for a minute; then once, so that it is noticed. */
+static void a_network_that_never_comes(void **state)
+{
+    (void)state;
+    provision("jitter-hours", "0", 10);
+    start();
+    link = 0;
+    turns(550, 100);
+    struct ra_status s;
+    ra_status(&a.ra, RA_ROLE_AGENT, &s);
+    assert_int_equal(s.cause, RA_OK);
+    assert_int_equal(s.attempts, 0);
+    turns(200, 100);
+    ra_status(&a.ra, RA_ROLE_AGENT, &s);
+    assert_int_equal(s.state, RA_STATE_BACKOFF);
+    assert_int_equal(s.cause, RA_E_NET_DOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +358,10 @@ int main(void)
         cmocka_unit_test(a_flash_that_cannot_be_used),
         cmocka_unit_test(settings_of_no_network),
         cmocka_unit_test(the_log_goes_to_syslog),
+        cmocka_unit_test(the_log_waits_for_its_turn),
+        cmocka_unit_test(no_interface),
+        cmocka_unit_test(settings_saved_later),
+        cmocka_unit_test(a_network_that_never_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

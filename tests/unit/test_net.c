@@ -25,7 +25,7 @@
 /* clang-format off: CMake reads the lines FAULT_OWN */
 /* What each answers; ERR_OK: lwIP does. */
 static err_t dns_says, connect_says, write_says, close_says, dhcp_says, sendto_says;
-static bool no_pcb, no_udp, no_pbuf, no_netif;
+static bool no_pcb, no_udp, no_pbuf, no_netif, no_name;
 static const char *asked_name;
 static dns_found_callback found;
 static void *found_arg;
@@ -46,6 +46,9 @@ err_t __wrap_dns_gethostbyname(const char *name, ip_addr_t *to, dns_found_callba
     asked_name = name;
     found = f;
     found_arg = arg;
+    if (no_name) {
+        f(name, NULL, arg); /* before the call is over */
+    }
     return dns_says != ERR_OK ? dns_says : __real_dns_gethostbyname(name, to, f, arg);
 }
 
@@ -241,7 +244,7 @@ static int begin(void **state)
     static bool begun;
     (void)state;
     dns_says = connect_says = write_says = close_says = dhcp_says = sendto_says = ERR_OK;
-    no_pcb = no_udp = no_pbuf = no_netif = no_random = false;
+    no_pcb = no_udp = no_pbuf = no_netif = no_name = no_random = false;
     link = takes = 1;
     frame_size = frames_waiting = 0;
     if (!begun) {
@@ -318,6 +321,28 @@ static void no_way_out(void **state)
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_E_NET_MEMORY);
 }
 
+/* The link is lost while the name is looked up, or while the peer is silent. */
+static void the_link_is_lost(void **state)
+{
+    ip_addr_t a = IPADDR4_INIT_BYTES(10, 0, 0, 2);
+    (void)state;
+    dns_says = ERR_INPROGRESS;
+    assert_int_equal(t.open(t.ctx, "ca.example", 80, false), RA_OK);
+    link = 0;
+    (void)ra_net_setup_step(&net_setup);
+    connect_says = ERR_RTE;
+    found("ca.example", &a, found_arg);
+    assert_int_equal(t.error(t.ctx), RA_E_NET_DOWN);
+    begin(NULL);
+    assert_int_equal(t.open(t.ctx, "10.0.0.2", 80, false), RA_OK);
+    struct tcp_pcb *gone = pcb;
+    link = 0;
+    (void)ra_net_setup_step(&net_setup);
+    failed(&net, ERR_ABRT);
+    assert_int_equal(t.error(t.ctx), RA_E_NET_DOWN);
+    tcp_abort(gone);
+}
+
 static void answers_to_another_name(void **state)
 {
     ip_addr_t a = IPADDR4_INIT_BYTES(10, 0, 0, 2);
@@ -334,6 +359,8 @@ static void answers_to_another_name(void **state)
     assert_int_equal(t.open(t.ctx, "ca.example", 80, false), RA_OK);
     found("ca.example", NULL, found_arg);
     assert_int_equal(t.error(t.ctx), RA_E_NET_DNS);
+    no_name = true;
+    assert_int_equal(t.open(t.ctx, "ca.example", 80, false), RA_E_NET_DNS);
 }
 
 static void open_connection(void)
@@ -433,6 +460,18 @@ static void many_buffers_and_large_pieces(void **state)
     close_says = ERR_MEM;
     t.close(t.ctx);
     assert_int_equal(aborts, 2);
+    close_says = ERR_OK;
+    /* So do bytes that the peer has not acknowledged. */
+    for (unsigned i = 0; i < 2; i++) {
+        struct tcp_seg seg = {.next = NULL};
+        open_connection();
+        assert_true(ra_net_acknowledged(&net));
+        *(i == 0 ? &pcb->unsent : &pcb->unacked) = &seg;
+        assert_false(ra_net_acknowledged(&net));
+        t.close(t.ctx);
+        assert_int_equal(aborts, 3 + i);
+    }
+    assert_int_equal(closes, 1);
 }
 
 static void sending_with_little_room(void **state)
@@ -578,6 +617,30 @@ static void frames_of_no_size(void **state)
     (void)pbuf_free(p);
 }
 
+static err_t refuse(struct pbuf *p, struct netif *netif)
+{
+    (void)p;
+    (void)netif;
+    return ERR_MEM;
+}
+
+/* A frame that lwIP does not take gives its buffer back. */
+static void frames_that_lwip_refuses(void **state)
+{
+    (void)state;
+    netif_input_fn input = netif_default->input;
+    uint32_t starved = net_setup.port.starved, in = net_setup.port.frames_in;
+    netif_default->input = refuse;
+    frames_waiting = 1000;
+    frame_size = 60;
+    while (frames_waiting > 0) {
+        (void)ra_net_setup_step(&net_setup);
+        assert_int_equal(net_setup.port.starved, starved);
+    }
+    netif_default->input = input;
+    assert_int_equal(net_setup.port.frames_in, in + 1000);
+}
+
 static void lwip_refuses_the_interface(void **state)
 {
     static struct ra_netif second;
@@ -585,6 +648,10 @@ static void lwip_refuses_the_interface(void **state)
     (void)state;
     no_netif = true;
     assert_false(ra_netif_add(&second, &netif, &ethernet, "x"));
+    frames_waiting = 1;
+    frame_size = 60;
+    assert_false(ra_netif_poll(&second, &netif, 1));
+    assert_int_equal(frames_waiting, 1);
 }
 
 /* --- SNTP ---------------------------------------------------------------------------------- */
@@ -692,6 +759,8 @@ static void sntp_answers(void **state)
             continue;
         }
         assert_int_equal(sntp.refused, refused);
+        packet(&sntp, NULL, bytes(48), &from, port); /* to a question before */
+        assert_int_equal(sntp.refused, refused);
         packet(&sntp, udp, bytes(48), &from, port); /* a second one changes nothing */
         assert_int_equal(sntp.refused, refused);
         (void)ra_sntp_step(&sntp, now_ms, true);
@@ -759,6 +828,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_cannot_be_opened, begin),
         cmocka_unit_test_setup(no_way_out, begin),
+        cmocka_unit_test_setup(the_link_is_lost, begin),
         cmocka_unit_test_setup(answers_to_another_name, begin),
         cmocka_unit_test_setup(how_a_connection_ends, begin),
         cmocka_unit_test_setup(what_comes_for_nobody, begin),
@@ -768,6 +838,7 @@ int main(void)
         cmocka_unit_test_setup(settings_that_do_not_fit, begin),
         cmocka_unit_test_setup(without_random_numbers, begin),
         cmocka_unit_test_setup(frames_of_no_size, begin),
+        cmocka_unit_test_setup(frames_that_lwip_refuses, begin),
         cmocka_unit_test_setup(lwip_refuses_the_interface, begin),
         cmocka_unit_test_setup(sntp_without_memory, begin),
         cmocka_unit_test_setup(sntp_names, begin),

@@ -22,7 +22,6 @@ import datetime
 import hashlib
 import hmac
 import os
-import ssl
 import sys
 import threading
 

@@ -26,7 +26,6 @@ import base64
 import datetime
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import urllib.parse

@@ -4,7 +4,6 @@ A mode ends in a renewal, or in a refusal for the named cause with the old pair 
 after a refusal the server is put right, the operator asks again, and the renewal must succeed.
 """
 
-import datetime
 import sys
 import time
 

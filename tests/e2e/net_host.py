@@ -11,7 +11,6 @@ import argparse
 import http.server
 import pathlib
 import random
-import re
 import signal
 import socket
 import socketserver

@@ -18,7 +18,7 @@ import lab  # noqa: E402  (the path comes first)
 import qemu_sf2  # noqa: E402
 import tally  # noqa: E402
 import words  # noqa: E402
-from console import Console, ConsoleError  # noqa: E402
+from console import Console  # noqa: E402
 from kb import need, openssl, paste  # noqa: E402
 from secrets_sf2 import needles, search  # noqa: E402
 

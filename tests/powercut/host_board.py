@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
 import lab  # noqa: E402  (the path comes first)
 import words  # noqa: E402
-from console import Console, ConsoleError  # noqa: E402
+from console import ConsoleError  # noqa: E402
 
 CUT = 137  # boards/host/host_hal.h: HOST_EXIT_CUT
 KINDS = ('before', 'after')

@@ -36,7 +36,7 @@ import lab  # noqa: E402
 import words  # noqa: E402
 import x509  # noqa: E402
 from console import ConsoleError  # noqa: E402
-from qemu_sf2 import SECTOR, STORE_OFFSET, QemuSf2, read_store, write_store  # noqa: E402
+from qemu_sf2 import SECTOR, QemuSf2, read_store, write_store  # noqa: E402
 
 IMAGE = os.path.join(lab.BUILD, 'emcraft-sf2', 'boards', 'emcraft-sf2', 'appliance-test.elf')
 UNIT = 16

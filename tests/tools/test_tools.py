@@ -9,6 +9,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent))
+import check_imports   # noqa: E402
 import check_includes  # noqa: E402
 import fetch           # noqa: E402
 import linkmap         # noqa: E402
@@ -28,6 +29,13 @@ class Folder(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+
+class Imports(unittest.TestCase):
+    def test_unused(self):
+        self.assertEqual(check_imports.unused(
+            "import os\nimport http.server\nfrom a import b, c as d\nprint(http.x, b)\n"),
+            [(1, "os"), (3, "d")])
 
 
 class Includes(Folder):

@@ -1226,3 +1226,18 @@ ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_de
                       : ra_write(ra, RA_WRITER_PROVISION, RA_RECORD_ANCHOR, (uint16_t)index,
                                  cert_der, cert_size);
 }
+
+ra_err ra_remove_anchor(struct ra *ra, unsigned index)
+{
+    const struct ra_store_key key = {RA_RECORD_ANCHOR, (uint16_t)index};
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    if (ra->writer != RA_WRITER_PROVISION &&
+        (index >= RA_ANCHORS_MAX || !ra_store_find(&ra->store, key.type, key.id))) {
+        return RA_E_NOT_FOUND;
+    }
+    ra->provision_ms = ra_clock_ms(&ra->clock);
+    return ra_drop(ra, RA_WRITER_PROVISION, &key, 1);
+}

@@ -380,6 +380,9 @@ ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, si
                  const char *password);
 /* Store a trust anchor (a certificate in DER) in place `index`; same calling rule. */
 ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert, size_t cert_size);
+/* Trust the anchor in place `index` no more; same calling rule. What is served stays; a new certificate
+ * that leads to no other anchor is refused from then on. RA_E_NOT_FOUND: the place is empty. */
+ra_err ra_remove_anchor(struct ra *ra, unsigned index);
 
 /* Erase all credentials, with their old generations, open requests and the passwords among the
  * settings; anchors, other settings and the log stay. Nothing is served from the call on. Keys are

@@ -5,13 +5,24 @@
 static enum ra_run list(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     const struct ra_setting *s = ra_setting_at(piece);
-    ra_text_add(to, s->name);
-    ra_text_pad_to(to, 26);
-    ra_config_print(&c->ra->config, s, false, to);
-    ra_text_add(to, "\n");
-    ra_text_pad_to(to, 18);
-    ra_text_add(to, s->help);
-    ra_text_add(to, "\n");
+    char value[RA_URL_MAX + 1];
+    struct ra_text text;
+    ra_text_init(&text, value, sizeof value);
+    ra_config_print(&c->ra->config, s, false, &text);
+    if (c->json != 0) {
+        ra_show_item(c, "", to);
+        ra_show_text(c, "name", s->name, to);
+        ra_show_text(c, "value", value, to);
+        ra_show_text(c, "help", s->help, to);
+    } else {
+        ra_text_add(to, s->name);
+        ra_text_pad_to(to, 26);
+        ra_text_add(to, value);
+        ra_text_add(to, "\n");
+        ra_text_pad_to(to, 18);
+        ra_text_add(to, s->help);
+        ra_text_add(to, "\n");
+    }
     return piece + 1 < ra_setting_count() ? RA_RUN_MORE : RA_RUN_DONE;
 }
 
@@ -88,8 +99,8 @@ static const char *setting_name(unsigned arg, unsigned i)
 }
 
 static const struct ra_command commands[] = {
-    {"config", "", "every setting", "config", list, NULL, 0, 0, 0},
-    {"config list", "", "the same", "config list", list, NULL, 0, 0, 0},
+    {"config", "", "every setting", "config", list, NULL, 0, 0, RA_COMMAND_JSON},
+    {"config list", "", "the same", "config list", list, NULL, 0, 0, RA_COMMAND_JSON},
     {"config set", "NAME [VALUE]", "change a setting", "config set renew-days 60", set,
      setting_name, 1, 2, 0},
     {"show running-config", "[all]", "the settings, to be pasted into another appliance",

@@ -34,32 +34,34 @@ static enum ra_run import(struct ra_console *c, unsigned piece, struct ra_text *
 
 /* --- trust anchors ----------------------------------------------------------------------- */
 
-static void field(const char *name, struct ra_text *to)
-{
-    ra_text_add(to, "  ");
-    ra_text_add(to, name);
-    ra_text_pad_to(to, 15);
-}
-
-/* Subject and SHA-256 fingerprint. */
-static void print_anchor(const struct ra_cert *cert, struct ra_text *to)
+/* Subject, end, and SHA-256 fingerprint: of that, two lines for people. */
+static void show_anchor(struct ra_console *c, const struct ra_cert *cert, struct ra_text *to)
 {
     uint8_t digest[32];
-    char name[160];
-    field("subject", to);
-    ra_name_text(cert->subject, name, sizeof name);
-    ra_text_add(to, name);
-    ra_text_add(to, "\n");
-    field("SHA-256", to);
+    char value[160];
+    struct ra_text text;
+    unsigned half = c->json == 0 ? 16 : 32;
+    ra_name_text(cert->subject, value, sizeof value);
+    ra_show_text(c, "subject", value, to);
     (void)ra_cert_sha256(cert->der, digest);
-    ra_text_add_hex(to, digest, 16, ':');
-    ra_text_add(to, ":\n");
-    field("", to);
-    ra_text_add_hex(to, digest + 16, 16, ':');
-    ra_text_add(to, "\n");
-    field("valid to", to);
-    ra_command_time(cert->not_after, to);
-    ra_text_add(to, "\n");
+    ra_text_init(&text, value, sizeof value);
+    ra_text_add_hex(&text, digest, half, ':');
+    ra_text_add(&text, half == 16 ? ":" : "");
+    ra_show_text(c, "SHA-256", value, to);
+    if (half == 16) {
+        ra_text_init(&text, value, sizeof value);
+        ra_text_add_hex(&text, digest + 16, 16, ':');
+        ra_show_text(c, "", value, to);
+    }
+    ra_show_time(c, "valid to", cert->not_after, to);
+}
+
+static ra_err read_anchor(struct ra_console *c, unsigned index, struct ra_cert *cert)
+{
+    size_t size = 0;
+    ra_err e =
+        ra_store_get(&c->ra->store, RA_RECORD_ANCHOR, (uint16_t)index, c->bulk, RA_CERT_MAX, &size);
+    return e == RA_OK ? ra_cert_parse(cert, c->bulk, size) : e;
 }
 
 static ra_err parse_paste(struct ra_console *c, struct ra_cert *cert)
@@ -101,7 +103,7 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
         if (*place == RA_ANCHORS_MAX) {
             return ra_command_failed(RA_E_ANCHORS_FULL, to);
         }
-        print_anchor(&cert, to);
+        show_anchor(c, &cert, to);
         return RA_RUN_MORE;
     case 2:
         return ra_console_confirm(c, "is this the fingerprint that the CA's manager told you? "
@@ -120,25 +122,65 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     return RA_RUN_DONE;
 }
 
-static enum ra_run trust_list(struct ra_console *c, unsigned piece, struct ra_text *to)
+/* By its number in the list. One that can no longer be read can be removed too. */
+static enum ra_run trust_remove(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     struct ra_cert cert;
-    size_t size = 0;
-    ra_err e =
-        ra_store_get(&c->ra->store, RA_RECORD_ANCHOR, (uint16_t)piece, c->bulk, RA_CERT_MAX, &size);
+    uint32_t number;
+    if (!ra_text_parse_u32(c->args[0], strlen(c->args[0]), RA_ANCHORS_MAX, &number) ||
+        number == 0) {
+        return ra_command_failed(RA_E_PARAMETER, to);
+    }
+    ra_err e = piece == 0 ? read_anchor(c, number - 1u, &cert) : RA_OK;
+    if (piece == 2) {
+        e = ra_remove_anchor(c->ra, number - 1u);
+    }
     if (e == RA_AGAIN) {
         return RA_RUN_AGAIN;
     }
-    if (e == RA_OK) {
-        e = ra_cert_parse(&cert, c->bulk, size);
+    if (e == RA_E_NOT_FOUND || (e != RA_OK && piece == 2)) {
+        return ra_command_failed(e, to);
     }
-    if (e == RA_OK) {
-        ra_text_add(to, "Trust anchor ");
-        ra_text_add_u32(to, piece + 1u);
-        ra_text_add(to, "\n");
-        print_anchor(&cert, to);
-    } else if (e != RA_E_NOT_FOUND) {
-        ra_command_error(e, to);
+    switch (piece) {
+    case 0:
+        if (e == RA_OK) {
+            show_anchor(c, &cert, to);
+        } else {
+            ra_command_error(e, to);
+        }
+        return RA_RUN_MORE;
+    case 1:
+        return ra_console_confirm(c,
+                                  "what leads to it alone is trusted no more, a renewal under it "
+                                  "fails;\nremove it? (yes/no) ");
+    default:
+        ra_text_add(to, "removed\n");
+        return RA_RUN_DONE;
+    }
+}
+
+static enum ra_run trust_list(struct ra_console *c, unsigned piece, struct ra_text *to)
+{
+    struct ra_cert cert;
+    char title[24];
+    struct ra_text text;
+    ra_err e = read_anchor(c, piece, &cert);
+    if (e == RA_AGAIN) {
+        return RA_RUN_AGAIN;
+    }
+    if (e != RA_E_NOT_FOUND) {
+        ra_text_init(&text, title, sizeof title);
+        ra_text_add(&text, "Trust anchor ");
+        ra_text_add_u32(&text, piece + 1u);
+        ra_show_item(c, title, to);
+        if (c->json != 0) {
+            ra_show_number(c, "number", piece + 1u, to);
+        }
+        if (e == RA_OK) {
+            show_anchor(c, &cert, to);
+        } else {
+            ra_show_error(c, "certificate", e, to);
+        }
     }
     return piece + 1 < RA_ANCHORS_MAX ? RA_RUN_MORE : RA_RUN_DONE;
 }
@@ -175,7 +217,10 @@ static const struct ra_command commands[] = {
      "import agent", import, ra_command_role_word, 1, 1, RA_COMMAND_FORCE},
     {"trust add", "[force]", "store a trust anchor that you paste", "trust add", trust_add, NULL, 0,
      0, RA_COMMAND_FORCE},
-    {"trust list", "", "the stored trust anchors", "trust list", trust_list, NULL, 0, 0, 0},
+    {"trust remove", "NUMBER [force]", "trust the anchor of this number no more", "trust remove 2",
+     trust_remove, NULL, 1, 1, RA_COMMAND_FORCE},
+    {"trust list", "", "the stored trust anchors", "trust list", trust_list, NULL, 0, 0,
+     RA_COMMAND_JSON},
     {"erase credentials", "[force]", "destroy all keys and certificates", "erase credentials",
      erase, NULL, 0, 0, RA_COMMAND_FORCE},
 };

@@ -53,7 +53,7 @@ static enum ra_run show_log(struct ra_console *c, unsigned piece, struct ra_text
 
 /* --- timers ---------------------------------------------------------------------- */
 
-static void show_clock(struct ra_console *c, struct ra_text *to)
+void ra_show_clock(struct ra_console *c, struct ra_text *to)
 {
     const struct ra_clock *clock = &c->ra->clock;
     ra_show_item(c, "Clock", to);
@@ -97,7 +97,7 @@ static void show_role_timers(struct ra_console *c, enum ra_role role, struct ra_
 static enum ra_run show_timers(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     if (piece == 0) {
-        show_clock(c, to);
+        ra_show_clock(c, to);
     } else {
         show_role_timers(c, (enum ra_role)(piece - 1), to);
     }

@@ -77,6 +77,10 @@ static enum ra_run terminal_length(struct ra_console *c, unsigned piece, struct 
 static enum ra_run time_show(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     (void)piece;
+    if (c->json != 0) {
+        ra_show_clock(c, to);
+        return RA_RUN_DONE;
+    }
     ra_command_time(ra_clock_now(&c->ra->clock), to);
     ra_text_add(to, ", source: ");
     ra_text_add(to, ra_clock_source_text(c->ra->clock.source));
@@ -115,7 +119,8 @@ static const struct ra_command commands[] = {
      3, 0},
     {"terminal length", "LINES", "lines of a page; 0: never stop, for scripts", "terminal length 0",
      terminal_length, NULL, 1, 1, 0},
-    {"time", "", "the time, its source and its floor", "time", time_show, NULL, 0, 0, 0},
+    {"time", "", "the time, its source and its floor", "time", time_show, NULL, 0, 0,
+     RA_COMMAND_JSON},
     {"time set", "YYYY-MM-DDThh:mm:ssZ", "set the time", "time set 2027-01-15T08:00:00Z", time_set,
      NULL, 1, 1, 0},
     {"reboot", "", "restart the appliance", "reboot", reboot, NULL, 0, 0, 0},

@@ -298,6 +298,7 @@ static void leave(void)
     session("trust list", "trust list\r");
     const struct world_blob *root = world_blob("stranger.cert");
     session("trust add", pasted("trust add", "CERTIFICATE", root->p, root->size, "yes\r"));
+    session("trust remove", "trust remove 2\ryes\r");
     const struct pkcs12_file *pair = pkcs12_files;
     while (strcmp(pair->name, "modern.p12") != 0) {
         pair++;

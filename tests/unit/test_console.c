@@ -770,7 +770,7 @@ static void filters(void **state)
                         "poll-minutes              60\r\n"
                         "scep-poll                 certpoll\r\n" RA_CONSOLE_PROMPT);
     assert_shows("config list | include nothing-like-it\r", "it\r\n" RA_CONSOLE_PROMPT);
-    static const char *const wrong[] = {"config list | json\r", "show |\r",
+    static const char *const wrong[] = {"config save | json\r", "show |\r",
                                         "show | more\r",        "show | include\r",
                                         "show | json x\r",      "show | include a b\r"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -778,6 +778,10 @@ static void filters(void **state)
     }
     assert_shows("show transactions | json\r", "json\r\n[]\r\n");
     assert_shows("show log 1 | json\r", "[{\r\n  \"sequence\": ");
+    assert_shows("time | json\r", "\"source\": ");
+    assert_shows("config list | json\r", "\"name\": \"ca-url\",\r\n  \"value\": \"" FAKE_CA_URL);
+    assert_shows("config save\rtrust list | json\r",
+                 "[{\r\n  \"number\": 1,\r\n  \"subject\": \"CN=World Root CA");
     assert_shows("show log 0\r", "% E9-02");
     assert_shows("show log 33\r", "% E9-02");
 }

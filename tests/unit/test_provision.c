@@ -333,6 +333,30 @@ static void trust_anchors(void **state)
     }
     (void)say(typed);
     contains("no place is left for another trust anchor");
+    /* One is removed by its number, after it was shown; the next one gets its place. */
+    (void)say("trust remove 3\r");
+    contains(line);
+    contains("remove it?");
+    (void)say("no\r");
+    (void)say("trust list\r");
+    contains("Trust anchor 3");
+    (void)say("trust remove 3 force\r");
+    contains("removed");
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    (void)say("trust list\r");
+    assert_null(strstr(w.shown, "Trust anchor 3"));
+    contains("Trust anchor 4");
+    (void)say("trust remove 3\r");
+    contains("% E1-");
+    (void)say("trust remove 0\r");
+    contains("% E");
+    (void)say("trust remove 5\r");
+    contains("% E");
+    (void)say(typed);
+    (void)say("yes\r");
+    (void)say("trust list\r");
+    contains("Trust anchor 3");
 }
 
 /* --- erasing --------------------------------------------------------------------------------- */

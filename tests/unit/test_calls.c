@@ -1,18 +1,66 @@
-/* The calls of the public header before the start is over, and with what cannot be. */
+/* The calls of the public header before the start is over, with what cannot be, and at odd moments. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "ra_internal.h"
 #include "world.h"
+#include "world_vectors.h"
 
 #define AGENT RA_ROLE_AGENT
+#define ENCRYPTION RA_ROLE_ENCRYPTION
+#define DEVICE RA_ROLE_DEVICE
+#define HOUR ((int64_t)RA_HOUR)
 
 static struct world w;
 static uint8_t out[RA_CHAIN_MAX + 1];
 static size_t size;
+
+static void start(int days)
+{
+    world_init(&w, NULL);
+    world_provision_pair(&w, days, days);
+    world_boot(&w);
+    assert_true(world_settle(&w));
+}
+
+static void start_empty(const char *subject)
+{
+    static const struct world_enrolment none;
+    world_init(&w, NULL);
+    world_provision(&w, &none);
+    world_boot_offline(&w);
+    world_set(&w, "subject", subject);
+    assert_true(world_settle(&w));
+    world_boot(&w);
+}
+
+static void until(enum ra_role role, enum ra_state state)
+{
+    assert_true(world_until_state(&w, role, state, HOUR));
+}
+
+static void put(enum ra_record type, uint16_t id, const char *text)
+{
+    while (ra_seed(&w.ra) == RA_AGAIN) {
+        assert_true(world_step(&w));
+    }
+    assert_int_equal(ra_store_put(&w.ra.store, (uint8_t)type, id, text, strlen(text)), RA_OK);
+    assert_true(world_settle(&w));
+}
+
+/* One call of ra_provision with what the CA issued as `id` and a key. */
+static ra_err provide(enum ra_role role, const char *name, uint32_t id)
+{
+    const struct world_blob *issuing = world_blob("issuing.cert"), *key = world_blob(name);
+    const struct fake_ca_request *r = fake_ca_request(&w.ca, id);
+    return ra_provision(&w.ra, role, key->p, key->size, r->cert, r->cert_size, issuing->p,
+                        issuing->size);
+}
 
 static void before_the_start_is_over(void **state)
 {
@@ -60,6 +108,199 @@ static void what_cannot_be(void **state)
     assert_int_equal(ra_certificate(&w.ra, RA_ROLE_DEVICE, out, sizeof out, &size),
                      RA_E_NO_CREDENTIAL);
     assert_int_equal(ra_issuers(&w.ra, RA_ROLE_DEVICE, out, sizeof out, &size), RA_E_NO_CREDENTIAL);
+    assert_int_equal(ra_sign(&w.ra, DEVICE, RA_HASH_SHA256, out, out, sizeof out, &size),
+                     RA_E_NO_CREDENTIAL);
+    const uint8_t *none = (const uint8_t *)"no DER";
+    struct ra_cert cert;
+    ra_err e = ra_cert_parse(&cert, none, 6);
+    assert_true(e < 0);
+    assert_int_equal(ra_provision(&w.ra, AGENT, out, 10, none, 6, out, 10), e);
+    assert_int_equal(ra_provision_anchor(&w.ra, 0, none, 6), e);
+    start_empty("CN=RA01-MSCEP-RA");
+    const struct ra_span served = {NULL, 0};
+    assert_int_equal(
+        ra_decrypt(&w.ra, served, served, RA_PAD_PKCS1, out, 256, out, sizeof out, &size),
+        RA_E_NO_CREDENTIAL);
+}
+
+/* The key must fit the certificate: another one changes nothing. */
+static void a_key_of_another_certificate(void **state)
+{
+    (void)state;
+    start(300);
+    uint32_t served = world_serves(&w, AGENT);
+    uint32_t id = world_enrol(&w, AGENT, "agent.key", 500);
+    ra_err e;
+    while ((e = provide(AGENT, "encryption.key", id)) == RA_AGAIN) {
+        assert_true(world_step(&w));
+    }
+    assert_int_equal(e, RA_E_GATE_KEY);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_serves(&w, AGENT), served);
+    world_store_issued(&w, AGENT, "agent.key", id);
+    assert_int_equal(world_serves(&w, AGENT), id);
+}
+
+/* The retained certificates are known by issuer and serial number together. */
+static void the_serial_number_of_another_issuer(void **state)
+{
+    uint8_t der[RA_CERT_MAX], digest[256] = {0};
+    struct ra_cert cert;
+    (void)state;
+    start(300);
+    assert_int_equal(ra_certificate(&w.ra, ENCRYPTION, der, sizeof der, &size), RA_OK);
+    assert_int_equal(ra_cert_parse(&cert, der, size), RA_OK);
+    while (ra_seed(&w.ra) == RA_AGAIN) {
+        assert_true(world_step(&w));
+    }
+    assert_int_equal(ra_decrypt(&w.ra, cert.subject, cert.serial, RA_PAD_PKCS1, digest,
+                                sizeof digest, out, sizeof out, &size),
+                     RA_E_NO_SUCH_CERT);
+    assert_int_equal(ra_decrypt(&w.ra, cert.issuer, cert.serial, RA_PAD_PKCS1, digest,
+                                sizeof digest, out, sizeof out, &size),
+                     RA_E_DECRYPT);
+}
+
+static void nothing_is_stored_while_all_is_erased(void **state)
+{
+    (void)state;
+    start(300);
+    uint32_t id = world_enrol(&w, AGENT, "agent.key", 500);
+    assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
+    assert_true(ra_erasing(&w.ra));
+    assert_int_equal(provide(AGENT, "agent.key", id), RA_E_BUSY);
+    while (ra_erasing(&w.ra)) {
+        assert_true(world_step(&w));
+    }
+    world_store_issued(&w, AGENT, "agent.key", id);
+    assert_int_equal(world_serves(&w, AGENT), id);
+}
+
+/* Asked for while the commit of a provided pair is being written: the pair is what is served, and
+ * what had begun is looked at anew. */
+static void a_renewal_that_begins_meanwhile(void **state)
+{
+    static const struct ra_wish new_key = {.key = RA_WISH_NEW_KEY, .alg = RA_KEY_EC_P256};
+    (void)state;
+    start(300);
+    uint32_t id = world_enrol(&w, AGENT, "agent.key", 500);
+    ra_err e = provide(AGENT, "agent.key", id);
+    while (w.ra.provision_sub != 4 || w.ra.writer != RA_WRITER_PROVISION) {
+        assert_int_equal(e, RA_AGAIN);
+        (void)ra_step(&w.ra);
+        e = provide(AGENT, "agent.key", id);
+    }
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &new_key), RA_OK);
+    while (w.ra.scratch_size == 0) { /* until its new key is there */
+        (void)ra_step(&w.ra);
+    }
+    assert_true(ra_state_works(world_state(&w, AGENT)));
+    do {
+        (void)ra_step(&w.ra);
+        e = provide(AGENT, "agent.key", id);
+    } while (e == RA_AGAIN);
+    assert_int_equal(e, RA_OK);
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_RESUME);
+    assert_int_equal(w.ra.scratch_size, 0); /* the new key is given up, and wiped */
+    assert_int_equal(world_serves(&w, AGENT), id);
+    until(AGENT, RA_STATE_IDLE);
+    assert_true(world_settle(&w));
+    assert_false(ra_working(&w.ra));
+    assert_int_equal(w.ca.submits[AGENT], 0);
+    world_boot(&w);
+    assert_int_equal(world_serves(&w, AGENT), id);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* Records of a role that only another version knows are not this one's to drop; a key that nothing
+ * names is. */
+static void what_another_version_stored(void **state)
+{
+    static const uint16_t ids[] = {RA_ROLES << 8 | 1u, 0x60};
+    (void)state;
+    start(300);
+    for (unsigned i = 0; i < 2; i++) {
+        put(RA_RECORD_KEY, ids[i], "key");
+    }
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, ids[1], NULL, 0, NULL));
+    world_boot(&w);
+    assert_true(world_run(&w, HOUR));
+    assert_true(world_flash_holds(&w, RA_RECORD_KEY, ids[0], NULL, 0, NULL));
+    assert_false(world_flash_holds(&w, RA_RECORD_KEY, ids[1], NULL, 0, NULL));
+}
+
+static void a_first_certificate_that_cannot_be_asked_for(void **state)
+{
+    (void)state;
+    start_empty("");
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_E_CONFIG_VALUE);
+    start_empty("CN=RA01-MSCEP-RA");
+    w.board_clock = false;
+    w.ca.no_date = true;
+    world_boot(&w);
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_E_TIME_UNKNOWN);
+    /* What served cannot be read: it may still be on the board that can. */
+    w.board_clock = true;
+    put(RA_RECORD_COMMIT, 0, "junk");
+    world_boot(&w);
+    assert_int_equal(world_logged(&w, RA_LOG_LOST, RA_EVENT_NO_ROLE), 1);
+    assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), world_status(&w, AGENT).cause);
+    assert_int_equal(world_status(&w, AGENT).cause, RA_E_RECORD_DAMAGED);
+    assert_true(world_run(&w, HOUR));
+    uint8_t record[RA_COMMIT_SIZE];
+    assert_true(world_flash_holds(&w, RA_RECORD_COMMIT, 0, record, sizeof record, &size));
+    assert_int_equal(size, 4);
+    world_store_pair(&w, AGENT, "agent.key", 300);
+    assert_int_equal(world_status(&w, AGENT).cause, RA_OK);
+    assert_null(world_check(&w, AGENT));
+}
+
+/* What waits for its partner has what it was asked for; what waits to try again takes no other
+ * wish. */
+static void asked_for_again(void **state)
+{
+    static const struct ra_wish wishes[] = {
+        {.by_hand = true}, {.key = RA_WISH_NEW_KEY}, {.alg = RA_KEY_EC_P256}};
+    (void)state;
+    start(30);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING);
+    until(AGENT, RA_STATE_READY);
+    assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_OK);
+    assert_true(world_run(&w, HOUR));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_READY);
+    assert_int_equal(w.ca.submits[AGENT], 1);
+    start(300);
+    w.ca.net = FAKE_NET_REFUSED;
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+    until(AGENT, RA_STATE_BACKOFF);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &wishes[i]), RA_E_BUSY);
+    }
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+}
+
+static void what_was_issued_cannot_be_fetched_now(void **state)
+{
+    (void)state;
+    start(30);
+    w.ca.mode[AGENT] = FAKE_CA_PEND;
+    until(AGENT, RA_STATE_PENDING);
+    while (ra_working(&w.ra)) { /* its partner is */
+        assert_true(world_step(&w));
+    }
+    world_set(&w, "hold", "on");
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "2"), RA_E_HELD);
+    world_set(&w, "hold", "off");
+    assert_true(world_settle(&w));
+    w.board_clock = false;
+    w.ca.no_date = true;
+    world_boot(&w);
+    until(AGENT, RA_STATE_PENDING);
+    while (ra_working(&w.ra)) { /* its partner is */
+        assert_true(world_step(&w));
+    }
+    assert_int_equal(ra_retrieve(&w.ra, AGENT, "2"), RA_E_TIME_UNKNOWN);
 }
 
 int main(void)
@@ -67,6 +308,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(before_the_start_is_over),
         cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(a_key_of_another_certificate),
+        cmocka_unit_test(the_serial_number_of_another_issuer),
+        cmocka_unit_test(nothing_is_stored_while_all_is_erased),
+        cmocka_unit_test(a_renewal_that_begins_meanwhile),
+        cmocka_unit_test(what_another_version_stored),
+        cmocka_unit_test(a_first_certificate_that_cannot_be_asked_for),
+        cmocka_unit_test(asked_for_again),
+        cmocka_unit_test(what_was_issued_cannot_be_fetched_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,8 @@ static void what_was_issued_is_retrieved(void **state)
     assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_CA_UNKNOWN_ID);
     assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, ""), RA_E_PARAMETER);
     assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "12g4"), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, ":1234"), RA_E_PARAMETER);
+    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "12-34"), RA_E_PARAMETER);
     assert_int_equal(ra_retrieve(&w.ra, DEVICE, "1234"), RA_E_NO_REQUEST);
     const struct fake_ca_request *r = fake_ca_newest(&w.ca, ENCRYPTION);
     struct ra_cert cert;

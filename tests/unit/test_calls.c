@@ -303,6 +303,63 @@ static void what_was_issued_cannot_be_fetched_now(void **state)
     assert_int_equal(ra_retrieve(&w.ra, AGENT, "2"), RA_E_TIME_UNKNOWN);
 }
 
+static ra_err not_saved; /* the last cause */
+
+static void hear(struct ra_subscriber *self, const struct ra_event_entry *entry)
+{
+    (void)self;
+    if (entry->kind == RA_LOG_NOT_SAVED) {
+        assert_int_not_equal(entry->cause, not_saved);
+        not_saved = entry->cause;
+    }
+}
+
+/* Flash takes nothing: each cause is said once, and it is tried again after a minute and then
+ * daily, until it does. */
+static void settings_on_worn_flash(void **state)
+{
+    static uint32_t wear[WORLD_FLASH_MAX / 4096u], endurance[WORLD_FLASH_MAX / 4096u];
+    static struct ra_subscriber ear = {.event = hear};
+    uint8_t record[RA_PASSWORD_SIZE];
+    (void)state;
+    start(300);
+    ra_subscribe(&w.ra, &ear);
+    not_saved = RA_OK;
+    memset(wear, 1, sizeof wear);
+    memset(endurance, 0, sizeof endurance);
+    w.flash.wear = wear;
+    w.flash.endurance = endurance;
+    w.flash.bad_kind = NOR_BAD_PROGRAM;
+    assert_int_equal(ra_setting_change(&w.ra, "host-name", "other"), RA_OK);
+    ra_config_save(&w.ra);
+    ra_password_save(&w.ra);
+    assert_false(ra_password_saved(&w.ra));
+    assert_true(world_run(&w, 3 * (int64_t)RA_DAY));
+    assert_int_not_equal(w.ra.save_error, RA_OK);
+    assert_true(ra_password_saved(&w.ra)); /* as well as it can be */
+    assert_int_equal(not_saved, w.ra.save_error);
+    memset(endurance, 0xff, sizeof endurance);
+    assert_true(world_run(&w, 2 * (int64_t)RA_DAY));
+    assert_int_equal(w.ra.save_error, RA_OK);
+    assert_true(world_settle(&w));
+    assert_true(world_flash_holds(&w, RA_RECORD_PASSWORD, 0, record, sizeof record, &size));
+    world_boot(&w);
+    assert_string_equal(w.ra.config.host_name, "other");
+}
+
+/* A boot waits for nothing that is on hold. */
+static void due_and_on_hold(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 10, 10);
+    w.board_clock = true;
+    world_boot_offline(&w);
+    assert_true(ra_may_be_due(&w.ra));
+    world_set(&w, "hold", "on");
+    assert_false(ra_may_be_due(&w.ra));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +373,8 @@ int main(void)
         cmocka_unit_test(a_first_certificate_that_cannot_be_asked_for),
         cmocka_unit_test(asked_for_again),
         cmocka_unit_test(what_was_issued_cannot_be_fetched_now),
+        cmocka_unit_test(settings_on_worn_flash),
+        cmocka_unit_test(due_and_on_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,8 @@ static void what_cannot_be(void **state)
     world_provision_pair(&w, 300, 300);
     world_boot(&w);
     assert_int_equal(ra_provision_anchor(&w.ra, RA_ANCHORS_MAX, out, 10), RA_E_ARGUMENT);
+    assert_int_equal(ra_remove_anchor(&w.ra, RA_ANCHORS_MAX), RA_E_NOT_FOUND);
+    assert_int_equal(ra_remove_anchor(&w.ra, RA_ANCHORS_MAX - 1u), RA_E_NOT_FOUND);
     assert_int_equal(ra_provision_anchor(&w.ra, 0, out, RA_CERT_MAX + 1), RA_E_LIMIT);
     assert_int_equal(ra_provision(&w.ra, AGENT, out, RA_KEY_DER_MAX + 1, out, 10, out, 10),
                      RA_E_LIMIT);

@@ -77,6 +77,7 @@ static void no_call_waits(void **state)
     assert_int_equal(ra_provision(&w.ra, AGENT, key->p, key->size, cert->p, cert->size, NULL, 0),
                      RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_provision_anchor(&w.ra, 0, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_remove_anchor(&w.ra, 0), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_accept(&w.ra, AGENT, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_request_text(&w.ra, AGENT, false, 0, (char *)out, sizeof out, &size),
                      RA_E_FLASH_GEOMETRY);

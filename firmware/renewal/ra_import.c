@@ -56,6 +56,7 @@ static ra_err sort_certificates(struct ra *ra, struct ra_pkcs12 *p, uint8_t *iss
         }
         memcpy(issuers + ra->scratch_size, at.der.p, at.der.size);
         ra->scratch_size += at.der.size;
+        p->certs[next].size = 0; /* each once: two may name each other */
         cert = at;
         if (root) {
             break;

@@ -246,7 +246,7 @@ static void issuers_are(const struct ra_span *wanted, unsigned count)
 static void certificates_in_any_order(void **state)
 {
     (void)state;
-    static uint8_t under[2048], above[2048], below[2560], over[2560], name[0x784];
+    static uint8_t under[2048], above[2048], below[2560], over[2560], again[2560], name[0x784];
     struct ra_span leaf = span_of("ec.cert"), ca = span_of("ca.cert"),
                    root = world_cert("root.cert");
     struct ra_cert parsed, parsed_root;
@@ -276,17 +276,24 @@ static void certificates_in_any_order(void **state)
     assert_int_equal(import_with(ring, 3), RA_OK);
     const struct ra_span both[] = {cross, upper};
     issuers_are(both, 2);
-    /* More than is stored of a chain: two of long names, each by the other. */
+    /* Two, each by the other: each is stored once. A third, also of a long name, is too much. */
     memcpy(name,
            "\x30\x82\x07\x80\x31\x82\x07\x7c\x30\x82\x07\x78\x06\x03\x55\x04\x03"
            "\x0c\x82\x07\x6f",
            21);
     memset(name + 21, 'x', 0x76f);
     const struct ra_span long_name = {name, sizeof name};
-    const struct ra_span large[] = {leaf, pki_with(ca, parsed.issuer, long_name, below),
-                                    pki_with(ca, parsed.subject, long_name, over), root};
-    assert_int_equal(import_with(large, 4), RA_E_LIMIT);
-    issuers_are(both, 2); /* the last one serves on */
+    const struct ra_span large[] = {leaf,
+                                    pki_with(ca, parsed.issuer, long_name, below),
+                                    pki_with(ca, parsed.subject, long_name, over),
+                                    root,
+                                    {again, ca.size + sizeof name - parsed.issuer.size}};
+    memcpy(again, below, large[4].size);
+    again[large[4].size - 1] ^= 1;
+    assert_int_equal(import_with(large, 4), RA_OK);
+    issuers_are(large + 1, 2);
+    assert_int_equal(import_with(large, 5), RA_E_LIMIT);
+    issuers_are(large + 1, 2); /* the last one serves on */
 }
 
 static void trust_anchors(void **state)

@@ -95,30 +95,46 @@ ra_err ra_seed(struct ra *ra)
 
 /* --- the store, shared ------------------------------------------------------ */
 
-ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
-                const void *data, size_t size)
+/* Whether somebody is at it: then *e is how it stands with `who`. */
+static bool is_writing(struct ra *ra, enum ra_writer who, ra_err *e)
 {
-    ra_err e;
-    if (ra->writer == (uint8_t)who) {
-        e = ra_store_result(&ra->store);
-        if (e != RA_AGAIN) {
-            ra->writer = RA_WRITER_NONE;
-        }
-        return e;
+    if (ra->writer == RA_WRITER_NONE) {
+        return false;
     }
-    if (ra->writer != RA_WRITER_NONE) {
-        return RA_AGAIN;
+    *e = ra->writer == (uint8_t)who ? ra_store_result(&ra->store) : RA_AGAIN;
+    if (*e != RA_AGAIN) {
+        ra->writer = RA_WRITER_NONE;
     }
-    if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
-        e = ra_seed(ra);
-        return e == RA_OK ? RA_AGAIN : e;
-    }
-    e = ra_store_put(&ra->store, (uint8_t)type, id, data, size);
+    return true;
+}
+
+static ra_err begun(struct ra *ra, enum ra_writer who, ra_err e)
+{
     if (e == RA_OK) {
         ra->writer = (uint8_t)who;
         return RA_AGAIN;
     }
     return e == RA_E_BUSY ? RA_AGAIN : e;
+}
+
+ra_err ra_write(struct ra *ra, enum ra_writer who, enum ra_record type, uint16_t id,
+                const void *data, size_t size)
+{
+    ra_err e;
+    if (is_writing(ra, who, &e)) {
+        return e;
+    }
+    if (ra->seal.have_key && !ra_random_ready(&ra->random)) {
+        e = ra_seed(ra);
+        return e == RA_OK ? RA_AGAIN : e;
+    }
+    return begun(ra, who, ra_store_put(&ra->store, (uint8_t)type, id, data, size));
+}
+
+ra_err ra_drop(struct ra *ra, enum ra_writer who, const struct ra_store_key *keys, size_t n)
+{
+    ra_err e;
+    return is_writing(ra, who, &e) ? e : begun(ra, who, ra_store_drop(&ra->store, keys, n));
 }
 
 ra_err ra_read(struct ra *ra, enum ra_record type, uint16_t id, void *out, size_t cap, size_t *size)

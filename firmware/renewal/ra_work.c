@@ -85,27 +85,6 @@ ra_err ra_write_txn(struct ra *ra, enum ra_role role)
     return ra_write(ra, RA_WRITER_WORK, RA_RECORD_TXN, (uint16_t)role, record, size);
 }
 
-ra_err ra_drop(struct ra *ra, enum ra_writer who, const struct ra_store_key *keys, size_t n)
-{
-    ra_err e;
-    if (ra->writer == (uint8_t)who) {
-        e = ra_store_result(&ra->store);
-        if (e != RA_AGAIN) {
-            ra->writer = RA_WRITER_NONE;
-        }
-        return e;
-    }
-    if (ra->writer != RA_WRITER_NONE) {
-        return RA_AGAIN;
-    }
-    e = ra_store_drop(&ra->store, keys, n);
-    if (e == RA_OK) {
-        ra->writer = (uint8_t)who;
-        return RA_AGAIN;
-    }
-    return e == RA_E_BUSY ? RA_AGAIN : e;
-}
-
 /* --- RESUME ----------------------------------------------------------------- */
 
 static ra_err find_transaction(struct ra *ra, enum ra_role role, struct ra_found *found)

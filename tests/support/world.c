@@ -446,7 +446,13 @@ bool world_until_state(struct world *w, enum ra_role role, enum ra_state state, 
 {
     int64_t end = w->true_ms + seconds * 1000;
     while (world_state(w, role) != state) {
-        if (w->true_ms >= end || !world_step(w)) {
+        if (w->true_ms >= end) {
+            (void)fprintf(stderr, "%s is %s, not %s (%s)\n", ra_role_word(role),
+                          ra_state_name(world_state(w, role)), ra_state_name(state),
+                          ra_error_text(world_status(w, role).cause));
+            return false;
+        }
+        if (!world_step(w)) {
             return false;
         }
     }

@@ -130,6 +130,7 @@ bool world_step(struct world *w);
 bool world_run(struct world *w, int64_t seconds);
 /* Run until `done`, for so many seconds at most; true when it came. */
 bool world_until(struct world *w, bool (*done)(struct world *w), int64_t seconds);
+/* The same for a state; says in which the role is instead when it did not come. */
 bool world_until_state(struct world *w, enum ra_role role, enum ra_state state, int64_t seconds);
 /* Until all is in flash. */
 bool world_settle(struct world *w);

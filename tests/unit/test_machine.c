@@ -60,12 +60,7 @@ static void start_agent(int days)
 
 static void until(enum ra_role role, enum ra_state state, int64_t seconds)
 {
-    bool came = world_until_state(&w, role, state, seconds);
-    if (!came) {
-        print_error("%s is %s, not %s\n", ra_role_word(role), ra_state_name(world_state(&w, role)),
-                    ra_state_name(state));
-    }
-    assert_true(came);
+    assert_true(world_until_state(&w, role, state, seconds));
 }
 
 /* --- the good way ---------------------------------------------------------------------------- */

@@ -41,13 +41,7 @@ static void start_agent(int days, const char *setting, const char *value)
 
 static void until(enum ra_role role, enum ra_state state, int64_t seconds)
 {
-    bool came = world_until_state(&w, role, state, seconds);
-    if (!came) {
-        print_error("%s is %s, not %s (%s)\n", ra_role_word(role),
-                    ra_state_name(world_state(&w, role)), ra_state_name(state),
-                    ra_error_text(world_status(&w, role).cause));
-    }
-    assert_true(came);
+    assert_true(world_until_state(&w, role, state, seconds));
 }
 
 static void serves_well(enum ra_role role, uint32_t id)

@@ -587,8 +587,10 @@ class Tests:
 
     def renegotiation(self):
         cert, key = self.server()
-        with s_server(cert, key, '-tls1_2', '-no_ticket', stdin=subprocess.PIPE) as (port, process):
-            self.want(self.answered(port, process, b'R\n'), 'error ALERT_', 'error TLS_TRUNCATED')
+        with s_server(cert, key, '-tls1_2', '-no_ticket', '-state', stdin=subprocess.PIPE) as (port,
+                                                                                             process):
+            self.want(self.answered(port, process, b'R\n'), 'error ALERT_HANDSHAKE\n')
+            self.want(bytes(process.seen).decode('latin-1'), 'alert read:warning:no renegotiation')
 
     def no_memory(self, version):
         """Each of wolfSSL's requests for memory refused in turn."""

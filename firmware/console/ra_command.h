@@ -99,9 +99,9 @@ void ra_show_numbers(struct ra_console *c, const struct ra_cert *cert, struct ra
 void ra_show_error(struct ra_console *c, const char *name, ra_err e, struct ra_text *to);
 /* JSON only. */
 void ra_show_flag(struct ra_console *c, const char *name, bool value, struct ra_text *to);
-/* Called by the console behind the last piece. */
 /* The item of the clock: time, source, floor, uptime. */
 void ra_show_clock(struct ra_console *c, struct ra_text *to);
+/* Called by the console behind the last piece. */
 void ra_show_end(struct ra_console *c, struct ra_text *to);
 
 /* --- for several commands ---------------------------------------------- */

@@ -16,8 +16,6 @@ from console import ConsoleError  # noqa: E402
 
 UP, LEFT, HOME, END, DELETE = '\x1b[A', '\x1b[D', '\x1b[H', '\x1bOF', '\x1b[3~'
 PASSWORD, SECRET = 'correct horse battery', 's3cret-of-the-CA'
-JSON = ('show', 'show credentials', 'show log', 'show log 3', 'show timers', 'show counters',
-        'show transactions', 'show version')
 
 
 def need(truth, what):
@@ -133,6 +131,13 @@ class Cases:
             rows = words.command(board, 'show credentials | include thumb').splitlines()
             need(len(rows) == 2 and all('thumbprint' in r for r in rows), rows)
 
+    @staticmethod
+    def _json_commands(board):
+        """The commands whose help says that they print JSON."""
+        firsts = set(re.findall(r'^  ([a-z]+)', words.command(board, 'help'), re.M))
+        texts = [words.command(board, 'help ' + first) for first in sorted(firsts)]
+        return set(re.findall(r'^  ([a-z -]+?)(?: \[[A-Z]+\])? \[\| json\]', '\n'.join(texts), re.M))
+
     def json_for_scripts(self):
         with self.appliance() as board:
             self.ready(board)
@@ -140,7 +145,9 @@ class Cases:
             self.lab.ca.mode('pend', template='CEPEncryption')
             words.command(board, 'renew all')
             board.read_until(words.event('pending', 'encryption'), 60)
-            for command in JSON:
+            commands = self._json_commands(board)
+            need({'show', 'show log', 'config list', 'trust list', 'time'} <= commands, commands)
+            for command in sorted(commands) + ['show log 3']:
                 text = words.command(board, command + ' | json')
                 try:
                     rows = json.loads(text)

@@ -242,6 +242,7 @@ static void requests_without_a_file(void **state)
                    (unsigned)fake_ca_newest(&w.ca, ENCRYPTION)->id);
     assert_shows(line, "CEP Encryption: asking the CA");
     until(ENCRYPTION, RA_STATE_PROBATION);
+    assert_shows("certreq submit agent encryption\r", "E9-02");
     assert_shows("certreq submit agent ftp://x\r", "E5-");
     assert_shows("config set ca-url http://nowhere.example.test/\r", "");
     assert_shows("certreq submit " FAKE_CA_URL "\r", "Enrollment Agent: submitting the request");

@@ -152,6 +152,7 @@ static void show_says_how_it_stands(void **state)
     assert_shows("show log\r", "Enrollment Agent: a credential was stored\r\n");
     assert_shows("show version\r", "Perennial " RA_VERSION ", test board\r\n");
     assert_shows("show version\r", "wolfSSL ");
+    assert_shows("show version | json\r", "\"board\": \"test board\",\r\n");
     assert_shows("show credentials\r", "Enrollment Agent (agent)");
     assert_shows("show nonsense\r", "% E9-02 a parameter is missing or not understood\r\n");
 }
@@ -193,6 +194,47 @@ static void a_damaged_credential_is_named(void **state)
     assert_true(world_settle(&w)); /* moved to another bank: the next boot knows it from flash */
     boot();
     assert_shows("show\r", "  state        DAMAGED in flash, serving\r\n");
+}
+
+/* Its certificate is: no name of it is made up, and the rest is shown as before. */
+static void a_damaged_certificate_is_named(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        const struct ra_store_entry_ *entry = &w.ra.store.entry[i];
+        if (entry->type == RA_RECORD_CERT && entry->id == ra_generation_id(RA_ROLE_AGENT, 1)) {
+            w.memory[entry->at + 60] ^= 0x04;
+        }
+    }
+    assert_shows("show\r", "  certificate  E1-");
+    assert_null(strstr(w.shown, "serial       1a000000002d00000001"));
+    assert_non_null(strstr(w.shown, "serial       1a010000002d00000002"));
+}
+
+static void what_has_ended_is_said(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 2, 100);
+    boot();
+    world_set(&w, "hold", "on");
+    assert_true(world_run(&w, 3 * RA_DAY));
+    assert_shows("show\r", "EXPIRED, ");
+    assert_non_null(strstr(w.shown, "  days left    0\r\n"));
+    assert_shows("show | json\r", "\"expired\": true");
+}
+
+static void timers_of_a_probation(void **state)
+{
+    (void)state;
+    (void)say("show timers\r");
+    assert_null(strstr(w.shown, "probation to"));
+    assert_null(strstr(w.shown, "old ends"));
+    assert_int_equal(ra_renew(&w.ra, RA_ROLE_ENCRYPTION, true), RA_OK);
+    assert_true(world_until_state(&w, RA_ROLE_ENCRYPTION, RA_STATE_PROBATION, 600));
+    listen();
+    assert_shows("show timers\r", "  probation to 2027-");
+    assert_non_null(strstr(w.shown, "  old ends     2027-04-25T08:00:01Z\r\n"));
 }
 
 static void failures_in_words(void **state)
@@ -676,6 +718,17 @@ static void tab_completes(void **state)
     (void)say("\x15nothing \t\x15xyz\t\x15show x\t\x15 \t\x15"
               "a b c d e f g h i j k l m n\t?\x15\r");
     assert_shows("time\r", "source:");
+    /* Within a word, and where a line has no room for it, nothing is put in. */
+    (void)say("config set poll\x1b[D\x1b[D");
+    assert_string_equal(say("\t"), "");
+    (void)say("\x15");
+    static char line[RA_LINE_MAX + 1];
+    memset(line, ' ', sizeof line);
+    memcpy(line + sizeof line - 5, "rene", 5);
+    (void)say(line);
+    assert_string_equal(say("\t"), "");
+    (void)say("\x15");
+    assert_shows("time\r", "source:");
 }
 
 static void a_question_mark_says_what_can_follow(void **state)
@@ -757,6 +810,15 @@ static void pages_wait(void **state)
     assert_shows("terminal length 1\r", "% E9-02");
     assert_shows("terminal length 513\r", "% E9-02");
     assert_shows("terminal length x\r", "% E9-02");
+    /* Every way to go on and to end. */
+    static const char *const ends[] = {"q", "Q", "\x03"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        (void)say("config list\r");
+        (void)say(" ");
+        (void)say("\n");
+        assert_string_equal(w.shown + w.shown_size - strlen(more), more);
+        assert_string_equal(say(ends[i]), gone);
+    }
     (void)say("terminal length 0\r");
     assert_shows("config list\r", "host-name");
     assert_null(strstr(w.shown, more));
@@ -915,6 +977,9 @@ int main(void)
         cmocka_unit_test_setup(show_says_how_it_stands, setup),
         cmocka_unit_test(unsealed_keys_are_named),
         cmocka_unit_test_setup(a_damaged_credential_is_named, setup),
+        cmocka_unit_test_setup(a_damaged_certificate_is_named, setup),
+        cmocka_unit_test(what_has_ended_is_said),
+        cmocka_unit_test_setup(timers_of_a_probation, setup),
         cmocka_unit_test_setup(failures_in_words, setup),
         cmocka_unit_test_setup(renew_by_every_name, setup),
         cmocka_unit_test_setup(time_is_shown_and_set, setup),

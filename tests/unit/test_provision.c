@@ -364,6 +364,21 @@ static void trust_anchors(void **state)
     (void)say("yes\r");
     (void)say("trust list\r");
     contains("Trust anchor 3");
+    /* One that is damaged in flash is named so, and can be removed too. */
+    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
+        const struct ra_store_entry_ *entry = &w.ra.store.entry[i];
+        if (entry->type == RA_RECORD_ANCHOR && entry->id == 1) {
+            w.memory[entry->at + 60] ^= 0x04;
+        }
+    }
+    (void)say("trust remove 2\r");
+    contains("% E1-");
+    contains("remove it?");
+    (void)say("yes\r");
+    contains("removed");
+    (void)say("trust list\r");
+    assert_null(strstr(w.shown, "Trust anchor 2"));
+    contains("Trust anchor 3");
 }
 
 /* --- erasing --------------------------------------------------------------------------------- */

@@ -173,6 +173,36 @@ static void the_article(void **state)
     assert_true(world_serves(&w, AGENT) != id);
 }
 
+/* What another does at the same time, with the flash and with the CA, is waited for. */
+static void others_at_work(void **state)
+{
+    (void)state;
+    (void)inf("certreq new force", AGENT, "UseExistingKeySet = TRUE\r\n", "");
+    typed[strlen(typed) - 3] = '\0';
+    (void)say(typed);
+    w.flash.polls = 300;
+    ra_config_save(&w.ra);
+    while (!w.flash.busy) {
+        turn();
+    }
+    (void)say(".\r");
+    contains("Enrollment Agent: making the request");
+    w.flash.polls = 0;
+    until(AGENT, RA_STATE_OFFLINE);
+    uint32_t id = carry("request show\r", "certreq accept");
+    typed[strlen(typed) - 2] = '\0';
+    (void)say(typed);
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    for (unsigned i = 0; w.ra.worker != ENCRYPTION; i++) {
+        assert_true(i < 1000);
+        turn();
+    }
+    assert_shows(".\r", "Enrollment Agent: checking the certificate");
+    until(ENCRYPTION, RA_STATE_PROBATION);
+    until(AGENT, RA_STATE_PROBATION);
+    assert_int_equal(world_serves(&w, AGENT), id);
+}
+
 static void files_that_are_refused(void **state)
 {
     (void)state;
@@ -278,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_article, setup),
+        cmocka_unit_test_setup(others_at_work, setup),
         cmocka_unit_test_setup(files_that_are_refused, setup),
         cmocka_unit_test_setup(forced_and_by_serial_number, setup),
         cmocka_unit_test_setup(requests_without_a_file, setup),

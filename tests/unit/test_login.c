@@ -9,10 +9,20 @@
 
 #include "ra_console.h"
 #include "ra_login.h"
+#include "fault.h"
 #include "world.h"
 
 #define SECRET "s3cret-Passw0rd"
 #define ENTER SECRET "\r"
+
+/* clang-format off: CMake reads these lines */
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_pbkdf_start,
+      (struct ra_pbkdf * k, enum ra_hash_alg a, const char *p, size_t n, const uint8_t *salt,
+       size_t salt_n, uint32_t iterations, size_t size),
+      (k, a, p, n, salt, salt_n, iterations, size))
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_pbkdf_step, (struct ra_pbkdf * k, uint32_t slice),
+      (k, slice))
+/* clang-format on */
 
 static struct world w;
 static struct ra_console console;
@@ -132,6 +142,31 @@ static void open_until_set(void **state)
     assert_true(world_settle(&w));
     boot();
     shows("time\r", "source:");
+}
+
+/* The library fails at each place: no password is set by it, and none lets in. */
+static void a_failing_library_keeps_it_shut(void **state)
+{
+    (void)state;
+    fault_forget();
+    fault_armed = true;
+    for (say("password set\r" ENTER ENTER); !fault_armed; say("password set\r" ENTER ENTER)) {
+        assert_non_null(strstr(w.shown, "% E2-"));
+        assert_false(w.ra.password.set);
+        fault_armed = true;
+    }
+    assert_int_equal(fault_fired, 2);
+    assert_true(w.ra.password.set);
+    assert_true(world_settle(&w));
+    shows("logout\r", "password: ");
+    for (say(ENTER); !fault_armed; say(ENTER)) {
+        assert_non_null(strstr(w.shown, "% E9-"));
+        assert_true(ra_login_needed(&console));
+        fault_armed = true;
+    }
+    assert_int_equal(fault_fired, 4);
+    assert_false(ra_login_needed(&console));
+    fault_forget();
 }
 
 /* Hostile input at the prompt: only Enter is a try. */
@@ -311,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(open_until_set, setup),
+        cmocka_unit_test_setup(a_failing_library_keeps_it_shut, setup),
         cmocka_unit_test_setup(any_bytes, setup),
         cmocka_unit_test_setup(the_lock_grows_and_survives_a_reset, setup),
         cmocka_unit_test_setup(the_count_wears_no_flash, setup),

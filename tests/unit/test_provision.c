@@ -13,6 +13,7 @@
 #include "pkcs12_vectors.h"
 #include "pki_vectors.h"
 #include "ra_command.h"
+#include "ra_internal.h"
 #include "ra_pem.h"
 #include "world.h"
 #include "world_vectors.h"
@@ -464,7 +465,16 @@ static void at_the_console(void **state)
     (void)say("erase credentials\rno\r");
     contains("cancelled");
     assert_null(world_check(&w, AGENT));
-    (void)say("erase credentials\ryes\r");
+    /* A record that is being written is waited for. */
+    (void)say("erase credentials\r");
+    w.flash.polls = 20;
+    assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+    for (unsigned i = 0; w.ra.writer != RA_WRITER_WORK; i++) {
+        assert_true(i < 1000);
+        turn();
+    }
+    (void)say("yes\r");
+    w.flash.polls = 0;
     contains("erased");
     (void)say("show\r");
     contains("no credential");

@@ -131,18 +131,16 @@ static enum ra_run trust_remove(struct ra_console *c, unsigned piece, struct ra_
         number == 0) {
         return ra_command_failed(RA_E_PARAMETER, to);
     }
-    ra_err e = piece == 0 ? read_anchor(c, number - 1u, &cert) : RA_OK;
-    if (piece == 2) {
-        e = ra_remove_anchor(c->ra, number - 1u);
-    }
-    if (e == RA_AGAIN) {
-        return RA_RUN_AGAIN;
-    }
-    if (e == RA_E_NOT_FOUND || (e != RA_OK && piece == 2)) {
-        return ra_command_failed(e, to);
-    }
+    ra_err e;
     switch (piece) {
     case 0:
+        e = read_anchor(c, number - 1u, &cert);
+        if (e == RA_AGAIN) {
+            return RA_RUN_AGAIN;
+        }
+        if (e == RA_E_NOT_FOUND) {
+            return ra_command_failed(e, to);
+        }
         if (e == RA_OK) {
             show_anchor(c, &cert, to);
         } else {
@@ -154,9 +152,17 @@ static enum ra_run trust_remove(struct ra_console *c, unsigned piece, struct ra_
                                   "what leads to it alone is trusted no more, a renewal under it "
                                   "fails;\nremove it? (yes/no) ");
     default:
-        ra_text_add(to, "removed\n");
-        return RA_RUN_DONE;
+        break;
     }
+    e = ra_remove_anchor(c->ra, number - 1u);
+    if (e == RA_AGAIN) {
+        return RA_RUN_AGAIN;
+    }
+    if (e != RA_OK) {
+        return ra_command_failed(e, to);
+    }
+    ra_text_add(to, "removed\n");
+    return RA_RUN_DONE;
 }
 
 static enum ra_run trust_list(struct ra_console *c, unsigned piece, struct ra_text *to)

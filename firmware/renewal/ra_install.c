@@ -63,12 +63,13 @@ static ra_err add_known_issuers(struct ra *ra, enum ra_role role)
     struct ra_span known = {ra->request + RA_CHAIN_MAX, 0};
     struct ra_der d;
     uint16_t id = ra_generation_id(role, ra->commit.slot[role].active);
-    if (ra_read(ra, RA_RECORD_CHAIN, id, ra->request + RA_CHAIN_MAX, RA_CHAIN_MAX, &known.size) ==
-        RA_AGAIN) {
-        return RA_AGAIN;
+    ra_err e =
+        ra_read(ra, RA_RECORD_CHAIN, id, ra->request + RA_CHAIN_MAX, RA_CHAIN_MAX, &known.size);
+    if (e == RA_AGAIN) {
+        return e;
     }
     ra_der_init(&d, known);
-    while (ra_der_more(&d) && c->cert_count < RA_CHAIN_CERTS_MAX) {
+    while (e == RA_OK && ra_der_more(&d) && c->cert_count < RA_CHAIN_CERTS_MAX) {
         c->certs[c->cert_count++] = ra_der_any(&d);
     }
     return RA_OK;

@@ -981,11 +981,7 @@ static void story_lost_commit(void)
 {
     prepare(0);
     finish();
-    for (uint32_t i = 0; i < golden->ra.store.entries; i++) {
-        if (golden->ra.store.entry[i].type == RA_RECORD_COMMIT) {
-            golden->memory[golden->ra.store.entry[i].at + 40u] ^= 0x24;
-        }
-    }
+    world_damage(golden, RA_RECORD_COMMIT, 0);
     nor_model_format(&golden->flash, false);
     world_boot(golden);
     if (is_new(golden, RA_ROLE_AGENT) || is_new(golden, RA_ROLE_ENCRYPTION)) {

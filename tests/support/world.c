@@ -599,6 +599,24 @@ struct ra_store *world_flash_mount(struct world *w)
     return &store;
 }
 
+void world_damage(struct world *w, enum ra_record type, uint16_t id)
+{
+    unsigned damaged = 0;
+    for (uint32_t i = 0; i < w->ra.store.entries; i++) {
+        const struct ra_store_entry_ *e = &w->ra.store.entry[i];
+        if (e->type == (uint8_t)type && e->id == id) {
+            w->memory[e->at + 40u] ^= 0x24;
+            damaged++;
+        }
+    }
+    must(damaged == 1, "no record to damage");
+}
+
+bool world_erased(struct world *w)
+{
+    return !ra_erasing(&w->ra) && ra_settled(&w->ra);
+}
+
 bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
                        size_t *size)
 {

@@ -151,6 +151,10 @@ struct ra_store *world_flash_mount(struct world *w);
 /* Whether flash itself, read by a store of its own, holds a record; its bytes if wanted. */
 bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *out, size_t cap,
                        size_t *size);
+/* Turn two bits of the record as it lies in flash; there is one. */
+void world_damage(struct world *w, enum ra_record type, uint16_t id);
+/* For world_until: nothing is being erased, and all is in flash. */
+bool world_erased(struct world *w);
 /* Called when the world itself ends the program; NULL: nobody. */
 extern void (*world_at_abort)(void);
 /* NULL, or what neither the CA nor the flash should have seen. */

@@ -347,11 +347,6 @@ static void a_full_store(void **state)
     gets_through(AGENT, 1, 20);
 }
 
-static bool erased(struct world *world)
-{
-    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
-}
-
 /* All is erased while the store is busy; and while it cannot be written, nothing is served and it is
  * tried on. */
 static void erasing(void **state)
@@ -375,7 +370,7 @@ static void erasing(void **state)
             static const char *const only[] = {NULL, "ra_store_drop", "ra_store_put", NULL};
             now_and_then(only[seed], 2, seed);
         }
-        assert_true(world_until(&w, erased, RA_HOUR));
+        assert_true(world_until(&w, world_erased, RA_HOUR));
         fault_armed = false;
         assert_int_equal(world_serves(&w, AGENT), 0);
         if (seed < 3) { /* else the log may have failed too */

@@ -74,18 +74,6 @@ static void the_clients_certificate(void **state)
     ra_key_wipe(tools->key);
 }
 
-static struct ra_store_entry_ *entry(enum ra_record type)
-{
-    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        struct ra_store_entry_ *e = &w.ra.store.entry[i];
-        if (e->type == (uint8_t)type && e->id == ra_generation_id(RA_ROLE_DEVICE, 1)) {
-            return e;
-        }
-    }
-    fail();
-    return NULL;
-}
-
 /* Without a certificate of the device none is shown; with one that has no issuers, it alone; and
  * one that cannot be read is an error, not an anonymous client. */
 static void a_client_with_less(void **state)
@@ -111,11 +99,11 @@ static void a_client_with_less(void **state)
     assert_int_equal(ra_cert_parse(&cert, certs.p, certs.size), RA_OK);
 
     start("tls-client-certificate", "device");
-    w.memory[entry(RA_RECORD_CERT)->at + 40u] ^= 0x10;
+    world_damage(&w, RA_RECORD_CERT, ra_generation_id(RA_ROLE_DEVICE, 1));
     assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_E_RECORD_DAMAGED);
     assert_int_equal(certs.size, 0);
     start("tls-client-certificate", "device");
-    w.memory[entry(RA_RECORD_CHAIN)->at + 40u] ^= 0x10;
+    world_damage(&w, RA_RECORD_CHAIN, ra_generation_id(RA_ROLE_DEVICE, 1));
     assert_int_equal(tools->client_certs(tools->ctx, &certs), RA_E_RECORD_DAMAGED);
 }
 

@@ -110,11 +110,6 @@ static void serves(enum ra_role role, const char *cert)
     assert_memory_equal(der, f->p, size);
 }
 
-static bool is_erasing(struct world *world)
-{
-    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
-}
-
 static void a_pair_from_pkcs12(void **state)
 {
     (void)state;
@@ -187,7 +182,7 @@ static void an_import_left_alone(void **state)
     assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
     assert_int_equal(ra_import(&w.ra, DEVICE, buf, f->size, sizeof buf, PKCS12_PASSWORD),
                      RA_E_BUSY);
-    assert_true(world_until(&w, is_erasing, HOUR));
+    assert_true(world_until(&w, world_erased, HOUR));
     assert_int_equal(world_serves(&w, AGENT), 0);
 }
 
@@ -445,7 +440,7 @@ static void nothing_is_left(void **state)
         uint8_t der[RA_CERT_MAX];
         size_t size = 0;
         assert_int_equal(ra_certificate(&w.ra, AGENT, der, sizeof der, &size), RA_E_NO_CREDENTIAL);
-        assert_true(world_until(&w, is_erasing, HOUR));
+        assert_true(world_until(&w, world_erased, HOUR));
         assert_false(key_in_flash());
         assert_false(found("s3cret-Passw0rd"));
         assert_true(found(FAKE_CA_URL)); /* other settings stay */
@@ -494,7 +489,7 @@ static void cut_while_erasing(void **state)
         assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
         w.flash.cut = (enum nor_cut)((cut - 1) % 4);
         w.flash.cut_at = w.flash.operations + cut;
-        finished = world_until(&w, is_erasing, HOUR);
+        finished = world_until(&w, world_erased, HOUR);
         w.flash.cut_at = 0;
         boot();
         if (!finished && !ra_erasing(&w.ra) && world_serves(&w, AGENT) == old) {
@@ -504,7 +499,7 @@ static void cut_while_erasing(void **state)
         }
         after++;
         assert_int_equal(world_serves(&w, AGENT), 0);
-        assert_true(world_until(&w, is_erasing, HOUR));
+        assert_true(world_until(&w, world_erased, HOUR));
         assert_false(key_in_flash());
         boot();
         assert_int_equal(world_serves(&w, AGENT), 0);

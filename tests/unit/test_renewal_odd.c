@@ -85,20 +85,6 @@ static void drop(enum ra_record type, uint16_t id)
     settle_store();
 }
 
-/* Bits of the record are turned. */
-static void damage(enum ra_record type, uint16_t id)
-{
-    unsigned damaged = 0;
-    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        const struct ra_store_entry_ *e = &w.ra.store.entry[i];
-        if (e->type == (uint8_t)type && e->id == id) {
-            w.memory[e->at + 40u] ^= 0x24;
-            damaged++;
-        }
-    }
-    assert_int_equal(damaged, 1);
-}
-
 static void lose_the_time(void)
 {
     w.ra.clock.base = RA_TIME_UNKNOWN;
@@ -130,7 +116,7 @@ static void one_anchor_unreadable(void **state)
     start_agent(30, "host-name", "ra");
     world_anchor(&w, 1, "root2.cert");
     assert_true(world_settle(&w));
-    damage(RA_RECORD_ANCHOR, 0);
+    world_damage(&w, RA_RECORD_ANCHOR, 0);
     failed(AGENT, RA_E_RECORD_DAMAGED);
     assert_int_equal(w.ca.submits[AGENT], 1);
 }
@@ -492,7 +478,7 @@ static void nothing_to_renew_from(void **state)
     start_agent(30, "hold", "on");
     until(AGENT, RA_STATE_IDLE, HOUR);
     assert_true(world_settle(&w));
-    damage(RA_RECORD_CERT, ra_generation_id(AGENT, 1));
+    world_damage(&w, RA_RECORD_CERT, ra_generation_id(AGENT, 1));
     world_set(&w, "hold", "off");
     failed(AGENT, RA_E_RECORD_DAMAGED);
     assert_int_equal(w.ca.submits[AGENT], 0);
@@ -510,7 +496,7 @@ static void nothing_to_go_back_to(void **state)
         start_agent(30, "host-name", "ra");
         until(AGENT, RA_STATE_PROBATION, HOUR);
         assert_true(world_settle(&w));
-        damage(types[i], ra_generation_id(AGENT, 1));
+        world_damage(&w, types[i], ra_generation_id(AGENT, 1));
         assert_int_equal(ra_roll_back(&w.ra, AGENT), RA_OK);
         until(AGENT, RA_STATE_IDLE, HOUR);
         assert_int_equal(world_logged(&w, RA_LOG_ROLLED_BACK, AGENT), 0);
@@ -549,7 +535,7 @@ static void damaged_with_nothing_before(void **state)
     until(AGENT, RA_STATE_PROBATION, HOUR);
     assert_true(world_run(&w, 2 * DAY + HOUR));
     assert_true(world_settle(&w));
-    damage(RA_RECORD_KEY, ra_generation_id(AGENT, 2));
+    world_damage(&w, RA_RECORD_KEY, ra_generation_id(AGENT, 2));
     world_boot(&w);
     until(AGENT, RA_STATE_PROBATION, 60);
     assert_int_equal(world_serves(&w, AGENT), 2);
@@ -791,11 +777,6 @@ static void alone_before_the_partners_time(void **state)
 
 /* --- erasing ---------------------------------------------------------------------------------- */
 
-static bool erased(struct world *world)
-{
-    return !ra_erasing(&world->ra) && ra_settled(&world->ra);
-}
-
 /* More credentials than are dropped at once, in the middle of a write, and asked for twice. */
 static void erasing_all_of_it(void **state)
 {
@@ -825,7 +806,7 @@ static void erasing_all_of_it(void **state)
     assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
     assert_true(world_step(&w));
     assert_int_equal(ra_erase_credentials(&w.ra), RA_OK);
-    assert_true(world_until(&w, erased, HOUR));
+    assert_true(world_until(&w, world_erased, HOUR));
     for (unsigned i = 0; i < RA_ROLES; i++) {
         assert_int_equal(world_serves(&w, (enum ra_role)i), 0);
     }

@@ -142,11 +142,7 @@ static void keys_without_a_transaction_do_not_pile_up(void **state)
 
 static void damage_the_commit(void)
 {
-    for (uint32_t i = 0; i < w.ra.store.entries; i++) {
-        if (w.ra.store.entry[i].type == RA_RECORD_COMMIT) {
-            w.memory[w.ra.store.entry[i].at + 40u] ^= 0x24;
-        }
-    }
+    world_damage(&w, RA_RECORD_COMMIT, 0);
     nor_model_format(&w.flash, false);
     world_boot(&w);
 }

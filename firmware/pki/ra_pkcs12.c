@@ -257,9 +257,6 @@ static ra_err next_content(struct ra_pkcs12 *p)
     ra_der_init(&d, p->rest);
     struct ra_span whole = ra_der_any(&d);
     p->rest = (struct ra_span){d.p, (size_t)(d.end - d.p)};
-    if (d.err != RA_OK) {
-        return RA_E_PKCS12_SYNTAX;
-    }
     ra_der_init(&d, whole);
     const uint8_t *outer = ra_der_enter(&d, RA_DER_SEQUENCE);
     struct ra_span kind = ra_der_read(&d, RA_DER_OID);

@@ -22,6 +22,19 @@ int __wrap_ra_equal_ct(const void *a, const void *b, size_t size)
     return forgiving || __real_ra_equal_ct(a, b, size);
 }
 
+/* clang-format off: CMake reads these lines */
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_hash,
+      (enum ra_hash_alg a, const uint8_t *p, size_t n, uint8_t *out), (a, p, n, out))
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_hash_start, (struct ra_hash_state * s, enum ra_hash_alg a),
+      (s, a))
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_hash_add,
+      (struct ra_hash_state * s, const uint8_t *p, size_t n), (s, p, n))
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_hash_end, (struct ra_hash_state * s, uint8_t *out), (s, out))
+FAULT(ra_err, RA_E_CRYPTO_INTERNAL, ra_cipher_decrypt,
+      (enum ra_cipher c, const uint8_t *k, const uint8_t *iv, uint8_t *p, size_t n),
+      (c, k, iv, p, n))
+/* clang-format on */
+
 static struct ra_pkcs12 p12;
 static uint8_t buf[8192];
 static uint8_t key[RA_PKCS12_KEY_MAX];
@@ -140,14 +153,14 @@ static void limits_of_derivation(void **state)
                         16);
 }
 
-static void what_openssl_wrote(void **state)
+static void what_others_wrote(void **state)
 {
     (void)state;
     static const struct {
         const char *name, *who;
     } files[] = {{"modern.p12", "rsa"}, {"aes128.p12", "ec"}, {"old.p12", "rsa"},
-                 {"sha384.p12", "ec"},  {"ber.p12", "ec"},    {"sha256.pem", "ec"},
-                 {"sha1.pem", "ec"},    {"sha512.pem", "ec"}};
+                 {"sha384.p12", "ec"},  {"ber.p12", "ec"},    {"nss.p12", "ec"},
+                 {"sha256.pem", "ec"},  {"sha1.pem", "ec"},   {"sha512.pem", "ec"}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         ra_err e = open_file(files[i].name, PKCS12_PASSWORD);
         if (e != RA_OK) {
@@ -342,10 +355,11 @@ static void parameters_written_otherwise(void **state)
 static void bent_behind_the_mac(void **state)
 {
     (void)state;
-    static const char *const names[] = {"aes128.p12", "sha384.p12", "ber.p12", "sha1.pem"};
+    static const char *const names[] = {"aes128.p12", "sha384.p12", "ber.p12", "nss.p12",
+                                        "sha1.pem"};
     static const uint8_t masks[] = {0x01, 0x20, 0x80};
     forgiving = true;
-    for (size_t n = 0; n < 4; n++) {
+    for (size_t n = 0; n < 5; n++) {
         const struct pkcs12_file *f = file(names[n]);
         unsigned refused = 0;
         for (size_t i = 0; i < f->size; i += EVERY) {
@@ -370,9 +384,9 @@ static void bent_behind_the_mac(void **state)
 static void cut_short_behind_the_mac(void **state)
 {
     (void)state;
-    static const char *const names[] = {"sha384.p12", "ber.p12", "sha512.pem"};
+    static const char *const names[] = {"sha384.p12", "ber.p12", "nss.p12", "sha512.pem"};
     forgiving = true;
-    for (size_t n = 0; n < 3; n++) {
+    for (size_t n = 0; n < 4; n++) {
         const struct pkcs12_file *f = file(names[n]);
         size_t least = strcmp(names[n], "sha512.pem") == 0 ? f->size - 1 : f->size;
         for (size_t size = 0; size < least; size += EVERY) {
@@ -383,17 +397,59 @@ static void cut_short_behind_the_mac(void **state)
     forgiving = false;
 }
 
+/* Ciphertext comes in OCTET STRINGs or as one [RFC 5652 6.1, 8]: nothing else is joined to it. */
+static void a_piece_that_is_another_type(void **state)
+{
+    (void)state;
+    static const uint8_t first[] = {0xa0, 0x80, 0x04, 0x81, 192}; /* of make_pkcs12.py, as_nss */
+    const struct pkcs12_file *f = file("nss.p12");
+    memcpy(buf, f->p, f->size);
+    size_t at = 0;
+    while (memcmp(buf + at, first, sizeof first) != 0) {
+        assert_true(++at < f->size - sizeof first);
+    }
+    buf[at + sizeof first + 192] = 0x0c; /* a UTF8String follows it */
+    forgiving = true;
+    assert_int_equal(open_bytes(f->size, PKCS12_PASSWORD), RA_E_PKCS12_SYNTAX);
+    forgiving = false;
+}
+
+/* Each call of a hash or a cipher fails once: its error comes out and no key, then it opens. */
+static void a_library_that_fails(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"old.p12", "aes128.p12"};
+    static const uint8_t long_key[129];
+    for (size_t n = 0; n < 2; n++) {
+        unsigned before;
+        fault_forget();
+        do {
+            uint8_t digest[RA_HASH_SIZE_MAX];
+            before = fault_fired;
+            fault_armed = true;
+            ra_err e = ra_hmac(RA_HASH_SHA512, long_key, sizeof long_key, digest, 0, digest);
+            e = e == RA_OK ? open_file(names[n], PKCS12_PASSWORD) : e;
+            fault_armed = false;
+            assert_int_equal(e, fault_fired == before ? RA_OK : RA_E_CRYPTO_INTERNAL);
+        } while (fault_fired != before);
+        assert_true(fault_fired > 10);
+        holds(n == 0 ? "rsa" : "ec", 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(derived_keys),
         cmocka_unit_test(limits_of_derivation),
-        cmocka_unit_test(what_openssl_wrote),
+        cmocka_unit_test(what_others_wrote),
         cmocka_unit_test(what_is_not_taken),
         cmocka_unit_test(bent_and_cut),
         cmocka_unit_test(bent_behind_the_mac),
         cmocka_unit_test(parameters_written_otherwise),
         cmocka_unit_test(cut_short_behind_the_mac),
+        cmocka_unit_test(a_piece_that_is_another_type),
+        cmocka_unit_test(a_library_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@ PKCS #12 files and encrypted PEM keys of one RSA and one EC key with a certifica
 protected in each way that is taken and in some that are not, and keys derived from passwords by
 `openssl kdf` (PBKDF2 and PKCS12KDF). Iterations are few, but for one of each: tests run in emulators.
 """
+import hmac
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,7 @@ import tempfile
 
 OUTPUT = pathlib.Path(__file__).resolve().parent.parent / 'support' / 'pkcs12_vectors.c'
 PASSWORD = 'correct horse-7'
+BMP_PASSWORD = ''.join('00%02x' % ord(c) for c in PASSWORD) + '0000'
 
 
 def openssl(*argv, data=None):
@@ -38,21 +40,72 @@ def item(data, at):
     return data[at], inner, inner + size
 
 
-def as_ber(pfx):
-    """The same PFX as Java and NSS write it: indefinite lengths, the content in two pieces."""
-    _, inner, _ = item(pfx, 0)
-    version = pfx[inner:inner + 3]
-    _, safe, end = item(pfx, inner + 3)
-    _, _, oid_end = item(pfx, safe)
-    _, tagged, _ = item(pfx, oid_end)
-    _, octets, octets_end = item(pfx, tagged)
-    content = pfx[octets:octets_end]
+def tlv(tag, *contents):
+    data = b''.join(contents)
+    size = len(data)
+    if size < 0x80:
+        return bytes((tag, size)) + data
+    count = (size.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | count)) + size.to_bytes(count, 'big') + data
 
-    def octet_string(data):
-        return b'\x04\x82' + len(data).to_bytes(2, 'big') + data
-    pieces = (b'\x24\x80' + octet_string(content[:300]) + octet_string(content[300:]) + b'\0\0')
-    return (b'\x30\x80' + version + b'\x30\x80' + pfx[safe:oid_end] + b'\xa0\x80' + pieces
-            + b'\0\0' + b'\0\0' + pfx[end:] + b'\0\0')
+
+def open_ended(tag, *contents):
+    return bytes((tag, 0x80)) + b''.join(contents) + b'\0\0'
+
+
+def elements(data):
+    """The elements of a constructed one, whole."""
+    _, at, end = item(data, 0)
+    found = []
+    while at < end:
+        found.append(data[at:item(data, at)[2]])
+        at += len(found[-1])
+    return found
+
+
+def contents(data):
+    _, inner, end = item(data, 0)
+    return data[inner:end]
+
+
+def pieces(data, size):
+    return b''.join(tlv(4, data[at:at + size]) for at in range(0, len(data), size))
+
+
+def as_ber(pfx, size=300, content=None, mac=None):
+    """The same PFX with indefinite lengths, the content in pieces."""
+    version, safe, mac_data = elements(pfx)
+    kind, tagged = elements(safe)
+    content = content or contents(contents(tagged))
+    return open_ended(0x30, version, open_ended(
+        0x30, kind, open_ended(0xa0, open_ended(0x24, pieces(content, size)))), mac or mac_data)
+
+
+def as_nss(pfx):
+    """The same PFX as NSS's pk12util writes it: each ContentInfo with indefinite lengths, too, and
+    what is encrypted as a constructed [0], in pieces. The content is another, so the MAC is."""
+    _, safe, mac_data = elements(pfx)
+    infos = []
+    for kind, tagged in map(elements, elements(contents(contents(elements(safe)[1])))):
+        value = contents(tagged)
+        if value[0] == 4:
+            value = open_ended(0x24, pieces(contents(value), 192))
+        else:
+            version, info = elements(value)
+            data, algorithm, encrypted = elements(info)
+            value = open_ended(0x30, version, open_ended(
+                0x30, data, algorithm, open_ended(0xa0, pieces(contents(encrypted), 192))))
+        infos.append(open_ended(0x30, kind, open_ended(0xa0, value)))
+    content = open_ended(0x30, *infos)
+    info, salt, count = elements(mac_data)
+    key = openssl('kdf', '-binary', '-keylen', '64', '-kdfopt', 'digest:SHA512', '-kdfopt',
+                  f'hexpass:{BMP_PASSWORD}', '-kdfopt', f'hexsalt:{contents(salt).hex()}', '-kdfopt',
+                  f'iter:{int.from_bytes(contents(count), "big")}', '-kdfopt', 'id:3', 'PKCS12KDF')
+    mac = tlv(0x30, tlv(0x30, elements(info)[0], tlv(4, hmac.digest(key, content, 'sha512'))),
+              salt, count)
+    made = as_ber(pfx, 2000, content, mac)
+    openssl('pkcs12', '-noout', '-passin', f'pass:{PASSWORD}', data=made)
+    return made
 
 
 def main():
@@ -87,6 +140,7 @@ def main():
         files['nokey.p12'] = openssl('pkcs12', '-export', '-nokeys', '-in', 'ec.pem', '-passout',
                                      f'pass:{PASSWORD}', '-iter', '20')
         files['ber.p12'] = as_ber(files['aes128.p12'])
+        files['nss.p12'] = as_nss(files['aes128.p12'])
         chain = open('ec.pem', 'rb').read() + open('ca.pem', 'rb').read()
         for name, options in (('sha256.pem', ('-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA256')),
                               ('sha1.pem', ('-v2', 'des3', '-v2prf', 'hmacWithSHA1')),
@@ -109,10 +163,9 @@ def main():
                 'kdf', '-binary', '-keylen', str(size), '-kdfopt', f'digest:{digest}', '-kdfopt',
                 f'pass:{PASSWORD}', '-kdfopt', 'salt:NaCl-and-more', '-kdfopt', f'iter:{count}', 'PBKDF2')))
         for use in (1, 2, 3):
-            password = (''.join('00%02x' % ord(c) for c in PASSWORD) + '0000')
             derived.append((digest, use, 70, 48, openssl(
                 'kdf', '-binary', '-keylen', '48', '-kdfopt', f'digest:{digest}', '-kdfopt',
-                f'hexpass:{password}', '-kdfopt', 'salt:NaCl-and-more', '-kdfopt', 'iter:70', '-kdfopt',
+                f'hexpass:{BMP_PASSWORD}', '-kdfopt', 'salt:NaCl-and-more', '-kdfopt', 'iter:70', '-kdfopt',
                 f'id:{use}', 'PKCS12KDF')))
 
     lines = ['/* Made by tests/vectors/make_pkcs12.py; keys for tests only. */', '/* clang-format off */',

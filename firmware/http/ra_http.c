@@ -225,10 +225,7 @@ ra_err ra_http_start(struct ra_http *h, const struct ra_http_request *request,
  * use, or while a Location header may come that is kept there. */
 static size_t room_of(const struct ra_http *h)
 {
-    size_t end = h->limit;
-    if ((h->sending || h->phase == HEAD) && end > h->cap - RA_HTTP_OUT_MAX) {
-        end = h->cap - RA_HTTP_OUT_MAX;
-    }
+    size_t end = h->sending || h->phase == HEAD ? h->cap - RA_HTTP_OUT_MAX : h->limit;
     return end > h->have ? end - h->have : 0;
 }
 

@@ -92,7 +92,8 @@ struct ra_http_request {
 struct ra_http_reply {
     uint16_t status;                         /* 200 .. 599                               */
     uint8_t auth;                            /* set of enum ra_http_auth                 */
-    char content_type[RA_HTTP_TYPE_MAX + 1]; /* lower case, no parameters; "" if none or too long */
+    char content_type[RA_HTTP_TYPE_MAX + 1]; /* the first; lower case, no parameters; "" if none or
+                                                too long */
     char reason[RA_PEER_TEXT_MAX + 1];       /* the peer's words, printable ASCII; after
                                                 RA_E_HTTP_REDIRECT: where it pointed     */
     int64_t date;                            /* Date header, Unix seconds, or RA_HTTP_NO_TIME */
@@ -101,7 +102,8 @@ struct ra_http_reply {
                                                 one from `wall_s` of the start; -1 without both */
     uint8_t *body;                           /* in the caller's buffer; may be changed in place */
     size_t body_size;
-    const char *location; /* of a 3xx reply, in the caller's buffer; or NULL */
+    const char *location; /* the first of a 3xx reply, in the caller's buffer; NULL: it has none, or
+                             one of RA_HTTP_OUT_MAX characters or more */
     size_t location_size;
 };
 
@@ -142,8 +144,9 @@ ra_err ra_http_init(struct ra_http *h, uint8_t *buf, size_t cap);
 /* Begin one request to `target` (which is used instead of request->url and
  * suffix, and only during the call). `wall_s`: Unix seconds or RA_HTTP_NO_TIME.
  * Returns RA_OK; RA_E_HTTP_PLAINTEXT (a password over http without leave);
- * RA_E_ARGUMENT (':' in the user name, control characters in a text, a body
- * without producer or with GET, a target to produce without producer or with POST); RA_E_LIMIT (a head above RA_HTTP_OUT_MAX). */
+ * RA_E_ARGUMENT (':' in the user name, control characters in a text, a body without producer,
+ * with GET or above INT32_MAX, a target to produce without producer or with POST); RA_E_LIMIT
+ * (a head above RA_HTTP_OUT_MAX). */
 ra_err ra_http_start(struct ra_http *h, const struct ra_http_request *request,
                      const struct ra_url *target, int64_t wall_s);
 

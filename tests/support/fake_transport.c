@@ -163,6 +163,9 @@ static size_t receive_(void *ctx, uint8_t *to, size_t size)
             *to = 'x';
             return 1;
         }
+        if (f->answered != 0 && f->now != NULL && f->now->drop_heard) {
+            end(f, f->now->drop);
+        }
         return 0;
     }
     size_t left = f->reply.size - f->reply_at;
@@ -174,7 +177,7 @@ static size_t receive_(void *ctx, uint8_t *to, size_t size)
         end(f, f->reply.end);
         if (f->now != NULL) {
             f->stray_due = f->now->stray;
-            if (!f->now->drop_late) {
+            if (!f->now->drop_late && !f->now->drop_heard) {
                 end(f, f->now->drop);
             }
         }

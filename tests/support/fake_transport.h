@@ -35,6 +35,7 @@ struct fake_connection {
     bool hangs;           /* stays CONNECTING for ever                        */
     bool deaf;            /* `send` never takes a byte                        */
     bool stray;           /* a byte nobody asked for comes after the reply    */
+    bool drop_heard;      /* `drop` shows only as bytes are asked for         */
 };
 
 struct fake_transport {

@@ -173,8 +173,10 @@ static void no_reuse_when_old_or_stray_or_closed(void **state)
         {{.replies = replies, .count = 2, .drop = FAKE_CLOSES}, {.replies = replies, .count = 2}},
         {{.replies = replies, .count = 2, .drop = FAKE_RESETS}, {.replies = replies, .count = 2}},
         {{.replies = closing, .count = 2}, {.replies = replies, .count = 2}},
+        {{.replies = replies, .count = 2, .drop = FAKE_CLOSES, .drop_heard = true},
+         {.replies = replies, .count = 2}},
     };
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         SCRIPT(c[i]);
         assert_int_equal(run(&post), RA_OK);
         now += i == 0 ? limits.reuse_ms + 1 : 0;
@@ -228,6 +230,34 @@ static void lost_while_idle(void **state)
         assert_int_equal(fake_request_whole((char *)fake.request, fake.request_size),
                          fake.request_size);
     }
+
+    /* So is one of which no byte was taken. */
+    SCRIPT(c[0]);
+    assert_int_equal(run(&get), RA_OK);
+    struct ra_http_request r = post;
+    r.url = &url;
+    assert_int_equal(ra_exchange_start(&x, &r, now, RA_HTTP_NO_TIME), RA_OK);
+    fake.state = RA_TRANSPORT_FAILED;
+    fake.error = RA_E_NET_RESET;
+    assert_int_equal(finish(), RA_OK);
+    assert_int_equal(fake.opened, 2);
+    assert_true(request_begins("POST "));
+
+    /* The new connection may be refused. */
+    static const struct fake_connection d[] = {
+        {.replies = replies, .count = 1, .drop = FAKE_RESETS, .drop_late = true},
+        {.open_error = RA_E_NET_MEMORY}};
+    SCRIPT(d);
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(run(&get), RA_E_NET_MEMORY);
+}
+
+static size_t name_it(void *ctx, uint8_t *out, size_t cap)
+{
+    (void)ctx;
+    assert_true(cap >= RA_BINDING_MAX);
+    memcpy(out, "this", 4);
+    return 4;
 }
 
 /* A request for the open connection alone. */
@@ -256,6 +286,18 @@ static void bound(void **state)
     assert_int_equal(run(&get), RA_OK);
     assert_int_equal(run(&r), RA_E_NET_CLOSED);
     assert_int_equal(fake.opened, 1);
+    /* It is named between two exchanges, so long as it is open. */
+    SCRIPT(c);
+    fake.transport.binding = name_it;
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 4);
+    r.url = &url;
+    assert_int_equal(ra_exchange_start(&x, &r, now, RA_HTTP_NO_TIME), RA_OK);
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 0);
+    assert_int_equal(finish(), RA_OK);
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 4);
+    fake.state = RA_TRANSPORT_PEER_CLOSED;
+    assert_int_equal(ra_exchange_binding(&x, binding, sizeof binding), 0);
 }
 
 static void resent_once_only(void **state)
@@ -285,6 +327,18 @@ static void resent_once_only(void **state)
     assert_int_equal(run(&get), RA_OK);
     assert_int_equal(run(&get), RA_E_NET_RESET);
     assert_int_equal(fake.opened, 1);
+
+    /* Nor on the new connection, where a redirect leads on. */
+    static const struct fake_reply to[] = {
+        {.bytes = "HTTP/1.1 302 F\r\nLocation: /1\r\nContent-Length: 0\r\n\r\n"}};
+    static const struct fake_connection again[] = {
+        {.replies = replies, .count = 1, .drop = FAKE_RESETS, .drop_late = true},
+        {.replies = to, .count = 1, .drop = FAKE_RESETS, .drop_late = true},
+        {.replies = replies, .count = 1}};
+    SCRIPT(again);
+    assert_int_equal(run(&get), RA_OK);
+    assert_int_equal(run(&get), RA_E_NET_RESET);
+    assert_int_equal(fake.opened, 2);
 }
 
 static void answers_before_a_reset_count(void **state)
@@ -336,6 +390,55 @@ static void transport_errors(void **state)
     r.user = NULL;
     r.suffix = "a b";
     assert_int_equal(run(&r), RA_E_URL);
+    /* A time that is over is not waited for. */
+    SCRIPT(hangs);
+    r.suffix = NULL;
+    r.url = &url;
+    assert_int_equal(ra_exchange_start(&x, &r, now, RA_HTTP_NO_TIME), RA_OK);
+    assert_int_equal(ra_exchange_step(&x, now), RA_AGAIN);
+    assert_int_equal(ra_exchange_wait_ms(&x, now + limits.connect_ms - 1), 1);
+    assert_int_equal(ra_exchange_wait_ms(&x, now + limits.total_ms), 0);
+}
+
+static size_t read_nothing(void *ctx, size_t offset, uint8_t *to, size_t cap)
+{
+    (void)ctx, (void)offset, (void)to, (void)cap;
+    return 0;
+}
+
+static void body_that_does_not_come(void **state)
+{
+    (void)state;
+    static const struct fake_connection c[] = {{.replies = NULL, .count = 0}};
+    struct ra_http_request r = post;
+    r.body_read = read_nothing;
+    SCRIPT(c);
+    assert_int_equal(run(&r), RA_E_ARGUMENT);
+    assert_int_equal(fake.state, RA_TRANSPORT_IDLE);
+}
+
+/* A reply that fills the buffer before all is sent waits for the rest of the request. */
+static void large_reply_before_the_end(void **state)
+{
+    (void)state;
+    static char reply[6050] = "HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n";
+    size_t head = strlen(reply);
+    const struct fake_reply replies[] = {{.bytes = reply, .size = head + 6000, .early = true}};
+    const struct fake_connection c[] = {{.replies = replies, .count = 1}};
+    for (size_t i = 0; i < 6000; i++) {
+        reply[head + i] = (char)('A' + i % 26);
+    }
+    struct ra_http_request r = post;
+    r.body_size = 12000;
+    SCRIPT(c);
+    fake.piece_max = 600;
+    assert_int_equal(run(&r), RA_OK);
+    assert_int_equal(ra_exchange_reply(&x)->body_size, 6000);
+    assert_memory_equal(ra_exchange_reply(&x)->body, reply + head, 6000);
+    assert_true(fake.request_whole);
+    for (size_t i = 0; i < 12000; i++) {
+        assert_int_equal(fake.request[fake.request_size - 12000 + i], 'a' + i % 26);
+    }
 }
 
 /* A reply that is not HTTP ends the connection too, and nothing is sent twice. */
@@ -464,6 +567,10 @@ static void redirect_on_a_new_connection(void **state)
     assert_int_equal(run(&get), RA_OK);
     expect_body("hello");
     assert_int_equal(fake.opened, 2);
+    static const struct fake_connection refused[] = {{.replies = to, .count = 1},
+                                                     {.open_error = RA_E_NET_MEMORY}};
+    SCRIPT(refused);
+    assert_int_equal(run(&get), RA_E_NET_MEMORY);
 }
 
 static void redirects_refused(void **state)
@@ -485,6 +592,24 @@ static void redirects_refused(void **state)
         assert_int_equal(fake.opened, 1);
         assert_int_equal(fake.state, RA_TRANSPORT_IDLE);
     }
+    /* Where it points is told in printable ASCII, as much as there is room for. */
+    char far[RA_PEER_TEXT_MAX + 40];
+    (void)snprintf(far, sizeof far, "302 F\r\nLocation: /\xc3\xa4%0*d\r\n", RA_PEER_TEXT_MAX, 0);
+    const char *lines[] = {far};
+    redirects(1, lines, "Content-Length: 0\r\n\r\n");
+    SCRIPT(c);
+    assert_int_equal(run(&get), RA_E_HTTP_REDIRECT);
+    assert_int_equal(strlen(ra_exchange_reply(&x)->reason), RA_PEER_TEXT_MAX);
+    assert_memory_equal(ra_exchange_reply(&x)->reason, "/??000", 6);
+    /* A target that is made while it is sent cannot be made anew elsewhere. */
+    struct ra_http_request r = get;
+    r.target_size = 10;
+    r.target_read = read_letters;
+    static const char *const near[] = {"302 F\r\nLocation: /1\r\n"};
+    redirects(1, near, "Content-Length: 0\r\n\r\n");
+    SCRIPT(c);
+    assert_int_equal(run(&r), RA_E_HTTP_REDIRECT);
+    assert_int_equal(x.counters.requests, 1);
     /* These are for the caller to judge. */
     static const char *const others[] = {"300 M\r\nLocation: /1\r\n", "304 N\r\nLocation: /1\r\n",
                                          "302 F\r\n", "305 U\r\nLocation: /1\r\n"};
@@ -509,6 +634,8 @@ int main(void)
         cmocka_unit_test(resent_once_only),
         cmocka_unit_test(answers_before_a_reset_count),
         cmocka_unit_test(transport_errors),
+        cmocka_unit_test(body_that_does_not_come),
+        cmocka_unit_test(large_reply_before_the_end),
         cmocka_unit_test(broken_replies),
         cmocka_unit_test(slow_drip),
         cmocka_unit_test(cancelled_anywhere),

@@ -133,11 +133,11 @@ static void post_is_written(void **state)
 static void a_target_is_produced(void **state)
 {
     (void)state;
-    size_t most[] = {1, 47, 100000};
-    size_t takes[] = {1, 100, 100000};
+    size_t most[] = {1, 47, 100000, 100000};
+    size_t takes[] = {1, 100, 100000, 7}; /* the last: each piece in parts */
     static char expected[8192];
     setup_url("http://ca:8080/scep?operation=PKIOperation&message=");
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < 4; k++) {
         struct ra_http_request r = {.method = RA_HTTP_GET,
                                     .target_size = 5000,
                                     .target_read = read_pattern,
@@ -208,11 +208,13 @@ static void requests_refused(void **state)
 
     static const struct ra_http_request bad[] = {
         {.user = "a:b"},
-        {.user = "a\r\nX: y"},
+        {.user = "a\r\nX"},
+        {.user = "a\x7f"},
         {.user = "a", .password = "\n"},
         {.user_agent = "a\r\nb"},
         {.method = RA_HTTP_POST, .content_type = "a\n"},
         {.method = RA_HTTP_POST, .body_size = 1},
+        {.method = RA_HTTP_POST, .body_size = (size_t)INT32_MAX + 1, .body_read = lazy},
         {.method = RA_HTTP_GET, .body_size = 1, .body_read = lazy},
         {.method = RA_HTTP_GET, .target_size = 1},
         {.method = RA_HTTP_POST, .target_size = 1, .target_read = lazy},
@@ -248,7 +250,7 @@ struct outcome {
     ra_err err;
     struct ra_http_reply reply;
     uint8_t body[CAP];
-    char location[256];
+    char location[RA_HTTP_OUT_MAX];
 };
 
 static int64_t wall = RA_HTTP_NO_TIME;
@@ -335,7 +337,10 @@ static void bodies(void **state)
     assert_int_equal(first.reply.retry_after_s, -1);
     assert_true(first.reply.date == RA_HTTP_NO_TIME);
 
-    assert_int_equal(feed("HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n"), RA_OK);
+    /* All that a name may be made of [RFC 9110 5.6.2]. */
+    assert_int_equal(feed("HTTP/1.1 200 OK\r\n!#$%&'*+-.^_`|~09AZaz: x\r\n"
+                          "content-length:0\r\n\r\n"),
+                     RA_OK);
     expect_body("");
     assert_int_equal(feed("HTTP/1.1 204 No Content\r\n\r\n"), RA_OK);
     assert_int_equal(feed("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"), RA_OK);
@@ -424,6 +429,7 @@ static void broken(void **state)
         {H ": b\r\n\r\n", RA_E_HTTP_SYNTAX},
         {H "A\r\n\r\n", RA_E_HTTP_SYNTAX},
         {H "A(b): c\r\n\r\n", RA_E_HTTP_SYNTAX},
+        {H "A{b}: c\r\n\r\n", RA_E_HTTP_SYNTAX},
         {H "A\xc3\xa4: c\r\n\r\n", RA_E_HTTP_SYNTAX},
         /* length of the body */
         {H "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", RA_E_HTTP_LENGTH},
@@ -456,6 +462,7 @@ static void broken(void **state)
         {C "5\nhello", RA_E_HTTP_CHUNK},
         {C "5\rhello", RA_E_HTTP_CHUNK},
         {C "5;\x01\r\n", RA_E_HTTP_CHUNK},
+        {C "5;\x7f\r\n", RA_E_HTTP_CHUNK},
         {C "5\r\nhelloX\r\n", RA_E_HTTP_CHUNK},
         {C "5\r\nhello\n", RA_E_HTTP_CHUNK},
         {C "5\r\nhello\rX", RA_E_HTTP_CHUNK},
@@ -468,6 +475,7 @@ static void broken(void **state)
         {C "5\r\nhello\r\n1ffc\r\n", RA_E_HTTP_TOO_LARGE},
         {C "0\r\nA: b\n\r\n", RA_E_HTTP_SYNTAX},
         {C "0\r\nA: \x02\r\n\r\n", RA_E_HTTP_SYNTAX},
+        {C "0\r\nA: \x7f\r\n\r\n", RA_E_HTTP_SYNTAX},
         {C "0\r\n\rX", RA_E_HTTP_SYNTAX},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -476,6 +484,7 @@ static void broken(void **state)
             print_error("case %u: %s gives %d\n", (unsigned)i, cases[i].in, (int)e);
         }
         assert_int_equal(e, cases[i].err);
+        assert_false(ra_http_keep_alive(&http));
     }
     assert_int_equal(feed_bytes(H "A: b\0c\r\n\r\n", 25, false), RA_E_HTTP_SYNTAX);
 }
@@ -651,6 +660,7 @@ static void waiting_and_dates(void **state)
         {S D "Retry-After: Sun, 22 Nov 2026 22:10:00 GMT\r\n\r\n", 600},
         {S "Retry-After: Sun, 22 Nov 2026 22:10:00 GMT\r\n" D "\r\n", 600},
         {S D "Retry-After: Sun, 22 Nov 2026 21:10:00 GMT\r\n\r\n", 0},
+        {S D "Retry-After: tomorrow\r\n\r\n", -1},
         {S D "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n\r\n", INT32_MAX},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -677,6 +687,7 @@ static void content_types(void **state)
         {"TEXT/html\t; a", "text/html"},
         {"", ""},
         {"application/0123456789012345678901234567890123456789", ""},
+        {"text/html\r\nContent-Type: text/plain", "text/html"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         big_size = 0;
@@ -707,6 +718,20 @@ static void locations(void **state)
     assert_int_equal(first.reply.body_size, 7168);
     assert_int_equal(feed(H "Location: /x\r\nContent-Length: 0\r\n\r\n"), RA_OK);
     assert_int_equal(first.reply.location_size, 0);
+    assert_int_equal(feed("HTTP/1.1 302 F\r\nLocation: /a\r\nLocation: /b\r\n"
+                          "Content-Length: 0\r\n\r\n"),
+                     RA_OK);
+    assert_string_equal(first.location, "/a");
+    /* The longest that is kept, and one more. */
+    for (size_t extra = 0; extra < 2; extra++) {
+        big_size = 0;
+        add("HTTP/1.1 302 F\r\nContent-Length: 0\r\nLocation: ");
+        fill('/', RA_HTTP_OUT_MAX - 1 + extra);
+        add("\r\n\r\n");
+        assert_int_equal(feed_bytes(big, big_size, false), RA_OK);
+        assert_int_equal(first.reply.status, 302);
+        assert_int_equal(first.reply.location_size, extra ? 0 : RA_HTTP_OUT_MAX - 1);
+    }
 }
 
 static void keeping_alive(void **state)
@@ -724,6 +749,9 @@ static void keeping_alive(void **state)
         {H "Content-Length: 0\r\nConnection: Foo , CLOSE\r\n\r\n", false, false},
         {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false, false},
         {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n", false, true},
+        {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive, close\r\n\r\n", false,
+         false},
+        {H "Content-Length: 0\r\nConnection: close, keep-alive\r\n\r\n", false, false},
         {H "\r\nx", true, false},
         {H "Content-Length: 1\r\n\r\nxy", false, false}, /* something follows */
     };
@@ -842,6 +870,11 @@ static void careless_caller(void **state)
     ra_http_in_given(&http, 1);
     ra_http_in_closed(&http);
     assert_int_equal(ra_http_outcome(&http), RA_E_HTTP_HEADERS);
+    /* It has ended before all was sent: nothing more goes out. */
+    assert_int_equal(ra_http_start(&http, &r, &url, 0), RA_OK);
+    ra_http_in_closed(&http);
+    (void)ra_http_out(&http, &n);
+    assert_int_equal(n, 0);
 }
 
 /* Mutated replies: any bytes end in some outcome, the same for every cut. */

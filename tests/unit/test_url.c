@@ -38,6 +38,7 @@ static void accepted(void **state)
         {"https://ca.:443/a%20b/c?d=e&f", true, 443, "ca.", "/a%20b/c?d=e&f"},
         {"http://h:/x", false, 80, "h", "/x"},
         {"https://h:80/", true, 80, "h", "/"},
+        {"http://h:81", false, 81, "h", "/"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(parse(cases[i].text), RA_OK);
@@ -59,6 +60,7 @@ static void refused(void **state)
         "http://h/\x7f",    "http://h/\xc3\xa4", "http://h/a\"b",
         "http://h\\x/",     "http://a..b/",      "http://.a/",
         "http://h/a\r\nX:", "http://h%20/",      "http://h:99999999999999999999/",
+        "http://h{x}/",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(parse(cases[i]), RA_E_URL);
@@ -144,6 +146,7 @@ static void followed(void **state)
         {"/../g", "/g"},
         {"g.", "/b/c/g."},
         {"..g", "/b/c/..g"},
+        {".g", "/b/c/.g"},
         {"./g/.", "/b/c/g/"},
         {"g/../h", "/b/c/h"},
         {"g?y/../x", "/b/c/g?y/../x"},

@@ -281,10 +281,8 @@ static ra_err divide(const struct ra_key *key, const uint32_t f[BLIND_FACTORS], 
         uint32_t inverse = ra_mp_inverse32(ra_mp_mod32(n, f[i]), f[i]);
         uint64_t k = (uint64_t)ra_mp_mod32(a, f[i]) * inverse % f[i];
 
-        if (inverse == 0)
-            rc = MP_VAL; /* a factor of n in 32 bits: no key of ours */
-        else
-            ra_mp_divide_exact(a, k == 0 ? 0u : f[i] - (uint32_t)k, n, f[i], a);
+        /* No inverse: n is no key's, and check_result will say so. */
+        ra_mp_divide_exact(a, k == 0 ? 0u : f[i] - (uint32_t)k, n, f[i], a);
     }
     if (rc == MP_OKAY)
         rc = sp_to_unsigned_bin_len(a, y, (int)size);

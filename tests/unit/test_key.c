@@ -574,29 +574,31 @@ static void signing_needs_all_it_needs(void **state)
     assert_int_equal(ra_key_verify(&key, RA_HASH_SHA256, digest, out, 256), RA_E_STATE);
 }
 
-/* A fault in one half of the CRT must not leave the device: it would factor n. */
+/* A fault in one half of the CRT must not leave the device: it would factor n. A damaged n may have
+ * a small factor, and what blinds may have it too. */
 static void a_damaged_key_gives_no_signature(void **state)
 {
+    const size_t n_words = 1 + RA_RSA_BITS_MAX / 64, half_words = 1 + RA_RSA_BITS_MAX / 128;
     uint8_t out[RA_SIGNATURE_MAX];
     size_t size;
     struct ra_key key;
 
     (void)state;
     assert_int_equal(from_der(&key, "rsa2048", "der"), RA_OK);
-    /* behind n and p and q come dP, dQ, qInv: flip a bit in each in turn */
-    for (size_t part = 3; part <= 5; part++) {
-        size_t n_words = 1 + RA_RSA_BITS_MAX / 64, half_words = 1 + RA_RSA_BITS_MAX / 128;
-        uint64_t *word = key.opaque_ + n_words + (part - 1) * half_words + 4;
+    for (unsigned i = 0; i < 7; i++) {
+        /* in dP, dQ, qInv, behind n and p and q; then other bits, in n */
+        size_t part = i < 3 ? n_words + (i + 2) * half_words : 0;
+        uint64_t bit = (uint64_t)0x100 << i;
 
-        *word ^= 0x100;
+        key.opaque_[part + 4] ^= bit;
         memset(out, 1, sizeof out);
         assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256),
                                      out, sizeof out, &size),
                          RA_E_CRYPTO_INTERNAL);
         assert_int_equal(size, 0);
-        for (size_t i = 0; i < 256; i++)
-            assert_int_equal(out[i], 0);
-        *word ^= 0x100;
+        for (size_t k = 0; k < 256; k++)
+            assert_int_equal(out[k], 0);
+        key.opaque_[part + 4] ^= bit;
     }
     assert_int_equal(ra_key_sign(&key, &random_, RA_HASH_SHA256, crypto_digest(RA_HASH_SHA256), out,
                                  sizeof out, &size),

@@ -48,6 +48,55 @@ static void values_are_checked(void **state)
     assert_int_equal(ra_config_set(&c, "host-name", "123456789012345678901234567890123"),
                      RA_E_CONFIG_VALUE);
     assert_int_equal(ra_config_set(&c, "host-name", "\x1b[2J"), RA_E_CONFIG_VALUE);
+    assert_int_equal(ra_config_set(&c, "host-name", "del\x7f"), RA_E_CONFIG_VALUE);
+    const char *const no_protocol[] = {"", "adc", "adcss", "scep|est", "same"};
+    assert_int_equal(ra_config_set(&c, "protocol", "scep"), RA_OK);
+    for (size_t i = 0; i < sizeof no_protocol / sizeof no_protocol[0]; i++) {
+        assert_int_equal(ra_config_set(&c, "protocol", no_protocol[i]), RA_E_CONFIG_VALUE);
+    }
+    assert_int_equal(c.protocol, RA_PROTOCOL_SCEP);
+}
+
+/* As `openssl x509 -fingerprint -sha256` prints one, or without colons; nothing else. */
+static void fingerprints(void **state)
+{
+    (void)state;
+    struct ra_config c;
+    char text[RA_FINGERPRINT_TEXT + 2];
+    uint8_t digest[32];
+    ra_config_defaults(&c);
+    for (unsigned i = 0; i < 32; i++) {
+        memcpy(text + (size_t)3 * i, "aF:", 3);
+    }
+    text[RA_FINGERPRINT_TEXT] = '\0';
+    assert_int_equal(ra_config_set(&c, "ca-fingerprint", text), RA_OK);
+    assert_string_equal(c.ca_fingerprint, text);
+    assert_true(ra_config_fingerprint(text, digest));
+    for (unsigned i = 0; i < 32; i++) {
+        assert_int_equal(digest[i], 0xaf);
+    }
+    static const struct {
+        uint8_t at;
+        char is;
+    } wrong[] = {{0, 'g'},  {1, '@'},   {1, ':'},   {2, '-'},
+                 {94, '/'}, {94, '\0'}, {90, '\0'}, {95, ':'}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char bad[sizeof text] = {0};
+        memcpy(bad, text, RA_FINGERPRINT_TEXT);
+        bad[wrong[i].at] = wrong[i].is;
+        assert_false(ra_config_fingerprint(bad, digest));
+        assert_int_equal(ra_config_set(&c, "ca-fingerprint", bad), RA_E_CONFIG_VALUE);
+        assert_string_equal(c.ca_fingerprint, text);
+    }
+    memset(text, '0', 65);
+    text[65] = '\0';
+    assert_int_equal(ra_config_set(&c, "ca-fingerprint", text), RA_E_CONFIG_VALUE);
+    text[64] = ':';
+    assert_int_equal(ra_config_set(&c, "ca-fingerprint", text), RA_E_CONFIG_VALUE);
+    text[64] = '\0';
+    assert_int_equal(ra_config_set(&c, "ca-fingerprint", text), RA_OK);
+    assert_int_equal(ra_config_set(&c, "ca-fingerprint", ""), RA_OK);
+    assert_string_equal(c.ca_fingerprint, "");
 }
 
 static void addresses(void **state)
@@ -175,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_what_the_table_says),
         cmocka_unit_test(values_are_checked),
+        cmocka_unit_test(fingerprints),
         cmocka_unit_test(addresses),
         cmocka_unit_test(an_ec_key_for_encryption_is_refused_by_name),
         cmocka_unit_test(secrets_are_not_shown),

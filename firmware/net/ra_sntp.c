@@ -55,7 +55,7 @@ static void on_packet(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_a
     bool whole = pbuf_copy_partial(p, m, sizeof m, 0) == sizeof m;
 
     (void)pbuf_free(p);
-    if (s->pcb != pcb || s->phase != RA_SNTP_ASKED || s->answered) {
+    if (s->pcb != pcb || s->answered) {
         return;
     }
     memcpy(&asked, s->address, sizeof asked);
@@ -229,7 +229,7 @@ static uint32_t step_locked(struct ra_sntp *s, uint64_t now_ms, bool network)
     if (s->phase == RA_SNTP_OFF || (s->phase == RA_SNTP_WAITING && !network)) {
         return UINT32_MAX;
     }
-    return s->due_ms <= now_ms ? 0 : (uint32_t)(s->due_ms - now_ms);
+    return (uint32_t)(s->due_ms - now_ms); /* what was due is done: it lies ahead */
 }
 
 uint32_t ra_sntp_step(struct ra_sntp *s, uint64_t now_ms, bool network)

@@ -14,6 +14,7 @@
 #include <lwip/pbuf.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
+#include <lwip/timeouts.h>
 #include <lwip/udp.h>
 
 #include "fault.h"
@@ -37,7 +38,7 @@ static udp_recv_fn packet;
 static struct tcp_pcb *pcb;
 static struct udp_pcb *udp;
 static unsigned aborts, closes;
-static size_t written;
+static size_t written, fits, taken_in;
 
 FAULT_OWN(err_t, dns_gethostbyname,
           (const char *name, ip_addr_t *to, dns_found_callback f, void *arg))
@@ -96,7 +97,7 @@ err_t __wrap_tcp_write(struct tcp_pcb *p, const void *from, u16_t size, u8_t fla
     (void)p;
     (void)from;
     (void)flags;
-    if (write_says == ERR_MEM && size <= 100) {
+    if (write_says == ERR_MEM && size <= fits) {
         written = size;
         return ERR_OK;
     }
@@ -123,6 +124,7 @@ void __wrap_tcp_recved(struct tcp_pcb *p, u16_t size)
 {
     (void)p;
     assert_true(size <= 0x8000u);
+    taken_in += size;
 }
 
 FAULT_OWN(err_t, dhcp_start, (struct netif * n))
@@ -247,6 +249,7 @@ static int begin(void **state)
     no_pcb = no_udp = no_pbuf = no_netif = no_name = no_random = false;
     link = takes = 1;
     frame_size = frames_waiting = 0;
+    fits = 100;
     if (!begun) {
         begun = true;
         assert_int_equal(ra_net_setup_init(&net_setup, &ethernet, &board_clock, random_bytes, NULL),
@@ -417,6 +420,7 @@ static void how_a_connection_ends(void **state)
     open_connection();
     gone = pcb;
     assert_int_equal(received(&net, pcb, NULL, ERR_OK), ERR_OK);
+    assert_int_equal(t.state(t.ctx), RA_TRANSPORT_PEER_CLOSED);
     failed(&net, ERR_RST);
     assert_int_equal(t.state(t.ctx), RA_TRANSPORT_PEER_CLOSED);
     assert_int_equal(t.error(t.ctx), RA_OK);
@@ -439,7 +443,7 @@ static void what_comes_for_nobody(void **state)
 
 static void many_buffers_and_large_pieces(void **state)
 {
-    static uint8_t to[4096];
+    static uint8_t to[4096], large[2][40000];
     (void)state;
     open_connection();
     for (unsigned i = 0; i < RA_NET_PBUFS_MAX; i++) {
@@ -451,6 +455,14 @@ static void many_buffers_and_large_pieces(void **state)
     assert_int_equal(t.receive(t.ctx, to, 150), 150);
     assert_int_equal(t.receive(t.ctx, to, sizeof to), 100 * RA_NET_PBUFS_MAX - 150);
     assert_int_equal(to[0], 0x55);
+    /* More than lwIP takes back in one call. */
+    memset(large[0], 0x77, sizeof large[0]);
+    taken_in = 0;
+    struct pbuf *p = pbuf_alloc_reference(large[0], sizeof large[0], PBUF_ROM);
+    assert_int_equal(received(&net, pcb, p, ERR_OK), ERR_OK);
+    assert_int_equal(t.receive(t.ctx, large[1], sizeof large[1]), sizeof large[1]);
+    assert_memory_equal(large[0], large[1], sizeof large[0]);
+    assert_int_equal(taken_in, sizeof large[0]);
     /* Unread bytes at the end: a reset, not an orderly end. */
     assert_int_equal(received(&net, pcb, bytes(10), ERR_OK), ERR_OK);
     t.close(t.ctx);
@@ -485,6 +497,9 @@ static void sending_with_little_room(void **state)
     write_says = ERR_MEM; /* only 100 bytes fit */
     assert_int_equal(t.send(t.ctx, from, sizeof from), 62);
     assert_int_equal(written, 62);
+    fits = 0;
+    assert_int_equal(t.send(t.ctx, from, sizeof from), 0); /* not now, and no failure */
+    assert_int_equal(t.state(t.ctx), RA_TRANSPORT_OPEN);
     write_says = ERR_CONN;
     assert_int_equal(t.send(t.ctx, from, sizeof from), 0);
     assert_int_equal(net.sent, 1062);
@@ -568,6 +583,43 @@ static void settings_that_do_not_fit(void **state)
     config.sntp_server = "other.example";
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
     assert_string_equal(net_setup.sntp.server, "other.example");
+}
+
+/* Those of the settings, if there are any, and not those of a lease. */
+static void name_servers_of_a_lease(void **state)
+{
+    static const char *const expected[] = {"10.0.0.99", "10.0.0.53"};
+    ip_addr_t leased = IPADDR4_INIT_BYTES(10, 0, 0, 99);
+    struct ra_net_status s;
+    (void)state;
+    config.address = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        config.dns[0] = i == 0 ? 0 : 0x0a000035;
+        assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
+        dns_setserver(0, &leased);
+        (void)ra_net_setup_step(&net_setup);
+        ra_net_setup_status(&net_setup, &s);
+        assert_true(s.dhcp);
+        assert_string_equal(s.dns[0], expected[i]);
+    }
+}
+
+/* The step that sends the question is not later than SNTP wants it, whenever lwIP wants its own. */
+static void time_is_asked_before_lwip_wants_a_step(void **state)
+{
+    (void)state;
+    config.sntp_server = "10.0.0.9";
+    sendto_says = ERR_RTE;
+    assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
+    (void)ra_net_setup_step(&net_setup);
+    assert_int_equal(net_setup.sntp.due_ms, now_ms + RA_SNTP_RETRY_MS);
+    now_ms += RA_SNTP_RETRY_MS - 50; /* and all of lwIP's timers begin anew */
+    assert_int_equal(ra_net_setup_step(&net_setup), 50);
+    assert_true(sys_timeouts_sleeptime() > 50);
+    now_ms += 50;
+    sendto_says = ERR_OK;
+    (void)ra_net_setup_step(&net_setup);
+    assert_int_equal(net_setup.sntp.phase, RA_SNTP_ASKED);
 }
 
 uint32_t ra_lwip_random(void);
@@ -719,6 +771,69 @@ static void sntp_names(void **state)
     assert_null(sntp.pcb);
 }
 
+/* Waits double from RA_SNTP_RETRY_MS to RA_SNTP_UPDATE_MS. */
+static void sntp_unanswered(void **state)
+{
+    uint32_t wait = RA_SNTP_RETRY_MS;
+    (void)state;
+    sntp_begins("10.0.0.9");
+    for (unsigned i = 0; i < 12; i++) {
+        assert_int_equal(ra_sntp_step(&sntp, now_ms, true), RA_SNTP_ANSWER_MS);
+        now_ms += RA_SNTP_ANSWER_MS - 1;
+        assert_int_equal(ra_sntp_step(&sntp, now_ms, true), 1);
+        now_ms++;
+        assert_int_equal(ra_sntp_step(&sntp, now_ms, true), wait);
+        sntp_waits_after(wait);
+        now_ms += wait;
+        wait = wait * 2 < RA_SNTP_UPDATE_MS ? wait * 2 : RA_SNTP_UPDATE_MS;
+    }
+    assert_int_equal(wait, RA_SNTP_UPDATE_MS);
+    ra_sntp_stop(&sntp);
+}
+
+/* `size` bytes, of which all that are there make a good answer without a time. */
+static struct pbuf *sntp_answer(size_t size)
+{
+    struct pbuf *p = bytes(size);
+    uint8_t *m = p->payload;
+    memset(m, 0, size);
+    m[0] = 0x24;
+    m[1] = 2;
+    for (unsigned b = 0; b < 4; b++) {
+        m[24 + b] = (uint8_t)(sntp.cookie[0] >> (24 - 8 * b));
+        m[28 + b] = (uint8_t)(sntp.cookie[1] >> (24 - 8 * b));
+    }
+    return p;
+}
+
+/* A kiss of death, an hour's rest; half a second after the 32 bits of seconds are full. */
+static void sntp_odd_answers(void **state)
+{
+    ip_addr_t from = IPADDR4_INIT_BYTES(10, 0, 0, 9);
+    (void)state;
+    sntp_begins("10.0.0.9");
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    struct pbuf *p = sntp_answer(48);
+    ((uint8_t *)p->payload)[1] = 0;
+    uint32_t refused = sntp.refused, answers = sntp.answers;
+    packet(&sntp, udp, p, &from, 123);
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    sntp_waits_after(RA_SNTP_UPDATE_MS);
+    assert_int_equal(sntp.refused, refused + 1);
+    assert_int_equal(sntp.answers, answers);
+    sntp_begins("10.0.0.9");
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    p = sntp_answer(48);
+    ((uint8_t *)p->payload)[44] = 0x80;
+    packet(&sntp, udp, p, &from, 123);
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    /* date -u -d '2036-02-07 06:28:16' +%s */
+    assert_int_equal(ra_sntp_wall(&sntp, now_ms), 2085978496);
+    assert_int_equal(ra_sntp_wall(&sntp, now_ms + 499), 2085978496);
+    assert_int_equal(ra_sntp_wall(&sntp, now_ms + 500), 2085978497);
+    ra_sntp_stop(&sntp);
+}
+
 /* What is changed in a good answer, and whether it is refused. */
 static void sntp_answers(void **state)
 {
@@ -733,15 +848,8 @@ static void sntp_answers(void **state)
         assert_int_equal(sntp.phase, RA_SNTP_ASKED);
         ip_addr_t from = IPADDR4_INIT_BYTES(10, 0, 0, 9);
         u16_t port = 123;
-        struct pbuf *p = bytes(i == 8 ? 47 : 48);
+        struct pbuf *p = sntp_answer(i == 8 ? 47 : 48);
         uint8_t *m = p->payload;
-        memset(m, 0, i == 8 ? 47 : 48);
-        m[0] = 0x24;
-        m[1] = 2;
-        for (unsigned b = 0; b < 4; b++) {
-            m[24 + b] = (uint8_t)(sntp.cookie[0] >> (24 - 8 * b));
-            m[28 + b] = (uint8_t)(sntp.cookie[1] >> (24 - 8 * b));
-        }
         m[40] = 0xee;
         if (i < 7) {
             m[cases[i].at] = cases[i].at >= 24 ? (uint8_t)~m[cases[i].at] : cases[i].value;
@@ -836,12 +944,16 @@ int main(void)
         cmocka_unit_test_setup(sending_with_little_room, begin),
         cmocka_unit_test_setup(clients_that_come, begin),
         cmocka_unit_test_setup(settings_that_do_not_fit, begin),
+        cmocka_unit_test_setup(name_servers_of_a_lease, begin),
+        cmocka_unit_test_setup(time_is_asked_before_lwip_wants_a_step, begin),
         cmocka_unit_test_setup(without_random_numbers, begin),
         cmocka_unit_test_setup(frames_of_no_size, begin),
         cmocka_unit_test_setup(frames_that_lwip_refuses, begin),
         cmocka_unit_test_setup(lwip_refuses_the_interface, begin),
         cmocka_unit_test_setup(sntp_without_memory, begin),
         cmocka_unit_test_setup(sntp_names, begin),
+        cmocka_unit_test_setup(sntp_unanswered, begin),
+        cmocka_unit_test_setup(sntp_odd_answers, begin),
         cmocka_unit_test_setup(sntp_answers, begin),
         cmocka_unit_test_setup(syslog_refusals, begin),
     };

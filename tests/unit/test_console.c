@@ -534,6 +534,8 @@ static void a_busy_flash_is_waited_for(void **state)
     assert_shows("config save\rshow | json\r", "\"serial\": \"1a000000002d00000001\",\r\n");
     assert_shows("config save\rshow log\r", "configuration saved");
     assert_shows("config save\rtrust list\r", "subject      CN=World Root CA");
+    assert_shows("config save\rtrust remove 1\rno\r", "subject      CN=World Root CA");
+    assert_null(strchr(w.shown, '%'));
     assert_shows("config save\rshow tech\r", "  serial       1a010000002d00000002\r\n");
     assert_int_equal(ra_cert_sha1((struct ra_span){r->cert, r->cert_size}, sha1), RA_OK);
     struct ra_text to = {line, sizeof line, strlen(line), false};

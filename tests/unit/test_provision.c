@@ -360,6 +360,20 @@ static void trust_anchors(void **state)
     (void)say("yes\r");
     (void)say("trust list\r");
     contains("Trust anchor 3");
+    /* While the question stands somebody else removes it: it is not there any more. */
+    (void)say("trust remove 3\r");
+    contains("remove it?");
+    ra_err e;
+    while ((e = ra_remove_anchor(&w.ra, 2)) == RA_AGAIN) {
+        assert_true(world_step(&w));
+    }
+    assert_int_equal(e, RA_OK);
+    (void)say("yes\r");
+    contains("% E1-");
+    assert_null(strstr(w.shown, "removed"));
+    (void)say(typed);
+    (void)say("yes\r");
+    contains("stored");
     /* One that is damaged in flash is named so, and can be removed too. */
     for (uint32_t i = 0; i < w.ra.store.entries; i++) {
         const struct ra_store_entry_ *entry = &w.ra.store.entry[i];

@@ -1061,6 +1061,11 @@ static void erase_range(struct ra_store *s, uint32_t first, uint32_t sectors)
         }
         i = next;
     }
+    uint32_t rest = s->flash->sector_count - high;
+    if (s->scrub != 0 && rest < s->bank_sectors &&
+        !overlap(high * size, rest * size, s->active.base, s->active.size)) {
+        high += rest; /* no bank's turn comes there: a smaller one, or another division, left it */
+    }
     s->sector = high;
     s->sector_end = low;
 }

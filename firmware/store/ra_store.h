@@ -263,9 +263,10 @@ ra_err ra_store_result(const struct ra_store *s);
 ra_err ra_store_get(struct ra_store *s, uint8_t type, uint16_t id, void *out, size_t cap,
                     size_t *size);
 
-/* Move through all banks, erasing each before it is used, until nothing that was dropped or replaced
- * before this call is left in any of them. ra_store_settled is false until that is done. A reset ends it:
- * call it again. With banks worn out it goes as far as it can. */
+/* Move through all banks, erasing each before it is used and what lies behind the last, until
+ * nothing that was dropped or replaced before this call is left in any of them. ra_store_settled is
+ * false until that is done. A reset ends it: call it again. With banks worn out it goes as far as
+ * it can. */
 void ra_store_scrub(struct ra_store *s);
 
 /* Whether the name is there; its size and seq, from RAM. Pointers may be NULL. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plants bugs that others have had, one at a time, in a copy of the tree: powercut must find each.
+"""Plants bugs, most of them others have had, one at a time, in a copy of the tree: powercut must find each.
 
     planted.py [NAME ...]
 
@@ -29,6 +29,7 @@ FOLDERS = ('firmware', 'crypto', 'hal', 'boards')
 REPLAY = re.compile(r'replay: powercut ((?:replay|flips|repeats|counters) .*?--seed \d+(?: --\w+ \d+)*)')
 STORE = 'firmware/store/ra_store.c'
 INSTALL = 'firmware/renewal/ra_install.c'
+WORK = 'firmware/renewal/ra_work.c'
 SAMPLE = ['sample', '--seed', '3', '--share', '50']
 
 # name: (what happened to whom, file, [(there, planted)], arguments for powercut)
@@ -82,6 +83,22 @@ BUGS = {
         [('           (ra_roles_paired(i, leader) && ra->renewal[i].state == RA_STATE_READY &&',
           '           (false && ra_roles_paired(i, leader) && ra->renewal[i].state == RA_STATE_READY &&')],
         SAMPLE),
+    'first_request_forgotten': (
+        'of a role without a certificate what was asked for does not count', WORK,
+        [('slot->active != 0 || (open && r->txn.first);', 'slot->active != 0;')],
+        SAMPLE + ['--story', '12']),
+    'first_key_forgotten': (
+        'after a reset another key is made', WORK,
+        [('        found->key = e == RA_OK;', '        found->key = false;')],
+        SAMPLE + ['--story', '14']),
+    'erasing_without_its_mark': (
+        'keys are dropped before flash says why', 'firmware/renewal/ra_erase.c',
+        [('ra_erase_found(ra) ? DROP : MARK;', 'DROP;')],
+        SAMPLE + ['--story', '15']),
+    'erasing_leaves_the_cells': (
+        'what was dropped stays in the banks', STORE,
+        [('s->flash->sector_count / s->bank_sectors + 1u, 255u', '1u, 255u')],
+        SAMPLE + ['--story', '15', '--geometry', '0']),
     'cuts_that_do_not_fire': (
         'the power-fail test cuts nothing for a while: wolfBoot pull request 315', 'boards/host/nor_model.c',
         [('m->operations != m->cut_at', 'm->operations != m->cut_at + 1u')],

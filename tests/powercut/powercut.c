@@ -25,6 +25,11 @@
  *   - no erase touches the active bank, what is left without the sectors about to be erased holds a
  *     whole pair, and from the cut to the end of the renewal no more than WEAR_BANKS banks are erased
  *   - no rule of the flash was broken, no request was one that the CA finds fault with
+ * Of a first enrolment instead: nothing is served, or what the CA issued for the one key that it was
+ * ever asked for, and the rest happens by itself once the request has been sent; before that the
+ * operator asks again. Of an erasing: before its mark is in flash all serves, and the operator asks
+ * again; after it nothing is ever served, in the end no piece of a key or a password is in flash, and
+ * each bank is erased twice at most, and WEAR_BANKS more.
  *
  * Damage: of the whole call, or of its n-th unit while those before it are complete: not begun,
  * complete but nobody was told, a prefix, all but the last byte, any of the bits, the same and
@@ -48,8 +53,10 @@
 
 #include "ra_console.h"
 #include "world.h"
+#include "world_vectors.h"
 
 #define DEPTH_MAX 2u
+#define PASSWORD "s3cret-Passw0rd!"
 #define LONG_DAYS 20
 #define WEAR_BANKS 2u
 
@@ -241,9 +248,14 @@ static void fail(const char *why)
 
 /* --- the oracle ------------------------------------------------------------------------------- */
 
+/* What the life of a story comes to. */
+static enum { RENEWAL, FIRST, ERASURE } goal;
+static enum ra_role first_role; /* of FIRST */
+static struct ra_wish first_wish;
+
 static bool same_generations(const struct ra_commit *a, const struct ra_commit *b)
 {
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    for (unsigned i = 0; i < RA_ROLES; i++) {
         if (a->slot[i].active != b->slot[i].active) {
             return false;
         }
@@ -252,7 +264,7 @@ static bool same_generations(const struct ra_commit *a, const struct ra_commit *
 }
 
 /* What a rollback has given up does not count as new. */
-static uint32_t given_up[RA_PAIR];
+static uint32_t given_up[RA_ROLES];
 
 static bool is_new(struct world *w, enum ra_role role)
 {
@@ -280,26 +292,60 @@ static void carry(struct world *w, enum ra_role role)
     }
 }
 
+/* Nothing is served any more, nor being erased; until it begins, the operator asks for it. */
+static bool erased(struct world *w)
+{
+    if (w->ra.commit.slot[0].active != 0) {
+        (void)ra_erase_credentials(&w->ra);
+        return false;
+    }
+    return world_erased(w);
+}
+
+/* The operator asks for a first certificate until the request is in flash: once is enough then. */
+static void ask_first(struct world *w)
+{
+    if (world_state(w, first_role) == RA_STATE_EMPTY && !w->ra.renewal[first_role].asked) {
+        if (w->ca.keys[first_role] != 0) {
+            fail("a request that was sent is forgotten");
+        }
+        (void)ra_enroll_new(&w->ra, first_role, &first_wish);
+    }
+}
+
 /* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
 static bool finished(struct world *w)
 {
     bool done = true;
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    if (goal == ERASURE) {
+        return erased(w);
+    }
+    if (goal == FIRST) {
+        ask_first(w);
+    }
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (goal == FIRST ? i != first_role : i >= RA_PAIR) {
+            continue;
+        }
         enum ra_state state = world_state(w, (enum ra_role)i);
         if (state == RA_STATE_PENDING) {
             (void)fake_ca_approve(&w->ca, (enum ra_role)i, world_now(w));
         } else if (state == RA_STATE_OFFLINE) {
             carry(w, (enum ra_role)i);
         }
-        done = done && (state == RA_STATE_PROBATION || state == RA_STATE_IDLE);
+        done = done && (state == RA_STATE_PROBATION || state == RA_STATE_IDLE) &&
+               is_new(w, (enum ra_role)i);
     }
-    return done && is_new(w, RA_ROLE_AGENT) && is_new(w, RA_ROLE_ENCRYPTION);
+    return done;
 }
 
 static void check(struct world *w, const char *when)
 {
     char text[160];
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (w->ra.commit.slot[i].active == 0 && (i >= RA_PAIR || goal != RENEWAL)) {
+            continue; /* never had one */
+        }
         const char *why = world_check(w, (enum ra_role)i);
         if (why != NULL) {
             (void)snprintf(text, sizeof text, "%s, %s: %s", when, ra_role_word((enum ra_role)i),
@@ -318,7 +364,7 @@ static const struct ra_commit *switching(const struct world *w)
         imported.slot[w->ra.provision_role].active = w->ra.provision_generation;
         return &imported;
     }
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    for (unsigned i = 0; i < RA_ROLES; i++) {
         enum ra_state state = world_state(w, (enum ra_role)i);
         if ((state == RA_STATE_COMMIT || state == RA_STATE_ROLLBACK) && w->ra.renewal[i].sub != 0) {
             return &w->ra.next_commit;
@@ -330,6 +376,11 @@ static const struct ra_commit *switching(const struct world *w)
 static uint32_t bank_sectors(const struct world *w)
 {
     return w->ra.store.bank_sectors;
+}
+
+static uint32_t banks_of(const struct world *w)
+{
+    return (w->flash.geometry.sector_count + bank_sectors(w) - 1u) / bank_sectors(w);
 }
 
 static struct {
@@ -358,22 +409,102 @@ static bool may_serve(const struct world *w, unsigned depth)
 
 static void look(struct world *w, const char *when)
 {
-    if ((world_serves(w, RA_ROLE_AGENT) > base_id) !=
-        (world_serves(w, RA_ROLE_ENCRYPTION) > base_id)) {
+    if (goal != FIRST && (world_serves(w, RA_ROLE_AGENT) > base_id) !=
+                             (world_serves(w, RA_ROLE_ENCRYPTION) > base_id)) {
         fail("one role has switched without the other");
     }
+    if (goal == FIRST && w->ca.keys[first_role] > 1) {
+        fail("the key of a request that was sent is lost");
+    }
     check(w, when);
+    const char *why = world_clean(w);
+    if (why != NULL) {
+        fail(why);
+    }
+}
+
+/* Every eight bytes of what is secret, as it lies in flash before an erasing: of a sealed record the
+ * whole. */
+static struct {
+    uint64_t piece[2048];
+    unsigned pieces;
+    uint8_t head[65536 / 8]; /* a bit for each that a piece begins with */
+} secrets;
+
+/* What stands in other keys, or in the trust anchor, that stays, is no secret: the name of a curve. */
+static bool of_others(const uint8_t *p)
+{
+    static const char *const others[] = {"root.cert", "agent_new1.key", "encryption_new1.key"};
+    for (unsigned k = 0; k < sizeof others / sizeof others[0]; k++) {
+        const struct world_blob *blob = world_blob(others[k]);
+        for (size_t i = 0; i + 8 <= blob->size; i++) {
+            if (memcmp(blob->p + i, p, 8) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void remember(const uint8_t *p, uint32_t size)
+{
+    for (; size >= 8 && secrets.pieces < sizeof secrets.piece / 8; size -= 8, p += 8) {
+        uint16_t head = (uint16_t)(p[0] | p[1] << 8);
+        if (of_others(p)) {
+            continue;
+        }
+        memcpy(&secrets.piece[secrets.pieces++], p, 8);
+        secrets.head[head / 8] |= (uint8_t)(1u << head % 8);
+    }
+}
+
+static void remember_secrets(const struct world *w)
+{
+    memset(&secrets, 0, sizeof secrets);
+    for (uint32_t i = 0; i < w->ra.store.entries; i++) {
+        const struct ra_store_entry_ *e = &w->ra.store.entry[i];
+        if (e->type == RA_RECORD_KEY || (e->type == RA_RECORD_CONFIG && !w->no_device_key)) {
+            remember(w->memory + e->at + 20, e->size);
+        }
+    }
+    if (w->no_device_key) {
+        remember((const uint8_t *)PASSWORD, sizeof PASSWORD - 1);
+    }
+}
+
+static bool secret_left(const struct world *w)
+{
+    const uint32_t step = 512;
+    for (uint32_t at = 0; at < w->flash.size; at += step) {
+        const uint8_t *p = w->memory + at;
+        if (p[0] == w->flash.geometry.erased && memcmp(p, p + 1, step - 1) == 0) {
+            continue;
+        }
+        for (uint32_t i = at < 8 ? 0 : at - 7; i < at + step && i + 8 <= w->flash.size; i++) {
+            const uint8_t *q = w->memory + i;
+            uint16_t head = (uint16_t)(q[0] | q[1] << 8);
+            for (unsigned k = 0;
+                 (secrets.head[head / 8] & 1u << head % 8) != 0 && k < secrets.pieces; k++) {
+                if (memcmp(&secrets.piece[k], q, 8) == 0) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 /* Two years later: the next one. */
 static void renew_again(struct world *w)
 {
     uint32_t until = w->ca.last_id;
+    enum ra_role role = goal == FIRST ? first_role : RA_ROLE_AGENT;
     n.next_renewals++;
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    for (unsigned i = 0; i < RA_ROLES; i++) {
         given_up[i] = until;
     }
-    world_advance(w, w->ra.commit.slot[0].active_not_after - 30 * (int64_t)RA_DAY - world_now(w));
+    world_advance(w,
+                  w->ra.commit.slot[role].active_not_after - 30 * (int64_t)RA_DAY - world_now(w));
     world_boot(w);
     if (!world_until(w, finished, 60 * (int64_t)RA_DAY)) {
         fail("the next renewal does not end by itself");
@@ -390,13 +521,23 @@ static void finish_life(struct world *w, uint32_t erases, bool again)
     }
     (void)world_settle(w);
     look(w, "renewed");
-    if (w->ca.most_a_day[0] > w->ra.config.attempts_per_day ||
-        w->ca.most_a_day[1] > w->ra.config.attempts_per_day) {
-        fail("more attempts than the day allows");
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        if (w->ca.most_a_day[i] > w->ra.config.attempts_per_day) {
+            fail("more attempts than the day allows");
+        }
+    }
+    if (goal == ERASURE && secret_left(w)) {
+        fail("a piece of a secret is left in flash");
+    }
+    if (goal == ERASURE && !ra_store_find(&w->ra.store, RA_RECORD_ANCHOR, 0)) {
+        fail("the trust anchor is erased too");
     }
     uint32_t banks = (w->flash.erases - erases + bank_sectors(w) - 1u) / bank_sectors(w);
-    n.most_banks = banks > n.most_banks ? banks : n.most_banks;
-    if (banks > WEAR_BANKS) {
+    uint32_t most = goal == ERASURE ? 2 * banks_of(w) + WEAR_BANKS : WEAR_BANKS;
+    if (goal != ERASURE) {
+        n.most_banks = banks > n.most_banks ? banks : n.most_banks;
+    }
+    if (banks > most) {
         fail("more wear than stated");
     }
     w->flash.context = NULL; /* what follows is not part of the recovery */
@@ -415,7 +556,7 @@ static void finish_life(struct world *w, uint32_t erases, bool again)
         fail("damage reported after one more reset");
     }
     look(w, "after one more reset");
-    if (again) {
+    if (again && goal != ERASURE) {
         renew_again(w);
     }
 }
@@ -430,7 +571,7 @@ static void recover(unsigned depth, bool again)
     if (!may_serve(w, depth)) {
         fail("another generation is served, or the roles have parted");
     }
-    for (unsigned i = 0; i < RA_PAIR && depth == 1; i++) {
+    for (unsigned i = 0; i < RA_ROLES && depth == 1; i++) {
         bool rolled_back = w->ra.commit.slot[i].newest > w->ra.commit.slot[i].active;
         given_up[i] = rolled_back ? w->ca.last_id : 0;
     }
@@ -439,6 +580,14 @@ static void recover(unsigned depth, bool again)
 }
 
 /* --- one cut ------------------------------------------------------------------------------------ */
+
+static struct ra_commit before_erasing;
+
+/* Whether flash says that the erasing has begun: it is beyond its first part (ra_erase.c). */
+static bool erase_marked(const struct world *w)
+{
+    return w->ra.erase > 1;
+}
 
 /* What decides which bank and which pair counts: of the commit its payload too. */
 static bool is_marker(const struct world *w, const uint8_t *from, uint32_t size)
@@ -515,7 +664,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     struct world *w = &worlds[depth + 1];
     struct damage *d = &here.d[depth + 1];
     const struct ra_commit *next = switching(before);
-    uint32_t kept_given_up[RA_PAIR];
+    uint32_t kept_given_up[RA_ROLES];
     uint32_t kept_seed = seed;
     memcpy(kept_given_up, given_up, sizeof given_up);
     *(depth == 0 ? &n.planned : &n.seconds_planned) += 1;
@@ -530,6 +679,10 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     /* The commit in RAM is what flash has acknowledged, unless the machine is ahead of it. */
     if (depth != 0 && !ra_started(&before->ra)) { /* nothing is served yet: as at the first cut */
         cut_of[depth + 1] = cut_of[depth];
+    } else if (goal == ERASURE && ra_erasing(&before->ra) && !erase_marked(before)) {
+        cut_of[depth + 1].now = before_erasing;
+        cut_of[depth + 1].has_next = true;
+        cut_of[depth + 1].next = before->ra.commit;
     } else {
         cut_of[depth + 1].now = before->ra.commit;
         cut_of[depth + 1].has_next = next != NULL;
@@ -712,13 +865,23 @@ static bool pair_elsewhere(struct world *w, uint32_t from, uint32_t to)
     hole.w = w;
     hole.from = from;
     hole.to = to;
+    bool serves = false;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        serves = serves || w->ra.commit.slot[i].active != 0;
+    }
+    if (goal != RENEWAL && !serves) {
+        return true;
+    }
     ra_err e = ra_store_init(&probe, &f, &w->ra.seal, &w->ra.random);
     while (e == RA_OK && (e = ra_store_mount_step(&probe)) == RA_AGAIN) {
         e = RA_OK;
     }
     e = e == RA_OK ? ra_commit_load(&commit, &probe) : e;
-    for (unsigned i = 0; i < RA_PAIR && e == RA_OK; i++) {
+    for (unsigned i = 0; i < RA_ROLES && e == RA_OK; i++) {
         uint16_t id = ra_generation_id((enum ra_role)i, commit.slot[i].active);
+        if (w->ra.commit.slot[i].active == 0) {
+            continue; /* nothing is served */
+        }
         e = probe_get(&probe, RA_RECORD_KEY, id);
         e = e == RA_OK ? probe_get(&probe, RA_RECORD_CERT, id) : e;
         e = e == RA_OK ? probe_get(&probe, RA_RECORD_CHAIN, id) : e;
@@ -785,30 +948,47 @@ static void tap(unsigned depth)
 
 static struct world *const golden = &worlds[0];
 
-static enum ra_protocol by = RA_PROTOCOL_ADCS;
+#define FIRST_SETTINGS                                                                             \
+    {"subject", "CN=ra7,O=World"},                                                                 \
+    {                                                                                              \
+        "encryption-key", "rsa2048"                                                                \
+    }
+static const struct world_enrolment pair = {.key = {"agent.key", "encryption.key"},
+                                            .days_left = {30, 30}};
+static const struct world_enrolment pair_scep = {
+    .key = {"encryption_new1.key", "encryption.key"},
+    .days_left = {30, 30},
+    .settings = {{"protocol", "scep"}, {"ca-url", FAKE_SCEP_URL}}};
+static const struct world_enrolment pair_est = {
+    .key = {"agent.key", "encryption.key"},
+    .days_left = {30, 30},
+    .settings = {{"protocol", "est"}, {"ca-url", FAKE_EST_URL}}};
+static const struct world_enrolment pair_to_erase = {.key = {"agent.key", "encryption.key"},
+                                                     .days_left = {400, 400},
+                                                     .settings = {{"ca-password", PASSWORD}}};
+static const struct world_enrolment none_adcs = {.settings = {FIRST_SETTINGS}};
+static const struct world_enrolment none_scep = {.settings = {FIRST_SETTINGS,
+                                                              {"protocol", "scep"},
+                                                              {"ca-url", FAKE_SCEP_URL},
+                                                              {"scep-challenge", PASSWORD}}};
+static const struct world_enrolment *enrolled = &pair;
 
 static void provision(void)
 {
-    static const struct world_enrolment pair = {.key = {"agent.key", "encryption.key"},
-                                                .days_left = {30, 30}};
-    static const struct world_enrolment scep = {
-        .key = {"encryption_new1.key", "encryption.key"},
-        .days_left = {30, 30},
-        .settings = {{"protocol", "scep"}, {"ca-url", FAKE_SCEP_URL}}};
-    static const struct world_enrolment est = {
-        .key = {"agent.key", "encryption.key"},
-        .days_left = {30, 30},
-        .settings = {{"protocol", "est"}, {"ca-url", FAKE_EST_URL}}};
-    static const struct world_enrolment *const all[] = {
-        [RA_PROTOCOL_ADCS] = &pair, [RA_PROTOCOL_SCEP] = &scep, [RA_PROTOCOL_EST] = &est};
-    world_provision(golden, all[by]);
+    world_provision(golden, enrolled);
     golden->ca.est.next_root = true; /* a trust anchor more is written on the way */
 }
 
-/* Headers of a store like ours, its banks in another order, and copies of them all over. */
+/* Headers of a store like ours, its banks in another order, and copies of them all over. Its keys are
+ * others: some stay where this store has no bank. */
 static void put_headers(uint8_t *m, uint32_t size, uint32_t unit, uint32_t sector)
 {
+    static const struct world_enrolment former = {.key = {"agent_new1.key", "encryption_new1.key"},
+                                                  .days_left = {30, 30}};
+    const struct world_enrolment *now = enrolled;
+    enrolled = &former;
     provision();
+    enrolled = now;
     for (uint32_t i = 0; i < sector; i++) {
         uint8_t byte = m[i];
         m[i] = m[size - sector + i];
@@ -923,30 +1103,30 @@ static void story_pending(void)
 
 static void story_scep(void)
 {
-    by = RA_PROTOCOL_SCEP;
+    enrolled = &pair_scep;
     story_at_once();
-    by = RA_PROTOCOL_ADCS;
+    enrolled = &pair;
 }
 
 static void story_scep_pending(void)
 {
-    by = RA_PROTOCOL_SCEP;
+    enrolled = &pair_scep;
     pend();
-    by = RA_PROTOCOL_ADCS;
+    enrolled = &pair;
 }
 
 static void story_est(void)
 {
-    by = RA_PROTOCOL_EST;
+    enrolled = &pair_est;
     story_at_once();
-    by = RA_PROTOCOL_ADCS;
+    enrolled = &pair;
 }
 
 static void story_est_pending(void)
 {
-    by = RA_PROTOCOL_EST;
+    enrolled = &pair_est;
     pend();
-    by = RA_PROTOCOL_ADCS;
+    enrolled = &pair;
 }
 
 static void story_rollback(void)
@@ -1031,16 +1211,75 @@ static void story_import(void)
     finish();
 }
 
+static void first(enum ra_role role, bool by_hand, const struct world_enrolment *e)
+{
+    goal = FIRST;
+    first_role = role;
+    first_wish.by_hand = by_hand;
+    enrolled = e;
+    prepare(0);
+    golden->ca.scep.challenge = PASSWORD;
+    finish();
+    if (golden->ca.submits[role] != 1 || world_serves(golden, role) == 0) {
+        fail("the story has no first enrolment");
+    }
+    enrolled = &pair;
+    goal = RENEWAL;
+}
+
+static void story_first(void)
+{
+    first(RA_ROLE_AGENT, false, &none_adcs);
+}
+
+static void story_first_by_hand(void)
+{
+    first(RA_ROLE_ENCRYPTION, true, &none_adcs);
+}
+
+static void story_first_scep(void)
+{
+    first(RA_ROLE_DEVICE, false, &none_scep);
+}
+
+static void story_erase(void)
+{
+    goal = ERASURE;
+    enrolled = &pair_to_erase;
+    prepare(0);
+    before_erasing = golden->ra.commit;
+    remember_secrets(golden);
+    if (!secret_left(golden)) {
+        fail("the story has no secret");
+    }
+    finish();
+    if (secret_left(golden)) {
+        fail("the story does not erase");
+    }
+    enrolled = &pair;
+    goal = RENEWAL;
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } stories[] = {
-    {"at-once", story_at_once},           {"move", story_move},
-    {"pending", story_pending},           {"rollback", story_rollback},
-    {"retention", story_retention},       {"scep", story_scep},
-    {"scep-pending", story_scep_pending}, {"est", story_est},
-    {"est-pending", story_est_pending},   {"lost-commit", story_lost_commit},
-    {"by-hand", story_by_hand},           {"import", story_import},
+    {"at-once", story_at_once},
+    {"move", story_move},
+    {"pending", story_pending},
+    {"rollback", story_rollback},
+    {"retention", story_retention},
+    {"scep", story_scep},
+    {"scep-pending", story_scep_pending},
+    {"est", story_est},
+    {"est-pending", story_est_pending},
+    {"lost-commit", story_lost_commit},
+    {"by-hand", story_by_hand},
+    {"import", story_import},
+    {"first", story_first},
+    {"first-by-hand", story_first_by_hand},
+    {"first-scep", story_first_scep},
+    {"erase", story_erase},
 };
 #define STORIES (sizeof stories / sizeof stories[0])
 
@@ -1148,11 +1387,10 @@ static bool same_point(unsigned point, uint32_t lives)
 /* An unclean log, so that each life begins with a copy to another bank. */
 static void prepare_torn(void)
 {
-    static const enum ra_protocol protocols[] = {RA_PROTOCOL_ADCS, RA_PROTOCOL_SCEP,
-                                                 RA_PROTOCOL_EST};
-    by = protocols[here.story];
+    static const struct world_enrolment *const pairs[] = {&pair, &pair_scep, &pair_est};
+    enrolled = pairs[here.story];
     prepare(0);
-    by = RA_PROTOCOL_ADCS;
+    enrolled = &pair;
     (void)world_settle(golden);
     golden->flash.cut = NOR_CUT_RANDOM_BITS;
     world_set(golden, "host-name", "torn");

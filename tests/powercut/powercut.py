@@ -39,7 +39,7 @@ def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
     other = ['--start', seed // GEOMETRIES % STARTS, '--story', seed % PROTOCOLS]
-    return ([['sample', '--seed', seed, '--share', 52, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+    return ([['sample', '--seed', seed, '--share', 43, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
             [['counters', '--seed', seed, '--geometry', 0, '--times', 2500] + other,
              ['repeats', '--seed', seed, '--geometry', whole, '--times', 50] + other] +
             [['flips', '--seed', seed, '--geometry', g, '--start', (seed + g) % STARTS, '--one-in', 800]

@@ -164,7 +164,7 @@ def growth(page, renewals=4):
             offset = (figures.LATER + (n - 1) * 705) * figures.DAY
             the_lab.clock(offset)
             counted.run(the_lab, 'growth %d' % n, offset=offset)
-            boot = counted.run(the_lab, 'growth', boot=True, offset=offset + figures.DAY)
+            boot = counted.run(the_lab, 'growth', until='booted', offset=offset + figures.DAY)
             total = sum(r.instructions for r in boot.rows.values())
             rows.append((n, count(boot.words['flash', 'used']),
                          count(boot.row('start', 'mount').instructions), count(total)))

@@ -3,7 +3,8 @@
  * Words besides the board's (board.h) and the transport's (bench.h):
  *   time=SECONDS   what time the board says it is at the start
  *   large=1        TLS does not ask for small records, as if the server did not agree to them
- *   boot           end when there is nothing to do, instead of when all is renewed
+ *   booted         end when there is nothing to do, instead of when all is renewed
+ *   settled        the same, and the store has mended what an earlier end left
  *
  * Each ra_step is counted under the state of the role that works, as it was before the step.
  * Prints lines of words, the last one `bench end`.
@@ -293,6 +294,12 @@ static void report(void)
 
 /* --- main --------------------------------------------------------------------------- */
 
+static bool settled(void)
+{
+    return ra_started(&ra) && ra_settled(&ra) && ra.events.count == 0 && !ra.commit_dirty &&
+           !ra.cleanup_wanted;
+}
+
 static bool renewed(void)
 {
     static uint32_t first[RA_PAIR]; /* the generation that served at the start */
@@ -307,7 +314,7 @@ static bool renewed(void)
             return false;
         }
     }
-    return ra_settled(&ra) && ra.events.count == 0 && !ra.commit_dirty && !ra.cleanup_wanted;
+    return settled();
 }
 
 static int64_t parse(const char *text)
@@ -332,7 +339,8 @@ int main(void)
     hal.flash.poll = watched_poll;
     hal.clock.wall_s = wall;
     started_at = board_word("time", text, sizeof text) ? parse(text) : 0;
-    bool boot = board_word("boot", text, sizeof text) != 0;
+    bool boot = board_word("booted", text, sizeof text) != 0;
+    bool mend = board_word("settled", text, sizeof text) != 0;
     calibrate();
     counted_init(bench_pipe());
     do {
@@ -340,7 +348,7 @@ int main(void)
         if (!boot) {
             board_idle(wait < 1000u ? wait : 1000u);
         }
-    } while (boot ? wait == 0 : !renewed());
+    } while (boot ? wait == 0 : !(mend ? settled() : renewed()));
     report();
     board_exit(0);
 }

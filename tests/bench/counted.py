@@ -159,8 +159,10 @@ def entropy(path, seed):
         out.write(hashlib.shake_128(seed.encode()).digest(1 << 18))
 
 
-def run(the_lab, seed, boot=False, offset=0.0, image='nor.img', life=240.0, port=None, large=False):
-    """Counts of a boot with nothing due, or of a whole renewal, `offset` seconds from now."""
+def run(the_lab, seed, until='renewed', offset=0.0, image='nor.img', life=240.0, port=None,
+        large=False):
+    """Counts of a whole renewal, of a boot with nothing due (`booted`), or of one and what the
+    store does then (`settled`), `offset` seconds from now."""
     entropy(the_lab.path('entropy'), seed)
     tls = the_lab.tls is not False
     relay = Relay(the_lab.dir, port or the_lab.ca.port, tls)
@@ -169,10 +171,10 @@ def run(the_lab, seed, boot=False, offset=0.0, image='nor.img', life=240.0, port
              'up': relay.up, 'down': relay.down, 'time': str(now)}
     if large:
         words['large'] = '1'
-    if boot:
-        words['boot'] = None
-    else:
+    if until == 'renewed':
         relay.start()
+    else:
+        words[until] = None
     elf = os.path.join(lab.BUILD, 'emcraft-sf2' + ('-tls' if tls else ''), 'bench', 'bench_sf2.elf')
     with QemuSf2(elf, the_lab.path(image), words=words, nic='none', icount=SHIFT, sleep=False,
                  life=life) as board:

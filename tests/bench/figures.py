@@ -8,7 +8,6 @@ import datetime
 import os
 import ssl
 import subprocess
-import time
 
 import counted
 import lab
@@ -71,7 +70,7 @@ class Renewal:
                 config['key-policy'] = 'same'
                 the_lab.ca.mode('same-key')
             the_lab.provision(config=config)
-            self.boot = counted.run(the_lab, seed, boot=True) if boot else None
+            self.boot = counted.run(the_lab, seed, until='booted') if boot else None
             the_lab.clock(LATER * DAY)
             self.counts = counted.run(the_lab, seed, offset=LATER * DAY)
             self.requests = the_lab.ca.log()
@@ -88,9 +87,9 @@ class Renewal:
         with the_lab.board() as board:
             for _ in range(2):
                 board.read_until('probation ended', 60)
-            time.sleep(2)  # until the store has settled
             board.kill()
-        return counted.run(the_lab, seed, boot=True, offset=(LATER + 3) * DAY)
+        counted.run(the_lab, seed, until='settled', offset=(LATER + 3) * DAY)
+        return counted.run(the_lab, seed, until='booted', offset=(LATER + 3) * DAY)
 
     def finish(self, bad):
         for role, (state, _, cause) in self.counts.states.items():

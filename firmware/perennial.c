@@ -1223,6 +1223,37 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
     return e;
 }
 
+ra_err ra_anchor_place(struct ra *ra, struct ra_span cert, uint8_t *buf, uint16_t *place,
+                       bool *known)
+{
+    struct ra_cert stored;
+    unsigned empty = RA_ANCHORS_MAX, ended = RA_ANCHORS_MAX;
+    ra_err e = ra_usable(ra);
+    if (e != RA_OK) {
+        return e;
+    }
+    *known = false;
+    for (unsigned i = RA_ANCHORS_MAX; i-- > 0;) {
+        size_t size = 0;
+        e = ra_read(ra, RA_RECORD_ANCHOR, (uint16_t)i, buf, RA_CERT_MAX, &size);
+        if (e == RA_AGAIN) {
+            return e;
+        }
+        if (e == RA_E_NOT_FOUND) {
+            empty = i;
+        } else if (e == RA_OK && ra_span_equal((struct ra_span){buf, size}, cert)) {
+            *known = true;
+            *place = (uint16_t)i;
+            return RA_OK;
+        } else if (e == RA_OK && ra_cert_parse(&stored, buf, size) == RA_OK &&
+                   stored.not_after < ra->clock.floor) {
+            ended = i;
+        }
+    }
+    *place = (uint16_t)(empty < RA_ANCHORS_MAX ? empty : ended);
+    return *place < RA_ANCHORS_MAX ? RA_OK : RA_E_ANCHORS_FULL;
+}
+
 ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert_der, size_t cert_size)
 {
     struct ra_cert cert;

@@ -378,6 +378,12 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
  * RA_E_BUSY: one works now. What ra_pkcs12_step and ra_provision say. */
 ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, size_t cap,
                  const char *password);
+/* Where a trust anchor goes: *known is whether *place holds this certificate already; else *place is the
+ * first free one, else that of an anchor that ended before the time floor: decades fill the places, and
+ * no time of the network raises the floor. One that has not ended is never replaced. Each place is read
+ * into buf[0 .. RA_CERT_MAX-1]; `cert` lies elsewhere. RA_AGAIN: flash is busy. RA_E_ANCHORS_FULL. */
+ra_err ra_anchor_place(struct ra *ra, struct ra_span cert, uint8_t *buf, uint16_t *place,
+                       bool *known);
 /* Store a trust anchor (a certificate in DER) in place `index`; same calling rule. */
 ra_err ra_provision_anchor(struct ra *ra, unsigned index, const uint8_t *cert, size_t cert_size);
 /* Trust the anchor in place `index` no more; same calling rule. What is served stays; a new certificate

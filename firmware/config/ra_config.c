@@ -153,11 +153,11 @@ static int choice_index(const char *choices, const char *value)
     }
 }
 
-static bool printable(const char *s, size_t max)
+static bool printable(const char *s, char least, size_t max)
 {
     size_t n = 0;
     for (; s[n] != '\0'; n++) {
-        if (s[n] <= ' ' || s[n] > '~') {
+        if (s[n] < least || s[n] > '~') {
             return false;
         }
     }
@@ -169,11 +169,14 @@ static ra_err set(struct ra_config *c, const struct ra_setting *s, const char *v
     void *field = (uint8_t *)c + s->offset;
     uint32_t number;
     uint8_t digest[32];
+    char least;
     int index;
     switch (s->kind) {
     case RA_SETTING_TEXT:
     case RA_SETTING_SECRET:
-        if (!printable(value, s->max)) {
+        /* What is not a word: a name of a company, a password. */
+        least = s->kind == RA_SETTING_SECRET || s->offset == AT(subject) ? ' ' : '!';
+        if (!printable(value, least, s->max)) {
             return RA_E_CONFIG_VALUE;
         }
         if (s->offset == AT(ca_fingerprint) && value[0] != '\0' &&

@@ -102,8 +102,8 @@ struct ra_config {
 };
 
 enum ra_setting_kind {
-    RA_SETTING_TEXT,   /* printable ASCII without spaces, at most `max` characters */
-    RA_SETTING_SECRET, /* same, never shown                                        */
+    RA_SETTING_TEXT,   /* printable ASCII, at most `max` characters; spaces in `subject` alone */
+    RA_SETTING_SECRET, /* same, with spaces, never shown                           */
     RA_SETTING_NUMBER, /* decimal, min .. max                                      */
     RA_SETTING_SWITCH, /* on or off                                                */
     RA_SETTING_CHOICE, /* one of `choices`, words parted by '|'                    */

@@ -38,6 +38,7 @@ enum ra_run {
 /* flags */
 #define RA_COMMAND_FORCE 1u /* a last word `force` makes ra_console_confirm a yes */
 #define RA_COMMAND_JSON 2u  /* prints by ra_show_* only, so that `| json` can be asked for */
+#define RA_COMMAND_REST 4u  /* the last argument is the rest of the line: no `|` behind it */
 
 #define RA_CONSOLE_WORDS 12 /* words of a line at most */
 
@@ -114,6 +115,9 @@ enum ra_run ra_command_failed(ra_err e, struct ra_text *to);
 void ra_command_time(int64_t t, struct ra_text *to);
 /* "Enrollment Agent: done", or the error in place of `done`. Returns RA_RUN_DONE. */
 enum ra_run ra_command_role_said(enum ra_role role, ra_err e, const char *done, struct ra_text *to);
+/* The pieces of `retrieve` and `certreq retrieve`; asks before another id than the CA's is taken. */
+enum ra_run ra_command_retrieve(struct ra_console *c, enum ra_role role, const char *id,
+                                unsigned piece, struct ra_text *to);
 /* The role of a word or the beginning of one. False when it is none. */
 bool ra_command_role(const char *word, enum ra_role *role);
 /* The role that `word` names; where it is NULL the only one with an open request. RA_E_PARAMETER,

@@ -194,13 +194,11 @@ static enum ra_run certreq_submit(struct ra_console *c, unsigned piece, struct r
 static enum ra_run certreq_retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     enum ra_role role;
-    (void)piece;
     ra_err e = ra_command_open_role(c, c->arg_count > 1 ? c->args[0] : NULL, &role);
     if (e != RA_OK) {
         return ra_command_failed(e, to);
     }
-    return ra_command_role_said(role, ra_retrieve(c->ra, role, c->args[c->arg_count - 1]),
-                                "asking the CA", to);
+    return ra_command_retrieve(c, role, c->args[c->arg_count - 1], piece, to);
 }
 
 static enum ra_run certreq_accept(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -230,8 +228,8 @@ static const struct ra_command commands[] = {
     {"certreq submit", "[" ROLES "] [URL]", "send the request to the CA after all",
      "certreq submit http://ca01.example.net/certsrv/", certreq_submit, ra_command_role_word, 0, 2,
      0},
-    {"certreq retrieve", "[" ROLES "] ID", "fetch what the CA manager issued by its id",
-     "certreq retrieve 17", certreq_retrieve, ra_command_role_word, 1, 2, 0},
+    {"certreq retrieve", "[" ROLES "] ID [force]", "fetch what the CA manager issued by its id",
+     "certreq retrieve 17", certreq_retrieve, ra_command_role_word, 1, 2, RA_COMMAND_FORCE},
     {"certreq accept", "[" ROLES "]", "take the certificate or p7b that you paste",
      "certreq accept agent", certreq_accept, ra_command_role_word, 0, 1, 0},
     {"request new", ROLES " [same-key|new-key]", "make a request to be carried by hand",

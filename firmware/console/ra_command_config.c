@@ -102,7 +102,7 @@ static const struct ra_command commands[] = {
     {"config", "", "every setting", "config", list, NULL, 0, 0, RA_COMMAND_JSON},
     {"config list", "", "the same", "config list", list, NULL, 0, 0, RA_COMMAND_JSON},
     {"config set", "NAME [VALUE]", "change a setting", "config set renew-days 60", set,
-     setting_name, 1, 2, 0},
+     setting_name, 1, 2, RA_COMMAND_REST},
     {"show running-config", "[all]", "the settings, to be pasted into another appliance",
      "show running-config", running, all_word, 0, 1, 0},
     {"config save", "", "write the settings to flash", "config save", save, NULL, 0, 0, 0},

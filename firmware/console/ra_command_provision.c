@@ -69,20 +69,14 @@ static ra_err parse_paste(struct ra_console *c, struct ra_cert *cert)
     size_t size = 0;
     /* Once read it is DER, at the front, and is read so again. */
     ra_err e = ra_pem_to_der(c->bulk, c->paste_size, c->bulk, RA_CONSOLE_BULK, &size);
+    if (e == RA_OK && size > RA_CERT_MAX) {
+        e = RA_E_LIMIT; /* behind it there is room for another */
+    }
     if (e == RA_OK) {
         c->paste_size = (uint32_t)size;
         e = ra_cert_parse(cert, c->bulk, size);
     }
     return e == RA_OK && !cert->is_ca ? RA_E_CHAIN_CA : e;
-}
-
-static unsigned free_place(const struct ra_console *c)
-{
-    unsigned i = 0;
-    while (i < RA_ANCHORS_MAX && ra_store_find(&c->ra->store, RA_RECORD_ANCHOR, (uint16_t)i)) {
-        i++;
-    }
-    return i;
 }
 
 static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_text *to)
@@ -97,12 +91,24 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     if (e != RA_OK) {
         return ra_command_failed(e, to);
     }
+    bool known;
+    uint16_t found;
     switch (piece) {
     case 1:
-        *place = (uint8_t)free_place(c);
-        if (*place == RA_ANCHORS_MAX) {
-            return ra_command_failed(RA_E_ANCHORS_FULL, to);
+        e = ra_anchor_place(c->ra, cert.der, c->bulk + RA_CERT_MAX, &found, &known);
+        if (e == RA_AGAIN) {
+            return RA_RUN_AGAIN;
         }
+        if (e != RA_OK) {
+            return ra_command_failed(e, to);
+        }
+        if (known) {
+            ra_text_add(to, "is trust anchor ");
+            ra_text_add_u32(to, found + 1u);
+            ra_text_add(to, " already\n");
+            return RA_RUN_DONE;
+        }
+        *place = (uint8_t)found;
         show_anchor(c, &cert, to);
         return RA_RUN_MORE;
     case 2:

@@ -99,14 +99,30 @@ static enum ra_run enroll(struct ra_console *c, unsigned piece, struct ra_text *
                                 to);
 }
 
+enum ra_run ra_command_retrieve(struct ra_console *c, enum ra_role role, const char *id,
+                                unsigned piece, struct ra_text *to)
+{
+    const struct ra_txn *txn = &c->ra->renewal[role].txn;
+    if (piece != 0) {
+        return ra_command_role_said(role, ra_retrieve(c->ra, role, id), "asking the CA", to);
+    }
+    if (txn->protocol != RA_PROTOCOL_ADCS || txn->request_id[0] == '\0' ||
+        strcmp(txn->request_id, id) == 0) {
+        return RA_RUN_MORE;
+    }
+    ra_text_add(to, "the CA gave the request id ");
+    ra_text_add(to, txn->request_id);
+    ra_text_add(to, "\n");
+    return ra_console_confirm(c, "forget that id and fetch the other? (yes/no) ");
+}
+
 static enum ra_run retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     enum ra_role role;
-    (void)piece;
     if (!ra_command_role(c->args[0], &role)) {
         return ra_command_failed(RA_E_PARAMETER, to);
     }
-    return ra_command_role_said(role, ra_retrieve(c->ra, role, c->args[1]), "asking the CA", to);
+    return ra_command_retrieve(c, role, c->args[1], piece, to);
 }
 
 static enum ra_run on_role(struct ra_console *c, struct ra_text *to,
@@ -169,8 +185,8 @@ static const struct ra_command commands[] = {
      renew, all_or_role, 0, 2, 0},
     {"enroll", ROLES, "ask the CA for a first certificate", "enroll device", enroll,
      ra_command_role_word, 1, 1, 0},
-    {"retrieve", ROLES " NUMBER", "fetch what was issued, by request id or serial",
-     "retrieve agent 17", retrieve, ra_command_role_word, 2, 2, 0},
+    {"retrieve", ROLES " NUMBER [force]", "fetch what was issued, by request id or serial",
+     "retrieve agent 17", retrieve, ra_command_role_word, 2, 2, RA_COMMAND_FORCE},
     {"cancel", "[" ROLES "] [force]", "give an open request up", "cancel agent", cancel,
      ra_command_role_word, 0, 1, RA_COMMAND_FORCE},
     {"retry", "[" ROLES "]", "end the waiting time of a request", "retry", retry,

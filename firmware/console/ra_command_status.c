@@ -2,9 +2,12 @@
 
 #include "ra_command.h"
 
-/* The build says which commit it was made from. */
+/* The build says which commit it was made from, and with which HTTP parser; "" where it cannot. */
 #ifndef RA_GIT
-#define RA_GIT "no git"
+#define RA_GIT ""
+#endif
+#ifndef RA_HTTP_PARSER
+#define RA_HTTP_PARSER ""
 #endif
 
 static const char *const phases[] = {"none", "waiting to begin", "key stored",
@@ -230,6 +233,7 @@ static enum ra_run show_version(struct ra_console *c, unsigned piece, struct ra_
     }
     ra_show_text(c, "git", RA_GIT, to);
     ra_show_text(c, "crypto", ra_crypto_library(), to);
+    ra_show_text(c, "HTTP", "picohttpparser " RA_HTTP_PARSER, to);
     if (c->network != NULL) {
         ra_show_text(c, "network", c->network, to);
     }

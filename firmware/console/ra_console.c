@@ -16,7 +16,7 @@
 #define STATUS_EVERY_MS 1000u
 #define SOMEBODY_THERE_MS 300000u
 /* Room that is left for ra_console_say, which cannot wait. */
-#define RESERVED 200u
+#define RESERVED 220u
 
 static const struct ra_command_table none = {NULL, 0};
 static const struct ra_command_table *const tables[] = {
@@ -71,6 +71,27 @@ static void emit(struct ra_console *c, const char *s)
     }
 }
 
+/* One character of what is printed. A sentence goes on in the next row between two words, behind four
+ * spaces; tables, JSON and what is to be pasted stay as they are. `p` ends in a zero byte. */
+static void emit_folded(struct ra_console *c, const char *p)
+{
+    if (c->column == 0) {
+        c->folds = c->json == 0 && *p != ' ' && strncmp(p, "config", 6) != 0;
+    }
+    if (c->folds && *p == ' ' && c->column + 1u + strcspn(p + 1, " \n") > RA_LINE_COLUMNS) {
+        emit(c, "\n    ");
+        c->column = 4;
+        c->lines++;
+        return;
+    }
+    if (*p == '\n') {
+        c->column = 0;
+    } else if (c->column++ % RA_LINE_COLUMNS == 0 && c->column > 1) {
+        c->lines++; /* the terminal goes on in the next row by itself */
+    }
+    emit_char(c, *p);
+}
+
 static void emit_error(struct ra_console *c, ra_err e)
 {
     char text[96];
@@ -119,7 +140,10 @@ static void draw_line(struct ra_console *c)
 void ra_console_say(struct ra_console *c, const char *line)
 {
     hide_line(c);
-    emit(c, line);
+    for (c->column = 0; *line != '\0'; line++) {
+        emit_folded(c, line);
+    }
+    c->column = 0;
     emit(c, "\n");
 }
 
@@ -217,7 +241,8 @@ static ra_err take_filter(struct ra_console *c, const struct ra_command *command
     unsigned behind = *count - bar;
     if (behind == 2 && word_is(words[bar + 1], "json") && (command->flags & RA_COMMAND_JSON) != 0) {
         c->json = 1;
-    } else if (behind == 3 && word_is(words[bar + 1], "include")) {
+    } else if (behind == 3 && word_is(words[bar + 1], "include") &&
+               (command->flags & RA_COMMAND_REST) == 0) {
         c->include = words[bar + 2].p;
     } else if (behind != 0) {
         return RA_E_FILTER;
@@ -245,6 +270,9 @@ static ra_err find_command(struct ra_console *c, const struct ra_word *words, un
     c->force = (found->flags & RA_COMMAND_FORCE) != 0 && count > at.depth &&
                word_is(words[count - 1], "force");
     count -= at.depth + c->force;
+    if ((found->flags & RA_COMMAND_REST) != 0 && count > found->args_max) {
+        count = found->args_max;
+    }
     if (count < found->args_min || count > found->args_max) {
         return RA_E_PARAMETER;
     }
@@ -282,7 +310,13 @@ static void start_command(struct ra_console *c)
         c->include = NULL;
         ra_line_clear(&c->line);
     } else {
-        for (char *p = c->line.text; p != c->line.text + c->line.size; p++) {
+        const struct ra_command *command = c->command;
+        bool rest = (command->flags & RA_COMMAND_REST) != 0 && c->arg_count == command->args_max;
+        char *end = c->line.text + c->line.size;
+        while (end[-1] == ' ') {
+            *--end = '\0';
+        }
+        for (char *p = c->line.text; p != end && !(rest && p == c->args[c->arg_count - 1]); p++) {
             *p = *p == ' ' ? '\0' : *p; /* each argument ends in a zero byte */
         }
     }
@@ -335,9 +369,9 @@ static void print_text(struct ra_console *c)
                 c->input = RA_CONSOLE_PAGER;
                 return;
             }
-            c->lines = (uint16_t)(c->lines + 1 + (size - 1) / RA_LINE_COLUMNS);
+            c->lines++;
         }
-        emit_char(c, c->text[c->text_at++]);
+        emit_folded(c, c->text + c->text_at++);
     }
     if (c->text_at < c->text_size) {
         return;

@@ -30,8 +30,9 @@ const char *ra_url_of(const struct ra *ra, enum ra_role role)
 /* Scheme, host and port as they are written; 0: there is no scheme. */
 static size_t origin_size(const char *url)
 {
-    const char *host = strstr(url, "://");
-    return host == NULL ? 0 : (size_t)(host - url) + 3u + strcspn(host + 3, "/?");
+    size_t scheme = strcspn(url, ":");
+    return strncmp(url + scheme, "://", 3) != 0 ? 0
+                                                : scheme + 3u + strcspn(url + scheme + 3u, "/?");
 }
 
 /* Whether it is the server of ca-url: another one, of device-url, is not to learn its secrets. */
@@ -134,36 +135,21 @@ static ra_err tool_anchor(void *ctx, unsigned place, struct ra_span *cert)
     return e;
 }
 
-/* The first free place, else that of an anchor that ended before the time floor: decades fill the
- * places, and no time of the network raises the floor. An anchor that has not ended is never replaced. */
 static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
 {
     struct ra *ra = ctx;
-    unsigned place = RA_ANCHORS_MAX, ended = RA_ANCHORS_MAX;
     char name[RA_EVENT_DETAIL_MAX + 1];
     struct ra_cert parsed;
+    uint16_t place = 0;
+    ra_err e;
     if (ra->writer != RA_WRITER_WORK) {
-        for (unsigned i = RA_ANCHORS_MAX; i-- > 0;) {
-            struct ra_span stored;
-            ra_err e = tool_anchor(ra, i, &stored);
-            if (e == RA_AGAIN) {
-                return e;
-            }
-            if (e == RA_OK && ra_span_equal(stored, cert)) {
-                return RA_OK;
-            }
-            place = e == RA_E_NOT_FOUND ? i : place;
-            if (e == RA_OK && ra_cert_parse(&parsed, stored.p, stored.size) == RA_OK &&
-                parsed.not_after < ra->clock.floor) {
-                ended = i;
-            }
-        }
-        place = place == RA_ANCHORS_MAX ? ended : place;
-        if (place == RA_ANCHORS_MAX) {
-            return RA_E_ANCHORS_FULL;
+        bool known = false;
+        e = ra_anchor_place(ra, cert, ra->old_cert, &place, &known);
+        if (e != RA_OK || known) {
+            return e;
         }
     }
-    ra_err e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_ANCHOR, (uint16_t)place, cert.p, cert.size);
+    e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_ANCHOR, place, cert.p, cert.size);
     if (e == RA_OK && ra_cert_parse(&parsed, cert.p, cert.size) == RA_OK) {
         ra_name_text(parsed.subject, name, sizeof name);
         ra_log(ra, RA_LOG_ANCHOR, ra->talker, RA_OK, 0, name);

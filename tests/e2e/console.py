@@ -20,6 +20,7 @@ import threading
 import time
 
 PR_SET_PDEATHSIG = 1
+FOLD = re.compile(r"\r\n {4}(?=\S)")
 _libc = ctypes.CDLL(None)
 
 
@@ -164,7 +165,9 @@ class Console:
                     self._open = False
                     self._news.notify_all()
                     return
-                self.transcript += data.decode("utf-8", "backslashreplace")
+                # A sentence that went on in the next row (ra_console.c) is one line to a test.
+                self.transcript = self.transcript[:self._at] + FOLD.sub(
+                    " ", self.transcript[self._at:] + data.decode("utf-8", "backslashreplace"))
                 self._news.notify_all()
 
     def _end_threads(self):

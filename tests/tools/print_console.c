@@ -105,7 +105,8 @@ static bool base64_line(const char *line)
 
 static void add_line(char *to, size_t cap, char *row, unsigned *in_base64)
 {
-    static const char *const varying[] = {"  git ", "  RAM core ", "  RAM console ", "  crypto "};
+    static const char *const varying[] = {"  git ", "  RAM core ", "  RAM console ", "  crypto ",
+                                          "  HTTP "};
     size_t n = strlen(row);
     while (n != 0 && row[n - 1] == ' ') {
         row[--n] = '\0';

@@ -66,6 +66,8 @@ static void before_the_start_is_over(void **state)
 {
     (void)state;
     static const uint8_t digest[32] = {1};
+    uint16_t place;
+    bool known;
     world_init(&w, NULL);
     world_provision_pair(&w, 300, 300);
     assert_int_equal(ra_init(&w.ra, &w.hal, NULL, NULL), RA_OK);
@@ -75,6 +77,8 @@ static void before_the_start_is_over(void **state)
     assert_int_equal(ra_sign(&w.ra, AGENT, RA_HASH_SHA256, digest, out, sizeof out, &size),
                      RA_AGAIN);
     assert_int_equal(ra_provision_anchor(&w.ra, 0, out, 10), RA_AGAIN);
+    assert_int_equal(ra_anchor_place(&w.ra, (struct ra_span){out, 10}, out, &place, &known),
+                     RA_AGAIN);
     assert_int_equal(ra_provision(&w.ra, AGENT, out, 10, out, 10, out, 10), RA_AGAIN);
     assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_E_BUSY);
     assert_int_equal(ra_enroll_new(&w.ra, AGENT, NULL), RA_E_BUSY);

@@ -203,6 +203,34 @@ static void others_at_work(void **state)
     assert_int_equal(world_serves(&w, AGENT), id);
 }
 
+/* Who pastes the right one as soon as the wrong one is refused does not come too early: the refusal is
+ * still being written. */
+static void another_at_once(void **state)
+{
+    (void)state;
+    assert_shows("request new agent same-key\r", "making the request");
+    until(AGENT, RA_STATE_OFFLINE);
+    uint32_t id = carry("request show\r", "certreq accept");
+    char wrong[6000];
+    size_t n = (size_t)snprintf(wrong, sizeof wrong, "certreq accept\r");
+    const struct world_blob *cert = world_blob("root2.cert");
+    n += ra_pem_read((struct ra_span){cert->p, cert->size}, "CERTIFICATE", 0, wrong + n,
+                     sizeof wrong - n);
+    memcpy(wrong + n, ".\r", 3);
+    w.flash.polls = 30;
+    w.shown_size = 0;
+    w.typed = wrong;
+    while (world_state(&w, AGENT) != RA_STATE_SAVE_FAILURE) {
+        turn();
+    }
+    (void)say(typed);
+    contains("the certificate, a PEM chain or a p7b");
+    contains("Enrollment Agent: checking the certificate");
+    w.flash.polls = 0;
+    until(AGENT, RA_STATE_PROBATION);
+    assert_int_equal(world_serves(&w, AGENT), id);
+}
+
 static void files_that_are_refused(void **state)
 {
     (void)state;
@@ -283,6 +311,37 @@ static void requests_without_a_file(void **state)
     assert_shows("certreq retrieve 17\r", "no request is open");
 }
 
+/* The CA's own id is not forgotten for one that was mistyped, unless the operator insists. */
+static void another_id_than_the_cas(void **state)
+{
+    (void)state;
+    char line[128], id[RA_ENROLL_ID_MAX + 1];
+    w.ca.mode[AGENT] = FAKE_CA_PEND;
+    assert_shows("renew agent same-key\r", "renewal begins");
+    until(AGENT, RA_STATE_PENDING);
+    memcpy(id, w.ra.renewal[AGENT].txn.request_id, sizeof id);
+    (void)snprintf(line, sizeof line, "the CA gave the request id %s\r\n", id);
+    assert_shows("certreq retrieve 4711\r", line);
+    contains("forget that id and fetch the other? (yes/no) ");
+    assert_shows("no\r", "cancelled");
+    assert_shows("retrieve agent 4711\r", line);
+    assert_shows("no\r", "cancelled");
+    (void)snprintf(line, sizeof line, "certreq retrieve %s\r", id);
+    assert_shows(line, "Enrollment Agent: asking the CA");
+    lacks("(yes/no)");
+    assert_true(fake_ca_approve(&w.ca, AGENT, world_now(&w)));
+    until(AGENT, RA_STATE_PROBATION);
+    (void)snprintf(line, sizeof line, "%u", (unsigned)world_serves(&w, AGENT));
+    assert_string_equal(line, id);
+    assert_shows("renew encryption same-key\r", "renewal begins");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING);
+    memcpy(id, w.ra.renewal[ENCRYPTION].txn.request_id, sizeof id);
+    assert_shows("retrieve encryption 4711 force\r", "CEP Encryption: asking the CA");
+    lacks("(yes/no)");
+    assert_string_not_equal(w.ra.renewal[ENCRYPTION].txn.request_id, id);
+}
+
 static void hold_and_resume_and_retry(void **state)
 {
     (void)state;
@@ -309,9 +368,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_article, setup),
         cmocka_unit_test_setup(others_at_work, setup),
+        cmocka_unit_test_setup(another_at_once, setup),
         cmocka_unit_test_setup(files_that_are_refused, setup),
         cmocka_unit_test_setup(forced_and_by_serial_number, setup),
         cmocka_unit_test_setup(requests_without_a_file, setup),
+        cmocka_unit_test_setup(another_id_than_the_cas, setup),
         cmocka_unit_test_setup(hold_and_resume_and_retry, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,24 @@ static void secrets_are_not_shown(void **state)
     assert_string_equal(shown, "(set)");
 }
 
+/* Blanks belong to names and passwords, and come back from flash as they were. */
+static void spaces_are_kept(void **state)
+{
+    (void)state;
+    struct ra_config c, back;
+    char text[RA_CONFIG_TEXT_MAX];
+    size_t size = 0;
+    ra_config_defaults(&c);
+    assert_int_equal(ra_config_set(&c, "subject", "CN=ra 1,O=Example  Ltd"), RA_OK);
+    assert_int_equal(ra_config_set(&c, "ca-password", " two words "), RA_OK);
+    assert_int_equal(ra_config_set(&c, "ca-password", "tab\there"), RA_E_CONFIG_VALUE);
+    assert_int_equal(ra_config_set(&c, "ca-user", "two words"), RA_E_CONFIG_VALUE);
+    assert_int_equal(ra_config_write(&c, text, sizeof text, &size), RA_OK);
+    assert_int_equal(ra_config_read(&back, text, size), 0);
+    assert_string_equal(back.subject, "CN=ra 1,O=Example  Ltd");
+    assert_string_equal(back.ca_password, " two words ");
+}
+
 static void stored_form_reads_back(void **state)
 {
     (void)state;
@@ -228,6 +246,7 @@ int main(void)
         cmocka_unit_test(addresses),
         cmocka_unit_test(an_ec_key_for_encryption_is_refused_by_name),
         cmocka_unit_test(secrets_are_not_shown),
+        cmocka_unit_test(spaces_are_kept),
         cmocka_unit_test(stored_form_reads_back),
         cmocka_unit_test(largest_configuration_fits),
         cmocka_unit_test(any_bytes_can_be_read),

@@ -359,6 +359,20 @@ static bool holds(const void *p, size_t size, const char *text)
     return false;
 }
 
+/* A value is the rest of the line, as a name of two words needs it. */
+static void a_value_has_spaces(void **state)
+{
+    (void)state;
+    assert_shows("config set subject CN=ra1,O=Example  Ltd  \r", "Ltd  \r\n" RA_CONSOLE_PROMPT);
+    assert_string_equal(w.ra.config.subject, "CN=ra1,O=Example  Ltd");
+    assert_shows("show running-config\r", "\r\nconfig set subject CN=ra1,O=Example  Ltd\r\n");
+    assert_shows("config set subject CN=ra2 | include x\r", "% E9-11");
+    assert_shows("config set renew-days 60 61\r", "% E9-");
+    assert_string_equal(w.ra.config.subject, "CN=ra1,O=Example  Ltd");
+    (void)say("config set subject\r");
+    assert_string_equal(w.ra.config.subject, "");
+}
+
 static void the_password_is_never_printed(void **state)
 {
     (void)state;
@@ -860,6 +874,71 @@ static void filters(void **state)
     assert_shows("show log 33\r", "% E9-02");
 }
 
+/* What was shown since `from`, with each sentence that goes on in the next row in one; no row is wider
+ * than the terminal. */
+static void unfold(const char *from, char *out)
+{
+    const char *row = from;
+    for (const char *p = from; *p != '\0'; p++) {
+        if (strncmp(p, "\r\n", 2) == 0) {
+            assert_in_range(p - row, 0, 80);
+            row = p + 2;
+            if (strncmp(row, "    ", 4) == 0 && row[4] != ' ') {
+                *out++ = ' ';
+                p = row + 3;
+                continue;
+            }
+        }
+        row = *p == '\r' && p[1] != '\n' ? p + 1 : row; /* the prompt was taken off */
+        *out++ = *p;
+    }
+    *out = '\0';
+}
+
+static void sentences_go_on_in_the_next_row(void **state)
+{
+    (void)state;
+    static char text[4096];
+    const char sentence[] =
+        "2027-01-15T08:00:00Z  Enrollment Agent: renewal failed, will be tried again: E6-07 the "
+        "account "
+        "may not enrol for the template, HRESULT 0x80094012 (a peer that says nothing "
+        "else-than-one-word-with-no-end)\r\n";
+    ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_FAILED, RA_ROLE_AGENT, RA_E_CA_PERMISSION,
+                  0x80094012u, "a peer that says nothing else-than-one-word-with-no-end");
+    w.shown_size = 0;
+    listen();
+    unfold(w.shown, text);
+    assert_non_null(strstr(text, sentence));
+    /* All of its rows belong to the line that has the word; a page counts them. */
+    unfold(say("show log | include Agent\r"), text);
+    assert_non_null(strstr(text, sentence));
+    assert_non_null(strstr(w.shown, "\r\n    "));
+    console.length = 5;
+    for (unsigned i = 0; i < 2; i++) {
+        ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_FAILED, RA_ROLE_AGENT, RA_E_CA_PERMISSION, 0,
+                      "a peer that says nothing else");
+    }
+    listen();
+    (void)say("show log 3\r");
+    unsigned rows = 0;
+    for (const char *p = w.shown; (p = strchr(p, '\n')) != NULL; p++) {
+        rows++;
+    }
+    assert_int_equal(rows, 7); /* the typed line, and two of three rows: the third waits */
+    assert_non_null(strstr(w.shown, "--more--"));
+    (void)say("q");
+    console.length = 0;
+    /* Not in JSON, and not what is to be pasted. */
+    assert_shows("show log 3 | json\r",
+                 "HRESULT 0x80094012 (a peer that says nothing else-than-one-word-with-no-end)\"");
+    const char set[] =
+        "config set subject CN=Registration Authority of the First Floor,O=Example Limited\r";
+    assert_true(sizeof set > 82);
+    (void)say(set);
+    assert_shows("show running-config\r", set);
+}
+
 /* What JSON has to escape; tests/e2e/console_lines.py reads it all with Python's json. */
 static void json_escapes(void **state)
 {
@@ -996,6 +1075,7 @@ int main(void)
         cmocka_unit_test_setup(renew_by_every_name, setup),
         cmocka_unit_test_setup(time_is_shown_and_set, setup),
         cmocka_unit_test_setup(settings_survive_a_reset, setup),
+        cmocka_unit_test_setup(a_value_has_spaces, setup),
         cmocka_unit_test_setup(the_password_is_never_printed, setup),
         cmocka_unit_test_setup(bad_input_gets_one_line, setup),
         cmocka_unit_test_setup(a_crlf_is_one_line_end, setup),
@@ -1011,6 +1091,7 @@ int main(void)
         cmocka_unit_test_setup(secrets_are_not_remembered, setup),
         cmocka_unit_test_setup(pages_wait, setup),
         cmocka_unit_test_setup(filters, setup),
+        cmocka_unit_test_setup(sentences_go_on_in_the_next_row, setup),
         cmocka_unit_test_setup(json_escapes, setup),
         cmocka_unit_test_setup(a_configuration_goes_to_another_appliance, setup),
         cmocka_unit_test_setup(a_support_case_has_no_secrets, setup),

@@ -67,6 +67,8 @@ static void no_call_waits(void **state)
     uint8_t out[64], digest[32] = {0};
     struct ra_span none = {NULL, 0};
     size_t size = 0;
+    uint16_t place;
+    bool known;
     assert_int_equal(ra_certificate(&w.ra, AGENT, out, sizeof out, &size), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_issuers(&w.ra, AGENT, out, sizeof out, &size), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_sign(&w.ra, AGENT, RA_HASH_SHA256, digest, out, sizeof out, &size),
@@ -77,6 +79,7 @@ static void no_call_waits(void **state)
     assert_int_equal(ra_provision(&w.ra, AGENT, key->p, key->size, cert->p, cert->size, NULL, 0),
                      RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_provision_anchor(&w.ra, 0, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
+    assert_int_equal(ra_anchor_place(&w.ra, none, out, &place, &known), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_remove_anchor(&w.ra, 0), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_accept(&w.ra, AGENT, cert->p, cert->size), RA_E_FLASH_GEOMETRY);
     assert_int_equal(ra_request_text(&w.ra, AGENT, false, 0, (char *)out, sizeof out, &size),

@@ -292,19 +292,32 @@ static void certificates_in_any_order(void **state)
     issuers_are(large + 1, 2); /* the last one serves on */
 }
 
+static const char *trust(struct ra_span cert, const char *after)
+{
+    size_t n = add_pem(typed, (size_t)snprintf(typed, sizeof typed, "trust add\r"), cert);
+    (void)snprintf(typed + n, sizeof typed - n, ".\r%s", after);
+    return say(typed);
+}
+
+/* Another CA's certificate for each number: only its signature differs, nobody checks a root's. */
+static struct ra_span another_root(uint8_t number)
+{
+    static uint8_t der[RA_CERT_MAX];
+    struct ra_span root = world_cert("root2.cert");
+    memcpy(der, root.p, root.size);
+    der[root.size - 1] = (uint8_t)(der[root.size - 1] ^ number);
+    return (struct ra_span){der, root.size};
+}
+
 static void trust_anchors(void **state)
 {
     (void)state;
-    const struct world_blob *root = world_blob("root2.cert");
+    struct ra_span root = world_cert("root2.cert");
     uint8_t digest[32];
     char line[256];
     struct ra_text to;
-    size_t n = (size_t)snprintf(typed, sizeof typed, "trust add\r");
-    n += ra_pem_read((struct ra_span){root->p, root->size}, "CERTIFICATE", 0, typed + n,
-                     sizeof typed - n);
-    (void)snprintf(typed + n, sizeof typed - n, ".\r");
-    (void)say(typed);
-    assert_int_equal(ra_cert_sha256((struct ra_span){root->p, root->size}, digest), RA_OK);
+    (void)trust(root, "");
+    assert_int_equal(ra_cert_sha256(root, digest), RA_OK);
     ra_text_init(&to, line, sizeof line);
     ra_text_add_hex(&to, digest + 16, 16, ':');
     contains(line);
@@ -314,31 +327,32 @@ static void trust_anchors(void **state)
     (void)say("trust list\r");
     contains("Trust anchor 1");
     assert_null(strstr(w.shown, "Trust anchor 2"));
-    (void)say(typed);
-    (void)say("yes\r");
+    (void)trust(root, "yes\r");
     contains("stored");
     (void)say("trust list\r");
     contains("Trust anchor 2");
     contains(line);
-    /* Not a CA's; and no more than there is room for. */
-    const struct world_blob *scep = world_blob("scep.cert");
-    char other[4096];
-    size_t m = (size_t)snprintf(other, sizeof other, "trust add\r");
-    m += ra_pem_read((struct ra_span){scep->p, scep->size}, "CERTIFICATE", 0, other + m,
-                     sizeof other - m);
-    (void)snprintf(other + m, sizeof other - m, ".\r");
-    (void)say(other);
-    contains("% E");
-    for (unsigned i = 2; i < RA_ANCHORS_MAX; i++) {
-        (void)say(typed);
-        (void)say("yes\r");
+    /* Again: it is known. */
+    (void)trust(root, "");
+    contains("is trust anchor 2 already");
+    (void)say("trust list\r");
+    assert_null(strstr(w.shown, "Trust anchor 3"));
+    /* Not a CA's; not one that is too long; and no more than there is room for. */
+    (void)trust(world_cert("scep.cert"), "");
+    contains("% E7-18");
+    static uint8_t large[RA_CERT_MAX + 1] = {0x30, 0x82, (RA_CERT_MAX - 3) >> 8,
+                                             (RA_CERT_MAX - 3) & 0xff};
+    (void)trust((struct ra_span){large, sizeof large}, "");
+    contains("larger than this build accepts");
+    for (uint8_t i = 2; i < RA_ANCHORS_MAX; i++) {
+        (void)trust(another_root(i), "yes\r");
         contains("stored");
     }
-    (void)say(typed);
+    (void)trust(another_root(RA_ANCHORS_MAX), "");
     contains("no place is left for another trust anchor");
     /* One is removed by its number, after it was shown; the next one gets its place. */
     (void)say("trust remove 3\r");
-    contains(line);
+    contains("  SHA-256 ");
     contains("remove it?");
     (void)say("no\r");
     (void)say("trust list\r");
@@ -356,8 +370,7 @@ static void trust_anchors(void **state)
     contains("% E");
     (void)say("trust remove 5\r");
     contains("% E");
-    (void)say(typed);
-    (void)say("yes\r");
+    (void)trust(another_root(RA_ANCHORS_MAX), "yes\r");
     (void)say("trust list\r");
     contains("Trust anchor 3");
     /* While the question stands somebody else removes it: it is not there any more. */
@@ -389,6 +402,73 @@ static void trust_anchors(void **state)
     (void)say("trust list\r");
     assert_null(strstr(w.shown, "Trust anchor 2"));
     contains("Trust anchor 3");
+}
+
+/* A record that is being written is waited for; what went meanwhile is said. */
+static void anchors_while_flash_is_busy(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"trust add", "trust remove 1"};
+    for (unsigned i = 0; i < 2; i++) {
+        (void)(i == 0 ? trust(another_root(1), "") : say("trust remove 1\r"));
+        (void)say("no\r");
+        contains("cancelled");
+        w.flash.polls = 300;
+        ra_config_save(&w.ra);
+        while (!w.flash.busy) {
+            turn();
+        }
+        (void)(i == 0 ? trust(another_root(1), "") : say("trust remove 1\r"));
+        contains(lines[i]);
+        contains("(yes/no)");
+        w.flash.polls = 0;
+        (void)say(i == 0 ? "yes\r" : "no\r");
+    }
+    (void)say("trust remove 2\r");
+    contains("remove it?");
+    while (ra_remove_anchor(&w.ra, 1) == RA_AGAIN) {
+        turn();
+    }
+    (void)say("yes\r");
+    contains("% E1-");
+    (void)say("trust list\r");
+    contains("Trust anchor 1");
+    assert_null(strstr(w.shown, "Trust anchor 2"));
+}
+
+/* An anchor that ended before the time floor gives its place up, and none that has not ended; a place
+ * that was never used comes first. */
+static void an_anchor_that_ended(void **state)
+{
+    (void)state;
+    static uint8_t der[RA_CERT_MAX];
+    struct ra_span root = another_root(9);
+    memcpy(der, root.p, root.size);
+    uint8_t *end = der;
+    while (memcmp(end, "2060", 4) != 0) {
+        end++;
+    }
+    memcpy(end, "2021", 4);
+    struct ra_span ended = {der, root.size};
+    while (ra_provision_anchor(&w.ra, 2, ended.p, ended.size) == RA_AGAIN) {
+        turn();
+    }
+    (void)trust(another_root(1), "yes\r");
+    (void)trust(another_root(2), "yes\r");
+    contains("stored");
+    (void)say("trust list\r");
+    contains("Trust anchor 4");
+    contains("valid to     2021-");
+    (void)trust(another_root(3), "yes\r");
+    contains("stored");
+    (void)say("trust list\r");
+    assert_null(strstr(w.shown, "2021-"));
+    size_t size = 0;
+    assert_true(world_flash_holds(&w, RA_RECORD_ANCHOR, 0, der, sizeof der, &size));
+    assert_int_equal(size, world_cert("root.cert").size);
+    assert_memory_equal(der, world_cert("root.cert").p, size);
+    (void)trust(another_root(4), "");
+    contains("no place is left for another trust anchor");
 }
 
 /* --- erasing --------------------------------------------------------------------------------- */
@@ -532,6 +612,8 @@ int main(void)
         cmocka_unit_test_setup(an_import_left_alone, setup),
         cmocka_unit_test_setup(certificates_in_any_order, setup),
         cmocka_unit_test_setup(trust_anchors, setup),
+        cmocka_unit_test_setup(anchors_while_flash_is_busy, setup),
+        cmocka_unit_test_setup(an_anchor_that_ended, setup),
         cmocka_unit_test(nothing_is_left),
         cmocka_unit_test_setup(at_the_console, setup),
         cmocka_unit_test(cut_while_erasing),

@@ -138,8 +138,12 @@ const struct ra_event_entry *ra_events_add(struct ra_events *e, int64_t now,
                                            uint32_t hresult, const char *detail)
 {
     if (e->count == RA_EVENT_QUEUE) {
+        /* A log that takes nothing must not make the appliance silent: the oldest gives way, and were
+         * it being stored, the store does that alone. */
         e->dropped++;
-        return NULL;
+        e->writing = false;
+        e->first = (uint8_t)((e->first + 1) % RA_EVENT_QUEUE);
+        e->count--;
     }
     struct ra_event_entry *entry = &e->queue[(e->first + e->count) % RA_EVENT_QUEUE];
     memset(entry, 0, sizeof *entry);

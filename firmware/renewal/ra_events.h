@@ -76,7 +76,7 @@ struct ra_events {
     bool writing; /* queue[first] is being stored */
     bool loaded;
     uint32_t next;    /* sequence number of the next event */
-    uint32_t dropped; /* events lost because the queue was full */
+    uint32_t dropped; /* events not stored: the queue was full, or flash failed */
     uint32_t shown; /* events a console may show as they happen: sequence up to here were queued */
 };
 
@@ -84,7 +84,7 @@ void ra_events_init(struct ra_events *e);
 /* Find the highest sequence number in the store. RA_AGAIN while flash is busy. */
 ra_err ra_events_load(struct ra_events *e, struct ra_store *s, int64_t *newest_time);
 /* Queue an event. `detail` may be NULL; it is cleaned and cut. Returns the entry as queued, until
- * the next call; NULL: the queue is full. */
+ * the next call. In a full queue the oldest gives way, and is never stored. */
 const struct ra_event_entry *ra_events_add(struct ra_events *e, int64_t now,
                                            enum ra_event_kind kind, uint8_t role, ra_err cause,
                                            uint32_t hresult, const char *detail);

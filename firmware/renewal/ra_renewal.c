@@ -21,8 +21,7 @@ void ra_log(struct ra *ra, enum ra_event_kind kind, unsigned role, ra_err cause,
 {
     const struct ra_event_entry *entry =
         ra_events_add(&ra->events, now_of(ra), kind, (uint8_t)role, cause, hresult, detail);
-    for (struct ra_subscriber *who = ra->subscribers; entry != NULL && who != NULL;
-         who = who->next) {
+    for (struct ra_subscriber *who = ra->subscribers; who != NULL; who = who->next) {
         if (who->event != NULL) {
             who->event(who, entry);
         }

@@ -513,14 +513,16 @@ static bool recall_reminders(struct ra *ra)
 }
 
 /* The reminder that the role's certificate calls for, 0: none. Its end itself is said by the states
- * IDLE and BACKOFF as they leave for EXPIRED; an open request outlives it, and has it said here. */
+ * IDLE and BACKOFF as they leave for EXPIRED; an open request outlives it, and on hold they do not ask
+ * the CA whether a time of the network's is right: then it is said here. */
 static unsigned reminder_of(const struct ra *ra, unsigned role, int64_t now)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
-    const struct ra_txn *txn = &ra->renewal[role].txn;
+    const struct ra_renewal *r = &ra->renewal[role];
     int64_t left = slot->active_not_after - now;
-    bool open = (txn->phase >= RA_PHASE_PENDING || txn->by_hand) && !txn->first;
-    return slot->active == 0 || (left <= 0 && (!open || ra->clock.jumped))
+    bool open = (r->txn.phase >= RA_PHASE_PENDING || r->txn.by_hand) && !r->txn.first;
+    bool stays = open || (!ra_may_ask(ra) && r->state != RA_STATE_EXPIRED);
+    return slot->active == 0 || (left <= 0 && (!stays || ra->clock.jumped))
                ? 0
                : ra_schedule_reminder(left);
 }

@@ -85,6 +85,35 @@ static void reminders_of_a_life(void **state)
     assert_true(ra_event_is_alert(RA_LOG_DAYS_LEFT));
 }
 
+/* On hold the CA is not asked whether a time that only the network vouches for is right. The end is said
+ * all the same, once, whether a renewal has begun before or not; afterwards it is asked. */
+static void the_end_on_hold(void **state)
+{
+    (void)state;
+    for (unsigned begun = 0; begun < 2; begun++) {
+        world_init(&w, NULL);
+        world_provision_pair(&w, begun ? 20 : 50, 700);
+        w.board_clock = false;
+        w.ca.net = begun ? FAKE_NET_REFUSED : FAKE_NET_UP;
+        world_boot(&w);
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
+        assert_true(!begun || world_until_state(&w, AGENT, RA_STATE_BACKOFF, RA_HOUR));
+        world_set(&w, "hold", "on");
+        assert_true(world_run(&w, (begun ? 21 : 51) * DAY));
+        assert_int_not_equal(world_state(&w, AGENT), RA_STATE_EXPIRED);
+        assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
+        assert_true(world_settle(&w));
+        world_boot(&w);
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
+        assert_true(world_run(&w, DAY));
+        assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
+        unsigned connections = w.ca.connections;
+        world_set(&w, "hold", "off");
+        assert_true(world_run(&w, DAY));
+        assert_true(w.ca.connections > connections);
+    }
+}
+
 /* After a renewal the count begins anew; a failure is heard at once. */
 static void renewal_ends_them(void **state)
 {
@@ -189,9 +218,8 @@ static void as_a_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(when_the_end_is_said),
-        cmocka_unit_test(reminders_of_a_life),
-        cmocka_unit_test(renewal_ends_them),
+        cmocka_unit_test(when_the_end_is_said), cmocka_unit_test(reminders_of_a_life),
+        cmocka_unit_test(the_end_on_hold),      cmocka_unit_test(renewal_ends_them),
         cmocka_unit_test(as_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

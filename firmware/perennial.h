@@ -338,7 +338,7 @@ ra_err ra_roll_back(struct ra *ra, enum ra_role role);
 /* Fetch what the CA made of the open request of a role, as certreq -retrieve does: the CA says
  * nothing of it, or the wrong thing, and its manager names it. AD CS: `id` is the request id,
  * decimal; it is stored, and asked for as any pending one. SCEP: the serial number in hex, colons
- * allowed; it is asked for once, by GetCert. EST knows no numbers. What comes goes through the same gates.
+ * allowed; it is asked for once, by GetCert, and when it is not the request's all stands as before. EST knows no numbers. What comes goes through the same gates.
  * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number. RA_E_UNSUPPORTED: EST.
  * RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY. */
 ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id);

@@ -142,7 +142,10 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         r->sub++;
         return RA_WORK_GOES_ON;
     }
-    r->given = r->given && e != RA_OK;
+    if (e == RA_OK) {
+        r->given = false;
+        r->serial[0] = '\0';
+    }
     return ra_work_outcome(r, e, RA_EVENT_DONE);
 }
 

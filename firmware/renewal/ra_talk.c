@@ -475,13 +475,11 @@ int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     if (e == RA_AGAIN) {
         return RA_WORK_GOES_ON;
     }
-    bool named = r->serial[0] != '\0';
-    memset(r->serial, 0, sizeof r->serial);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
     int event = judge(ra, role);
-    r->refused = r->refused && !named; /* a wrong serial number says nothing of the request */
+    r->refused = r->refused && r->serial[0] == '\0';
     if (event == RA_EVENT_WAITING) {
         return ra_work_failed(r, RA_E_CA_NO_CHAIN);
     }

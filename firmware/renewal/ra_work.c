@@ -173,6 +173,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     r->anew = r->anew && (to == RA_STATE_IDLE || to == RA_STATE_EMPTY);
     r->asked = r->anew;
     r->waited = false;
+    r->serial[0] = '\0';
     ra_enter(ra, role, to);
     return RA_WORK_GOES_ON;
 }
@@ -516,9 +517,10 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     int64_t now = ra_clock_now(&ra->clock);
     enum ra_retry retry = ra_error_retry(r->cause);
     uint8_t random[4] = {0};
-    if (r->given) {
-        /* What the operator pasted says nothing of the request: all stands as before. */
+    if (r->given || r->serial[0] != '\0') {
+        /* What the operator pasted or named says nothing of the request: all stands as before. */
         r->given = false;
+        r->serial[0] = '\0';
         r->txn.cause = r->cause;
         return;
     }

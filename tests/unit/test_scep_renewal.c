@@ -390,6 +390,52 @@ static void what_was_issued_is_retrieved(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
+/* A number that is not the request's costs a request that waits nothing: neither one of which there is
+ * nothing, nor that of the certificate to be renewed. By hand it is shown again at once. */
+static void a_wrong_number_changes_nothing(void **state)
+{
+    (void)state;
+    char serial[2 * 24];
+    const struct ra_wish by_hand = {.by_hand = true};
+    for (unsigned hand = 0; hand < 2; hand++) {
+        start("host-name", "ra");
+        w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+        until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+        if (hand) {
+            assert_int_equal(ra_cancel(&w.ra, ENCRYPTION), RA_OK);
+            world_set(&w, "hold", "on");
+            until(ENCRYPTION, RA_STATE_IDLE, HOUR);
+            assert_int_equal(ra_renew_as(&w.ra, ENCRYPTION, true, &by_hand), RA_OK);
+            until(ENCRYPTION, RA_STATE_OFFLINE, HOUR);
+            world_set(&w, "hold", "off");
+        }
+        enum ra_state waits = hand ? RA_STATE_OFFLINE : RA_STATE_PENDING;
+        const struct ra_txn before = w.ra.renewal[ENCRYPTION].txn;
+        const struct fake_ca_request *r = fake_ca_newest(&w.ca, ENCRYPTION);
+        struct ra_cert cert;
+        struct ra_text t;
+        assert_int_equal(ra_cert_parse(&cert, r->cert, r->cert_size), RA_OK);
+        ra_text_init(&t, serial, sizeof serial);
+        ra_text_add_hex(&t, cert.serial.p, cert.serial.size, ':');
+        for (unsigned old = 0; old < 2; old++) {
+            assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, old ? serial : "7f01"), RA_OK);
+            until(ENCRYPTION, RA_STATE_SAVE_FAILURE, HOUR);
+            until(ENCRYPTION, waits, HOUR);
+            const struct ra_txn *txn = &w.ra.renewal[ENCRYPTION].txn;
+            assert_int_equal(txn->phase, before.phase);
+            assert_int_equal(txn->next, before.next);
+            assert_string_equal(txn->request_id, before.request_id);
+        }
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        assert_int_equal(w.ca.fetches, 2);
+        if (!hand) {
+            assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+            until(ENCRYPTION, RA_STATE_PROBATION, DAY);
+            assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        }
+    }
+}
+
 static void failures_have_names(void **state)
 {
     (void)state;
@@ -1021,6 +1067,7 @@ int main(void)
         cmocka_unit_test(a_subject_too_long),
         cmocka_unit_test(the_manager_denies),
         cmocka_unit_test(what_was_issued_is_retrieved),
+        cmocka_unit_test(a_wrong_number_changes_nothing),
         cmocka_unit_test(failures_have_names),
         cmocka_unit_test(a_wrong_reply_is_dropped),
         cmocka_unit_test(noise_ends_no_pending_request),

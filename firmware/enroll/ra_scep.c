@@ -513,10 +513,10 @@ static ra_err read_next(struct ra_enroll *e, const struct ra_http_reply *http,
         break;
     default:
         err = t->stage_anchor(t->ctx, s->message);
-        if (err == RA_AGAIN) {
-            return err;
+        if (err != RA_AGAIN) {
+            return go_on(e, r, PART_MESSAGE);
         }
-        return go_on(e, r, PART_MESSAGE);
+        break;
     }
     if (err == RA_AGAIN) {
         return err;

@@ -567,8 +567,9 @@ size_t fake_scep_serve(struct fake_ca *ca, int64_t now, const char *request, siz
                              sizeof garbage - 1, reply);
     }
     if (strncmp(line, "GetCACaps", 9) == 0) {
-        (void)snprintf(caps, sizeof caps, "%s%s%sSHA-256\nAES\nSCEPStandard\n",
-                       ca->scep.get_only ? "" : "POSTPKIOperation\n",
+        /* SCEPStandard says POST too [RFC 8894 3.5.2]. */
+        (void)snprintf(caps, sizeof caps, "%s%s%sSHA-256\nAES\n",
+                       ca->scep.get_only ? "" : "POSTPKIOperation\nSCEPStandard\n",
                        ca->scep.no_renewal ? "" : "Renewal\n",
                        ca->scep.next_root ? "GetNextCACert\n" : "");
         size_t whole = fake_ca_reply(ca, now, 200, "", "text/plain", caps, strlen(caps), reply);

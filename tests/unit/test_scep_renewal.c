@@ -73,13 +73,30 @@ static void a_pair_by_renewal_request(void **state)
     assert_int_equal(world_serves(&w, ENCRYPTION), 4);
 }
 
+static unsigned queries;
+
+/* The query is as long as was said before its first byte left, with more room than that too. */
+static void measure_query(struct world *world)
+{
+    static uint8_t query[WORLD_REQUEST_MAX];
+    const struct ra_http_request *r = &world->ra.exchange.http.request;
+    if (r->target_size != 0) {
+        assert_true(r->target_size < sizeof query);
+        assert_int_equal(r->target_read(r->target_ctx, 0, query, sizeof query), r->target_size);
+        queries++;
+    }
+}
+
 static void by_get_without_renewal(void **state)
 {
     (void)state;
     start("scep-cipher", "aes256");
     w.ca.scep.get_only = true;
     w.ca.scep.no_renewal = true;
+    w.on_send = measure_query;
+    queries = 0;
     renewed(ENCRYPTION, 1);
+    assert_int_equal(queries, 1);
     assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 1);
     assert_int_equal(w.ca.scep_type[RA_SCEP_RENEWAL_REQ], 0);
 }
@@ -739,12 +756,22 @@ static void the_next_root(void **state)
     assert_null(world_check(&w, ENCRYPTION));
 }
 
+static void save_settings(struct world *world)
+{
+    if (!world->ra.config_dirty) {
+        ra_config_save(&world->ra);
+    }
+}
+
+/* Something is being written whenever an anchor is to be read. */
 static void a_busy_flash(void **state)
 {
     (void)state;
     start_before_the_end(100);
     w.flash.polls = 3;
+    w.on_step = save_settings;
     until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+    w.on_step = NULL;
     while (!ra_settled(&w.ra)) {
         (void)world_step(&w);
     }

@@ -38,7 +38,12 @@ static void touch(struct nor_model *m, uint32_t at, uint32_t size, bool set)
     if (m->touched == NULL) {
         return;
     }
-    for (uint32_t u = at / unit; u < (at + size) / unit; u++) {
+    for (uint32_t u = at / unit, end = (at + size) / unit; u < end; u++) {
+        if (u % 8u == 0 && end - u >= 8u) {
+            memset(m->touched + u / 8u, set ? 0xff : 0, (end - u) / 8u);
+            u += (end - u) / 8u * 8u - 1u;
+            continue;
+        }
         uint8_t bit = (uint8_t)(1u << (u % 8u));
         m->touched[u / 8u] = (uint8_t)(set ? m->touched[u / 8u] | bit : m->touched[u / 8u] & ~bit);
     }

@@ -196,6 +196,22 @@ static void without_a_pair(void **state)
     assert_true(service.stale);
 }
 
+/* Half a pair is never served. */
+static void a_certificate_that_is_damaged(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        world_init(&w, NULL);
+        world_provision_pair(&w, 300, 300);
+        world_boot(&w);
+        world_damage(&w, RA_RECORD_CERT,
+                     ra_generation_id((enum ra_role)i, w.ra.commit.slot[i].active));
+        ra_getcacert_init(&service, &w.ra);
+        assert_status(GET_CA_CERT, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\n");
+        assert_true(span_is(body, "503 Service Unavailable"));
+    }
+}
+
 static void other_requests(void **state)
 {
     (void)state;
@@ -381,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_change_is_served_at_once),
         cmocka_unit_test(issuers_that_differ),
         cmocka_unit_test(without_a_pair),
+        cmocka_unit_test(a_certificate_that_is_damaged),
         cmocka_unit_test(other_requests),
         cmocka_unit_test(how_clients_end),
         cmocka_unit_test(several_subscribers),

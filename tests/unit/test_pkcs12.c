@@ -160,7 +160,8 @@ static void what_others_wrote(void **state)
         const char *name, *who;
     } files[] = {{"modern.p12", "rsa"}, {"aes128.p12", "ec"}, {"old.p12", "rsa"},
                  {"sha384.p12", "ec"},  {"ber.p12", "ec"},    {"nss.p12", "ec"},
-                 {"sha256.pem", "ec"},  {"sha1.pem", "ec"},   {"sha512.pem", "ec"}};
+                 {"sha256.pem", "ec"},  {"sha1.pem", "ec"},   {"sha384.pem", "ec"},
+                 {"sha512.pem", "ec"}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         ra_err e = open_file(files[i].name, PKCS12_PASSWORD);
         if (e != RA_OK) {
@@ -183,6 +184,32 @@ static void what_others_wrote(void **state)
     assert_null(p12.password);
 }
 
+/* The old name of a certificate's block is one too; other blocks say nothing. */
+static void other_blocks_in_pem(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *name;
+    } blocks[] = {{"CRL", "ec.spki"},
+                  {"X509 CERTIFICATE", "ec.cert"},
+                  {"EC PARAMETERS", "ec.spki"},
+                  {"CERTIFICATE", "ca.cert"}};
+    static const char key_begins[] = "-----BEGIN ENCRYPTED";
+    size_t size = 0, at = 0;
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        const struct pkcs12_file *f = file(blocks[i].name);
+        size += ra_pem_read((struct ra_span){f->p, f->size}, blocks[i].label, 0, (char *)buf + size,
+                            sizeof buf - size);
+    }
+    const struct pkcs12_file *f = file("sha1.pem");
+    while (memcmp(f->p + at, key_begins, sizeof key_begins - 1) != 0) {
+        assert_true(++at < f->size - sizeof key_begins);
+    }
+    memcpy(buf + size, f->p + at, f->size - at);
+    assert_int_equal(open_bytes(size + f->size - at, PKCS12_PASSWORD), RA_OK);
+    holds("ec", 2);
+}
+
 static void what_is_not_taken(void **state)
 {
     (void)state;
@@ -191,8 +218,9 @@ static void what_is_not_taken(void **state)
         ra_err cause;
     } files[] = {{"bare.p12", RA_E_KEY_BARE},        {"bare.pem", RA_E_KEY_BARE},
                  {"aes192.p12", RA_E_CMS_ALGORITHM}, {"scrypt.pem", RA_E_CMS_ALGORITHM},
-                 {"md5.pem", RA_E_CMS_ALGORITHM},    {"nomac.p12", RA_E_PKCS12_SYNTAX},
-                 {"nokey.p12", RA_E_NO_KEY},         {"ca.cert", RA_E_PKCS12_SYNTAX}};
+                 {"md5.pem", RA_E_CMS_ALGORITHM},    {"sha224.pem", RA_E_CMS_ALGORITHM},
+                 {"nomac.p12", RA_E_PKCS12_SYNTAX},  {"nokey.p12", RA_E_NO_KEY},
+                 {"ca.cert", RA_E_PKCS12_SYNTAX}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         ra_err e = open_file(files[i].name, PKCS12_PASSWORD);
         if (e != files[i].cause) {
@@ -443,6 +471,7 @@ int main(void)
         cmocka_unit_test(derived_keys),
         cmocka_unit_test(limits_of_derivation),
         cmocka_unit_test(what_others_wrote),
+        cmocka_unit_test(other_blocks_in_pem),
         cmocka_unit_test(what_is_not_taken),
         cmocka_unit_test(bent_and_cut),
         cmocka_unit_test(bent_behind_the_mac),

@@ -144,6 +144,8 @@ def main():
         chain = open('ec.pem', 'rb').read() + open('ca.pem', 'rb').read()
         for name, options in (('sha256.pem', ('-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA256')),
                               ('sha1.pem', ('-v2', 'des3', '-v2prf', 'hmacWithSHA1')),
+                              ('sha384.pem', ('-v2', 'aes-128-cbc', '-v2prf', 'hmacWithSHA384')),
+                              ('sha224.pem', ('-v2', 'aes-128-cbc', '-v2prf', 'hmacWithSHA224')),
                               ('sha512.pem', ('-v2', 'aes-128-cbc', '-v2prf', 'hmacWithSHA512')),
                               ('scrypt.pem', ('-scrypt', '-scrypt_N', '16')),
                               ('md5.pem', ('-v1', 'PBE-MD5-DES', '-provider', 'legacy', '-provider', 'default'))):

@@ -236,9 +236,6 @@ static ra_err start_step(struct ra *ra)
         e = ra_commit_load(&ra->commit, &ra->store);
         if (e != RA_AGAIN) {
             ra->commit_error = e == RA_E_NOT_FOUND ? RA_OK : e;
-            /* Without that copy: what is acted on is written again. */
-            ra->commit_dirty =
-                e == RA_OK && ra_store_was_unclean(&ra->store) && !ra_store_settled(&ra->store);
             ra_clock_raise_floor(&ra->clock, ra->commit.time_floor);
         }
         break;
@@ -339,7 +336,7 @@ static ra_err cleanup(struct ra *ra)
         if (e != RA_AGAIN) {
             ra->writer = RA_WRITER_NONE;
         }
-        return e;
+        return e == RA_OK ? RA_AGAIN : e; /* there may be more than goes in one drop */
     }
     for (unsigned t = 0; t < sizeof types; t++) {
         struct ra_store_cursor cursor;

@@ -510,6 +510,26 @@ static void nothing_to_go_back_to(void **state)
     }
 }
 
+/* How often it went back is known days into the next probation and after a reset. */
+static void went_back_before(void **state)
+{
+    (void)state;
+    start_agent(30, "probation-hours", "72");
+    for (unsigned i = 1; i <= 2; i++) {
+        until(AGENT, RA_STATE_PROBATION, 3 * DAY);
+        assert_true(world_run(&w, 2 * DAY));
+        world_boot(&w);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_true(world_run(&w, HOUR));
+        world_boot(&w);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        ra_report_use(&w.ra, AGENT, false);
+        failed(AGENT, RA_E_PROBATION);
+        serves_well(AGENT, 1);
+        assert_int_equal(agent->txn.rollbacks, i);
+    }
+}
+
 /* One goes back, and its partner has nothing left to go back to. */
 static void the_partners_old_one_has_expired(void **state)
 {
@@ -836,6 +856,7 @@ int main(void)
         cmocka_unit_test(what_decrypts_to_something_else),
         cmocka_unit_test(nothing_to_renew_from),
         cmocka_unit_test(nothing_to_go_back_to),
+        cmocka_unit_test(went_back_before),
         cmocka_unit_test(the_partners_old_one_has_expired),
         cmocka_unit_test(damaged_with_nothing_before),
         cmocka_unit_test(the_time_is_lost),

@@ -480,6 +480,7 @@ void ra_switched(struct ra *ra, enum ra_role role)
     ra_key_wipe(&ra->service_key);
     ra->service_generation = 0;
     ra->cleanup_wanted = true;
+    ra->renewal[role].reminded = 0; /* of another certificate */
     for (struct ra_subscriber *who = ra->subscribers; who != NULL; who = who->next) {
         if (who->changed != NULL) {
             who->changed(who, role);
@@ -511,7 +512,7 @@ static bool recall_reminders(struct ra *ra)
 
 /* The reminder that the role's certificate calls for, 0: none. Its end itself is said by the states
  * IDLE and BACKOFF as they leave for EXPIRED; an open request outlives it, and on hold they do not ask
- * the CA whether a time of the network's is right: then it is said here. */
+ * the CA whether a doubtful time is right: then it is said here, doubtful or not where nobody asks. */
 static unsigned reminder_of(const struct ra *ra, unsigned role, int64_t now)
 {
     const struct ra_slot *slot = &ra->commit.slot[role];
@@ -519,9 +520,8 @@ static unsigned reminder_of(const struct ra *ra, unsigned role, int64_t now)
     int64_t left = slot->active_not_after - now;
     bool open = (r->txn.phase >= RA_PHASE_PENDING || r->txn.by_hand) && !r->txn.first;
     bool stays = open || (!ra_may_ask(ra) && r->state != RA_STATE_EXPIRED);
-    return slot->active == 0 || (left <= 0 && (!stays || ra->clock.jumped))
-               ? 0
-               : ra_schedule_reminder(left);
+    bool doubted = ra->clock.jumped && !ra->config.hold && !r->txn.by_hand;
+    return slot->active == 0 || (left <= 0 && (!stays || doubted)) ? 0 : ra_schedule_reminder(left);
 }
 
 /* A certificate near its end is said at 60 days, weekly, daily, whatever renewal is doing, and

@@ -85,31 +85,39 @@ static void reminders_of_a_life(void **state)
     assert_true(ra_event_is_alert(RA_LOG_DAYS_LEFT));
 }
 
-/* On hold the CA is not asked whether a time that only the network vouches for is right. The end is said
- * all the same, once, whether a renewal has begun before or not; afterwards it is asked. */
+/* On hold the CA is not asked whether a time is right that only the network vouches for, or that has leapt
+ * ahead of all that was known, as after a reset in a quiet year. The end is said all the same, once,
+ * whether a renewal has begun before or not; afterwards the CA is asked. */
 static void the_end_on_hold(void **state)
 {
     (void)state;
-    for (unsigned begun = 0; begun < 2; begun++) {
+    for (unsigned i = 0; i < 4; i++) {
+        bool begun = i % 2 == 1, leaps = i >= 2;
         world_init(&w, NULL);
         world_provision_pair(&w, begun ? 20 : 50, 700);
-        w.board_clock = false;
+        w.board_clock = leaps;
         w.ca.net = begun ? FAKE_NET_REFUSED : FAKE_NET_UP;
         world_boot(&w);
         assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
         assert_true(!begun || world_until_state(&w, AGENT, RA_STATE_BACKOFF, RA_HOUR));
         world_set(&w, "hold", "on");
+        assert_true(world_settle(&w));
+        if (leaps) {
+            world_advance(&w, 55 * DAY);
+            world_boot(&w);
+            assert_true(w.ra.clock.jumped);
+        }
         assert_true(world_run(&w, (begun ? 21 : 51) * DAY));
         assert_int_not_equal(world_state(&w, AGENT), RA_STATE_EXPIRED);
         assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
         assert_true(world_settle(&w));
         world_boot(&w);
-        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w)), RA_OK);
-        assert_true(world_run(&w, DAY));
+        (void)ra_offer_time(&w.ra, RA_TIME_SNTP, world_now(&w));
+        assert_true(world_run(&w, RA_HOUR));
         assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
         unsigned connections = w.ca.connections;
         world_set(&w, "hold", "off");
-        assert_true(world_run(&w, DAY));
+        assert_true(world_run(&w, 9 * DAY));
         assert_true(w.ca.connections > connections);
     }
 }
@@ -138,6 +146,43 @@ static void renewal_ends_them(void **state)
     assert_true(world_until_state(&w, AGENT, RA_STATE_BACKOFF, DAY));
     assert_true(heard.all > before);
     ra_unsubscribe(&w.ra, &heard.ear);
+}
+
+/* One that is near its end when it begins to serve is said to be, whatever was said of the one before. */
+static void a_new_one_near_its_end(void **state)
+{
+    (void)state;
+    world_init(&w, NULL);
+    world_provision_pair(&w, 5, 700);
+    world_boot(&w);
+    world_set(&w, "hold", "on");
+    assert_true(world_run(&w, 3 * DAY + DAY / 2));
+    unsigned said = world_logged(&w, RA_LOG_DAYS_LEFT, AGENT);
+    world_store_pair(&w, AGENT, "agent_new1.key", 27);
+    assert_true(world_run(&w, RA_HOUR));
+    assert_int_equal(world_logged(&w, RA_LOG_DAYS_LEFT, AGENT), said + 1);
+}
+
+/* A request that the operator carries outlives its certificate: nobody asks the CA whether the time is
+ * right, and the end is said. */
+static void the_end_by_hand(void **state)
+{
+    (void)state;
+    static const struct ra_wish by_hand = {.key = RA_WISH_SAME_KEY, .by_hand = true};
+    world_init(&w, NULL);
+    world_provision_pair(&w, 50, 700);
+    world_boot(&w);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_IDLE, RA_HOUR));
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_OFFLINE, RA_HOUR));
+    assert_true(world_settle(&w));
+    world_advance(&w, 55 * DAY);
+    world_boot(&w);
+    assert_true(w.ra.clock.jumped);
+    assert_true(world_until_state(&w, AGENT, RA_STATE_OFFLINE, RA_HOUR));
+    assert_true(world_run(&w, DAY));
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_OFFLINE);
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 1);
 }
 
 static const char *message(struct ra_event_entry *e, const char *host, const char *serial,
@@ -218,8 +263,9 @@ static void as_a_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(when_the_end_is_said), cmocka_unit_test(reminders_of_a_life),
-        cmocka_unit_test(the_end_on_hold),      cmocka_unit_test(renewal_ends_them),
+        cmocka_unit_test(when_the_end_is_said),   cmocka_unit_test(reminders_of_a_life),
+        cmocka_unit_test(the_end_on_hold),        cmocka_unit_test(renewal_ends_them),
+        cmocka_unit_test(a_new_one_near_its_end), cmocka_unit_test(the_end_by_hand),
         cmocka_unit_test(as_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,15 @@ void life_fail(struct life *l, const char *why)
     }
 }
 
+void life_fail_role(struct life *l, enum ra_role role, const char *why)
+{
+    static char text[160];
+    if (l->failure == NULL) {
+        (void)snprintf(text, sizeof text, "%s: %s", ra_role_word(role), why);
+        life_fail(l, text);
+    }
+}
+
 /* --- power ---------------------------------------------------------------------------------------- */
 
 /* How the power will go in one of the flash operations of this boot, or not. */
@@ -173,6 +182,7 @@ static void boot(struct life *l)
         l->n.boots++;
         l->boot_ms = l->w.true_ms;
         world_boot(&l->w);
+        oracle_listen(l);
         if (l->w.flash.cut_fired) {
             cut_fired(l);
             oracle_power_lost(l);
@@ -354,6 +364,7 @@ static void live(struct life *l)
         if (w->true_ms >= troubles_next(l)) {
             troubles_step(l);
         }
+        operator_step(l);
         set_pace(l);
         bool power = world_step(w);
         l->n.steps++;
@@ -387,6 +398,7 @@ bool life_run(struct life *l, uint32_t id, bool fast, bool trace)
     int64_t born_ms = l->w.true_ms;
     oracle_begin(l);
     troubles_begin(l);
+    operator_begin(l);
     boot(l);
     if (l->protocol->device && l->fast) {
         life_type(l, "enroll device\r");

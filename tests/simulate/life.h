@@ -31,6 +31,35 @@ struct life_protocol {
     bool device;           /* the third role enrols by itself */
 };
 
+/* What the operator does, and what the count of it is called. */
+#define LIFE_ACTS(X)                                                                               \
+    X(BY_HAND, "renewals by hand")                                                                 \
+    X(FIRST_BY_HAND, "first enrolments by hand")                                                   \
+    X(SHOWN, "requests shown")                                                                     \
+    X(CARRIED, "carried to the CA")                                                                \
+    X(PASTED, "right answers pasted")                                                              \
+    X(MISPASTED, "wrong or garbled answers")                                                       \
+    X(SUBMITTED, "handed to the network")                                                          \
+    X(RETRIEVED, "retrieved by number")                                                            \
+    X(MISRETRIEVED, "by a wrong number")                                                           \
+    X(CANCELLED, "given up")                                                                       \
+    X(RETRIED, "asked again")                                                                      \
+    X(TAKEN_BACK, "taken back")                                                                    \
+    X(SAME_KEY, "renewed with the same key")                                                       \
+    X(NEW_KEY, "with a new key")                                                                   \
+    X(IMPORTED, "imported")                                                                        \
+    X(MISIMPORTED, "wrong pairs or passphrases")                                                   \
+    X(SETTINGS, "settings changed")                                                                \
+    X(HELD, "holds")                                                                               \
+    X(RESUMED, "resumed")
+
+enum life_act {
+#define LIFE_ACT_ENUM_(name, text) LIFE_##name,
+    LIFE_ACTS(LIFE_ACT_ENUM_)
+#undef LIFE_ACT_ENUM_
+        LIFE_ACT_COUNT
+};
+
 /* What went on, added up over lives. */
 struct life_count {
     uint64_t lives, seconds, steps, boots, troubles;
@@ -39,6 +68,20 @@ struct life_count {
     uint64_t cuts_planned, cuts, cuts_overtaken, cuts_withdrawn, cuts_left;
     uint64_t renewals, splits, rollbacks, submits, lost, provisioned, rollovers, staged_roots;
     uint64_t looks, erases, worn, commands, calm_seconds;
+    uint64_t acts[LIFE_ACT_COUNT], refused[LIFE_ACT_COUNT];
+};
+
+/* A request that the operator carries, as it was when it was there first. */
+struct life_hand {
+    bool open;
+    uint32_t generation, id; /* the CA's, 0: it was not brought there */
+    uint8_t sha256[32];
+};
+
+/* An answer that is being looked at. */
+struct life_paste {
+    bool on, wrong, right;
+    struct ra_txn txn; /* before */
 };
 
 struct life {
@@ -49,6 +92,7 @@ struct life {
     const struct life_protocol *protocol;
     bool fast; /* the stand-in for crypto/: new keys at each renewal */
     bool trace;
+    enum ra_state said[RA_ROLES];
     const char *failure; /* NULL: none */
     struct life_count n;
     int64_t end_ms;
@@ -78,6 +122,16 @@ struct life {
     uint32_t wear[WORLD_FLASH_MAX / 512u];
     uint32_t endurance[WORLD_FLASH_MAX / 512u];
 
+    struct life_operator {
+        uint64_t random;
+        int64_t next_ms;
+        int8_t reading; /* the role whose request he waits to see, -1: none */
+        bool reading_inner;
+        int64_t reading_ms;
+        struct life_hand hand[RA_ROLES];
+        struct life_paste paste[RA_ROLES];
+    } operator;
+
     /* What is known to be right (oracle.c). */
     int64_t calm_ms;        /* since when nothing has been wrong */
     int64_t clock_right_ms; /* since when the clock has been right */
@@ -99,7 +153,13 @@ struct life {
     bool undecided;
     int64_t look_ms, log_ms, day_ms;
     uint64_t day_steps;
-    uint32_t newest_event;
+    struct ra_subscriber ear;
+    struct life_reminders {
+        uint32_t generation;
+        unsigned heard;      /* the last reminder of its end, as ra_schedule_reminder counts */
+    } reminded[RA_ROLES][4]; /* by generation */
+    bool clock_was_wrong;
+    int64_t idle_ms[RA_ROLES]; /* since when it is due, could begin and has not, 0: it is not so */
 };
 
 /* The whole life with this id; false: it failed, `failure` says how. `years` 0: as long as the id
@@ -113,6 +173,7 @@ int64_t life_span(struct life *l, int64_t least, int64_t most);
 bool life_chance(struct life *l, uint32_t in, uint32_t of);
 /* The first failure counts. */
 void life_fail(struct life *l, const char *why);
+void life_fail_role(struct life *l, enum ra_role role, const char *why);
 void life_say(struct life *l, const char *what, const char *more);
 /* No power cut in what follows. */
 void life_no_cut(struct life *l);
@@ -133,10 +194,26 @@ bool troubles_outages_only(const struct life *l);
 /* The operator sees to it that the settings are those of this life. */
 void troubles_settings(struct life *l);
 const char *trouble_name(unsigned i);
+/* The store seals with random numbers, and a worn flash takes nothing. */
+bool troubles_may_store(const struct life *l);
+
+/* operator.c */
+const char *operator_words(enum life_act act);
+void operator_begin(struct life *l);
+void operator_step(struct life *l);
+void operator_booted(struct life *l);
+/* After every step. */
+void operator_watch(struct life *l);
+/* The request of this role is not in his hands any more. */
+void operator_hands_over(struct life *l, enum ra_role role);
+/* Whether a renewal waits for him. */
+bool operator_carries(const struct life *l);
 
 /* oracle.c */
 void oracle_begin(struct life *l);
 void oracle_booted(struct life *l);
+/* Hear what the appliance says, from now to the next reset. */
+void oracle_listen(struct life *l);
 void oracle_power_lost(struct life *l);
 /* After every step. */
 void oracle_step(struct life *l);

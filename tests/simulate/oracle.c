@@ -1,4 +1,5 @@
 /* What the firmware promises, looked at after every step of a life. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,15 +9,11 @@
 #define CALM_LONG (10 * DAY) /* in a healthy world the longest wait between two attempts */
 #define CALM_SHORT (3 * DAY) /* and in the last week before expiry, a day's budget lost included */
 #define CLOCK_SLACK 120      /* seconds that count as the right time */
+#define BEGINS DAY           /* until a renewal that is due has begun */
+#define SAYS (2 * HOUR)      /* until a reminder has been given */
+#define SAYS_END (4 * DAY)   /* and that it has ended, after asking the CA whether it is so */
 #define STEPS_A_DAY 400000u  /* more of them is no progress */
 #define ERASES_A_YEAR 40u    /* of the whole region */
-
-static void fail_role(struct life *l, enum ra_role role, const char *why)
-{
-    static char text[160];
-    (void)snprintf(text, sizeof text, "%s: %s", ra_role_word(role), why);
-    life_fail(l, text);
-}
 
 /* --- what is served --------------------------------------------------------------------------- */
 
@@ -54,15 +51,16 @@ static bool proper(const struct life *l, const struct fake_ca_request *r)
 }
 
 /* What the CA found fault with. It may say that the old certificate has expired: the appliance
- * does not always know. Nor can it know that a GetCACert is an older one, while that leads to an
- * anchor: the attempt is lost, and the next one asks again (CALM_LONG says that there is one). */
+ * does not always know. Nor can it know that a GetCACaps or a GetCACert is an older one, while that leads
+ * to an anchor: the attempt is lost, and the next one asks again (CALM_LONG says that there is one). */
 static void watch_requests(struct life *l)
 {
     struct fake_ca *ca = &l->w.ca;
     bool replayed = l->replayed_ms != 0 && l->w.true_ms - l->replayed_ms < HOUR * 1000;
     if (ca->bad != 0 && strcmp(ca->why, "the certificate to renew has expired") != 0 &&
         (strcmp(ca->why, "the challenge password") != 0 || l->protocol->device) &&
-        (strcmp(ca->why, FAKE_SCEP_FORMER) != 0 || !replayed)) {
+        !(replayed && (strcmp(ca->why, FAKE_SCEP_FORMER) == 0 ||
+                       strcmp(ca->why, FAKE_SCEP_NOT_OFFERED) == 0))) {
         life_fail(l, ca->why);
     }
     ca->bad = 0;
@@ -80,27 +78,28 @@ static void look_at(struct life *l, enum ra_role role)
         return;
     }
     if (e != RA_OK || more != RA_OK) {
-        fail_role(l, role, ra_error_text(e != RA_OK ? e : more));
+        life_fail_role(l, role, ra_error_text(e != RA_OK ? e : more));
         return;
     }
     const struct fake_ca_request *r = fake_ca_find(&w->ca, cert, size);
     if (r == NULL || r->role != role) {
-        fail_role(l, role, "serves what the CA has not issued for it");
+        life_fail_role(l, role, "serves what the CA has not issued for it");
         return;
     }
     fake_ca_keep(&w->ca, r->id);
     const struct world_blob *issuing = world_blob(fake_ca_issuing(r->by));
     if (!proper(l, r)) {
-        fail_role(l, role, "serves a certificate with a defect");
+        life_fail_role(l, role, "serves a certificate with a defect");
     } else if (issuers_size < issuing->size || memcmp(issuers, issuing->p, issuing->size) != 0) {
-        fail_role(l, role, "serves other issuers than the CA's");
+        life_fail_role(l, role, "serves other issuers than the CA's");
     } else if (ra_cert_parse(&parsed, cert, size) != RA_OK ||
                parsed.not_after != w->ra.commit.slot[role].active_not_after) {
-        fail_role(l, role, "serves a certificate that ends at another time than the commit says");
+        life_fail_role(l, role,
+                       "serves a certificate that ends at another time than the commit says");
     } else if (ra_random_ready(&w->ra.random)) {
         const char *why = world_check(w, role);
         if (why != NULL) {
-            fail_role(l, role, why);
+            life_fail_role(l, role, why);
         }
     }
 }
@@ -121,6 +120,7 @@ void oracle_accept(struct life *l)
     l->has_next = false;
     for (unsigned i = 0; i < RA_ROLES; i++) {
         l->told[i] = l->w.told[i];
+        operator_hands_over(l, (enum ra_role)i);
     }
     oracle_look(l);
 }
@@ -145,20 +145,23 @@ static void watch_switch(struct life *l)
         bool forward = slot->active > old->active;
         l->n.renewals += forward;
         l->n.rollbacks += !forward;
+        if (!forward) {
+            operator_hands_over(l, (enum ra_role)i);
+        }
         life_say(l, forward ? "renewed" : "rolled back", ra_role_word((enum ra_role)i));
         if (l->told[i] == l->w.told[i]) {
-            fail_role(l, (enum ra_role)i, "switched, and no subscriber was told");
+            life_fail_role(l, (enum ra_role)i, "switched, and no subscriber was told");
         }
         l->told[i] = l->w.told[i];
         if (forward && slot->active_not_after <= old->active_not_after) {
-            fail_role(l, (enum ra_role)i, "switched to what does not last longer");
+            life_fail_role(l, (enum ra_role)i, "switched to what does not last longer");
         }
         if (l->w.true_ms != l->clock_right_ms) {
             if (slot->active_not_after <= world_now(&l->w)) {
-                fail_role(l, (enum ra_role)i, "switched to what has expired");
+                life_fail_role(l, (enum ra_role)i, "switched to what has expired");
             }
             if (slot->active_not_before > world_now(&l->w) + DAY) {
-                fail_role(l, (enum ra_role)i, "switched to what is not valid yet");
+                life_fail_role(l, (enum ra_role)i, "switched to what is not valid yet");
             }
         }
     }
@@ -210,6 +213,7 @@ void oracle_booted(struct life *l)
     }
     l->now = *served;
     l->day_steps = 0;
+    operator_booted(l);
     oracle_look(l);
 }
 
@@ -235,12 +239,12 @@ void oracle_send(struct world *w)
     struct ra_store *flash = world_flash_mount(w);
     if (ra_store_get(flash, RA_RECORD_KEY, ra_generation_id(role, r->txn.generation), key,
                      sizeof key, &size) != RA_OK) {
-        fail_role(l, role, "a request leaves before its key is stored");
+        life_fail_role(l, role, "a request leaves before its key is stored");
     }
     if (ra_store_get(flash, RA_RECORD_TXN, (uint16_t)role, record, sizeof record, &size) != RA_OK ||
         ra_txn_decode(&txn, record, size) != RA_OK || txn.generation != r->txn.generation ||
         txn.phase < RA_PHASE_SENT || txn.budget.spent == 0) {
-        fail_role(l, role, "a request leaves before the attempt is stored");
+        life_fail_role(l, role, "a request leaves before the attempt is stored");
     }
 }
 
@@ -281,11 +285,14 @@ static void count_requests(struct life *l, enum ra_role role)
     unsigned allowed = w->ra.config.attempts_per_day * (est ? 2u : 1u);
     if (new != 0 && w->ca.day == today && w->ca.today[role] > allowed && !flash_fails(l) &&
         l->clock_right_ms < (today - 2) * DAY * 1000) {
-        fail_role(l, role, "more attempts than the day allows");
+        life_fail_role(l, role, "more attempts than the day allows");
     }
     const struct fake_ca_request *open = fake_ca_request(&w->ca, l->pending[role]);
     if (new != 0 && l->pending_clean[role] && open != NULL && open->state == FAKE_CA_WAITS) {
-        fail_role(l, role, "a pending request was sent again");
+        life_fail_role(l, role, "a pending request was sent again");
+    }
+    if (new != 0 && l->operator.hand[role].open) {
+        life_fail_role(l, role, "a request goes out that the operator carries");
     }
     if (world_state(w, role) == RA_STATE_STAGE) {
         struct ra_span leaf = w->ra.check.leaf.der;
@@ -318,6 +325,7 @@ static bool clock_is_right(struct life *l)
         return l->w.true_ms < l->boot_ms + 2 * HOUR * 1000; /* it is being asked for */
     }
     if (error > CLOCK_SLACK || error < -CLOCK_SLACK) {
+        l->clock_was_wrong = true;
         l->clock_right_ms = l->w.true_ms;
         return false;
     }
@@ -343,7 +351,8 @@ static bool undecided(struct life *l)
 static void watch_weather(struct life *l, int64_t step_ms)
 {
     bool right = clock_is_right(l);
-    if (!right || !troubles_none(l) || l->w.ra.config.hold || flash_fails(l) || undecided(l)) {
+    if (!right || !troubles_none(l) || l->w.ra.config.hold || flash_fails(l) || undecided(l) ||
+        operator_carries(l)) {
         l->calm_ms = l->w.true_ms;
     } else {
         l->n.calm_seconds += (uint64_t)step_ms / 1000u;
@@ -405,7 +414,7 @@ static void watch_progress(struct life *l)
             l->n.lost++;
             life_say(l, "expired", ra_role_word((enum ra_role)i));
             if (now - l->calm_ms / 1000 > CALM_SHORT) {
-                fail_role(l, (enum ra_role)i, "expired in a healthy world");
+                life_fail_role(l, (enum ra_role)i, "expired in a healthy world");
             }
             if (l->provision_ms[i] == INT64_MAX && i < RA_PAIR) {
                 l->provision_ms[i] = l->w.true_ms + life_span(l, DAY, 60 * DAY) * 1000;
@@ -428,8 +437,72 @@ static void watch_progress(struct life *l)
             }
         }
         if (now > deadline) {
-            fail_role(l, (enum ra_role)i, "not renewed in a healthy world");
+            life_fail_role(l, (enum ra_role)i, "not renewed in a healthy world");
         }
+    }
+}
+
+/* A renewal that is due begins, at once when `hold` has ended. */
+static void watch_due(struct life *l, enum ra_role role)
+{
+    const struct ra *ra = &l->w.ra;
+    int64_t ms = l->w.true_ms;
+    bool could = world_state(&l->w, role) == RA_STATE_IDLE && !ra->config.hold &&
+                 ms - l->boot_ms > HOUR * 1000 && ms - l->clock_right_ms > HOUR * 1000 &&
+                 world_now(&l->w) > due_of(l, &ra->commit.slot[role]) + CLOCK_SLACK;
+    if (!could) {
+        l->idle_ms[role] = 0;
+    } else if (l->idle_ms[role] == 0) {
+        l->idle_ms[role] = ms;
+    } else if (ms - l->idle_ms[role] > BEGINS * 1000) {
+        life_fail_role(l, role, "is due, and does not begin");
+    }
+}
+
+/* --- what is said ---------------------------------------------------------------------------------------- */
+
+static struct life_reminders *reminders(struct life *l, enum ra_role role)
+{
+    uint32_t generation = l->w.ra.commit.slot[role].active;
+    struct life_reminders *r = &l->reminded[role][generation % 4u];
+    if (r->generation != generation) {
+        *r = (struct life_reminders){.generation = generation};
+    }
+    return r;
+}
+
+static void hear(struct ra_subscriber *self, const struct ra_event_entry *e)
+{
+    struct life *l = (struct life *)(void *)((uint8_t *)self - offsetof(struct life, ear));
+    if (e->role < RA_ROLES && (e->kind == RA_LOG_DAYS_LEFT || e->kind == RA_LOG_EXPIRED)) {
+        struct life_reminders *r = reminders(l, (enum ra_role)e->role);
+        unsigned said =
+            ra_schedule_reminder(l->w.ra.commit.slot[e->role].active_not_after - e->time);
+        r->heard = said > r->heard ? said : r->heard;
+    }
+}
+
+void oracle_listen(struct life *l)
+{
+    l->ear = (struct ra_subscriber){.event = hear};
+    ra_subscribe(&l->w.ra, &l->ear);
+}
+
+/* The end of a certificate is announced whatever keeps its renewal, `hold` too. What a wrong clock has
+ * said before is not said again after a reset. */
+static void watch_reminders(struct life *l, enum ra_role role)
+{
+    const struct ra_slot *slot = &l->w.ra.commit.slot[role];
+    int64_t now = world_now(&l->w), since = l->switched_ms[role] / 1000;
+    /* The log is read first, an entry in a step. An end that only the network's time knows of is asked
+     * about first. */
+    int64_t late = SAYS + (RA_EVENTS + 2) * (int64_t)l->pace_ms / 1000;
+    late += now > slot->active_not_after ? SAYS_END : 0;
+    since = l->boot_ms / 1000 > since ? l->boot_ms / 1000 : since;
+    since = l->clock_right_ms / 1000 > since ? l->clock_right_ms / 1000 : since;
+    if (slot->active != 0 && !l->clock_was_wrong && now - since > late &&
+        reminders(l, role)->heard < ra_schedule_reminder(slot->active_not_after - now + late)) {
+        life_fail_role(l, role, "its end is near, and nobody is told");
     }
 }
 
@@ -484,6 +557,10 @@ void oracle_begin(struct life *l)
     l->born_ms = l->last_ms = l->day_ms = l->w.true_ms;
     l->look_ms = l->log_ms = 0;
     l->now = l->w.ra.commit;
+    for (unsigned i = 0; i < RA_ROLES; i++) { /* said before the life began */
+        reminders(l, (enum ra_role)i)->heard =
+            ra_schedule_reminder(l->now.slot[i].active_not_after - world_now(&l->w));
+    }
     l->w.flash.before = oracle_before;
     l->w.flash.context = l;
 }
@@ -499,9 +576,21 @@ static void count_steps(struct life *l)
     }
 }
 
+static void say_states(struct life *l)
+{
+    for (unsigned i = 0; l->trace && i < RA_ROLES; i++) {
+        enum ra_state state = world_state(&l->w, (enum ra_role)i);
+        if (state != l->said[i]) {
+            l->said[i] = state;
+            life_say(l, ra_role_word((enum ra_role)i), ra_state_name(state));
+        }
+    }
+}
+
 void oracle_step(struct life *l)
 {
     struct world *w = &l->w;
+    say_states(l);
     int64_t step_ms = w->true_ms - l->last_ms;
     l->last_ms = w->true_ms;
     if (l->failure != NULL) {
@@ -520,7 +609,10 @@ void oracle_step(struct life *l)
     watch_switch(l);
     for (unsigned i = 0; i < RA_ROLES; i++) {
         count_requests(l, (enum ra_role)i);
+        watch_due(l, (enum ra_role)i);
+        watch_reminders(l, (enum ra_role)i);
     }
+    operator_watch(l);
     watch_progress(l);
     if (w->true_ms >= l->look_ms) {
         oracle_look(l);

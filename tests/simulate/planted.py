@@ -41,6 +41,22 @@ BUGS = {
     'only_the_first_anchor': (
         'a new root is not looked at', INSTALL,
         [('ra->check.anchor < RA_ANCHORS_MAX', 'ra->check.anchor < 1')], YEARS),
+    'by_hand_forgotten': (
+        'after a reset a request by hand goes out over the network', 'firmware/renewal/ra_credentials.c',
+        [('    t->by_hand = (phase & 0x20u) != 0;', '    t->by_hand = false;')], YEARS),
+    'wrong_paste_counts': (
+        'a wrong answer of the operator is taken for the CA\'s', WORK,
+        [("    if (r->given || r->serial[0] != '\\0') {", "    if (r->serial[0] != '\\0') {")], YEARS),
+    'wrong_number_counts': (
+        'so is a wrong serial number', WORK,
+        [("    if (r->given || r->serial[0] != '\\0') {", '    if (r->given) {')], YEARS),
+    'hold_for_ever': (
+        'what was due on hold does not begin afterwards', 'firmware/renewal/ra_renewal.c',
+        [('(r->asked || due(ra, role, now))', 'r->asked')], YEARS),
+    'silent_on_hold': (
+        'nobody is told that a certificate has ended', 'firmware/perennial.c',
+        [('    bool stays = open || (!ra_may_ask(ra) && r->state != RA_STATE_EXPIRED);',
+          '    bool stays = open;')], YEARS),
     'listener_not_told': (
         'the appliance goes on with the old certificate', 'firmware/perennial.c',
         [('            who->changed(who, role);', '')], YEARS),

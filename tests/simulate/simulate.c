@@ -58,6 +58,16 @@ static void one(uint32_t id, bool trace)
     add();
 }
 
+/* simulate.py adds them up. */
+static void print_acts(void)
+{
+    for (unsigned i = 0; i < LIFE_ACT_COUNT; i++) {
+        printf("%s%.0f %s (%.0f refused)", i == 0 ? "operator: " : ", ", (double)sum.acts[i],
+               operator_words((enum life_act)i), (double)sum.refused[i]);
+    }
+    printf("\n");
+}
+
 static void report(double seconds)
 {
     const struct life_count *n = &sum;
@@ -78,6 +88,7 @@ static void report(double seconds)
            "that is served, %.1f s\n",
            (double)n->troubles, 100.0 * (double)n->calm_seconds / (double)n->seconds,
            (double)n->commands, (double)n->looks, seconds);
+    print_acts();
     printf("%.0f lives, %.0f years, %u failures\n", (double)n->lives, (double)n->seconds / YEAR,
            failures);
 }

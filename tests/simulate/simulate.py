@@ -9,6 +9,7 @@ what came before it.
 """
 # timeout: 900
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -23,6 +24,8 @@ YEARS = 10000
 PARTS = 4  # for each worker: short ones fill the gaps
 FIXED = (1000007, 1000019, 2000008, 4000059, 100000355, 100001332, 101000829, 102000467, 103000286)
 TOTAL = re.compile(r'^(\d+) lives, (\d+) years, (\d+) failures$', re.M)
+ACTS = re.compile(r'^operator: (.*)$', re.M)
+ACT = re.compile(r'(\d+) ([^(]+) \((\d+) refused\)')
 
 
 def run(job):
@@ -47,6 +50,7 @@ def main():
     jobs += [['--replay', life, '--quiet', 1] for life in FIXED]
     began = time.monotonic()
     lives = years = bad = 0
+    acts, refused = collections.Counter(), collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for job, code, out, seconds in pool.map(run, jobs):
             total = TOTAL.search(out)
@@ -54,10 +58,16 @@ def main():
             bad += not right
             lives += int(total.group(1)) if total else 0
             years += int(total.group(2)) if total else 0
+            for done, act, not_done in ACT.findall(''.join(ACTS.findall(out))):
+                acts[act] += int(done)
+                refused[act] += int(not_done)
             print('%s %6.1f s  %s' % ('ok  ' if right else 'FAIL', seconds, ' '.join(str(a) for a in job)),
                   flush=True)
             print(out if not right else ''.join('    ' + line for line in out.splitlines(True)[:-1]))
     print('%d lives, %d years, %.0f s, seed %d' % (lives, years, time.monotonic() - began, args.seed))
+    print('count: %d years, %d lives; %d actions of the operator done, %d refused' % (
+        years, lives, acts.total(), refused.total()))
+    print('count: ' + ', '.join('%d %s (%d refused)' % (n, act, refused[act]) for act, n in acts.items()))
     if years < args.years:
         print('FAIL: fewer than %d years' % args.years)
         bad += 1

@@ -81,7 +81,9 @@ static void verdict(struct life *l, enum fake_ca_mode mode)
     unsigned one = life_random(l, RA_ROLES + 2u);
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (mode == FAKE_CA_ISSUE || one >= RA_ROLES || one == i) {
-            l->w.ca.mode[i] = mode;
+            /* A device's may be of any purpose. */
+            bool none = i == RA_ROLE_DEVICE && mode == FAKE_CA_WRONG_ROLE;
+            l->w.ca.mode[i] = none ? FAKE_CA_WRONG_KEY : mode;
         }
     }
 }
@@ -240,6 +242,7 @@ static void set(struct life *l, const char *name, const char *value)
 static void holds(struct life *l, bool on)
 {
     l->held = on;
+    l->n.acts[on ? LIFE_HELD : LIFE_RESUMED]++;
     set(l, "hold", on ? "on" : "off");
 }
 
@@ -308,6 +311,7 @@ static void operator_acts(struct life *l)
     char line[80];
     uint32_t what = life_random(l, 24);
     if (what < 18) {
+        operator_hands_over(l, RA_ROLE_DEVICE); /* some lines ask for it anew, or by its number */
         life_type(l, lines[what]);
         l->pending_clean[RA_ROLE_DEVICE] = l->pending_clean[RA_ROLE_DEVICE] && what != 14;
     } else if (what < 21) {
@@ -315,6 +319,9 @@ static void operator_acts(struct life *l)
         (void)snprintf(line, sizeof line, "retrieve %s %u\r",
                        life_chance(l, 1, 2) ? "agent" : "encryption", (unsigned)id);
         memset(l->pending_clean, 0, sizeof l->pending_clean);
+        for (unsigned i = 0; i < RA_ROLES; i++) {
+            operator_hands_over(l, (enum ra_role)i);
+        }
         life_type(l, line);
         l->calm_ms = l->w.true_ms;
     } else if (what < 22) {
@@ -357,7 +364,7 @@ static const struct trouble {
     {"power cuts in flash operations", cuts, HOUR, 20 * DAY, NULL, false, true},
     {"switched off", switched_off, 60, 600, NULL, false, true},
     {"new credentials fail in use", bad_use, DAY, 200 * DAY, NULL, false, false},
-    {"on hold", holds, HOUR, 60 * DAY, NULL, false, true},
+    {"on hold", holds, HOUR, 250 * DAY, NULL, false, true},
     {"wrong settings", wrong_settings, HOUR, 30 * DAY, NULL, false, false},
 };
 #define TROUBLES (sizeof troubles / sizeof troubles[0])
@@ -440,8 +447,7 @@ static void roll_over(struct life *l)
     l->n.staged_roots += l->new_root && stored && l->root_ms != INT64_MAX;
 }
 
-/* The store seals with random numbers, and a worn flash takes nothing. */
-static bool may_store(const struct life *l)
+bool troubles_may_store(const struct life *l)
 {
     bool noise = ra_random_ready(&l->w.ra.random) ||
                  (l->w.noise == WORLD_NOISE_GOOD && l->w.ra.random.failed == RA_OK);
@@ -525,7 +531,7 @@ void troubles_step(struct life *l)
         if (ms >= l->manager_ms[i]) {
             manager_decides(l, (enum ra_role)i);
         }
-        if (ms >= l->provision_ms[i] && may_store(l)) {
+        if (ms >= l->provision_ms[i] && troubles_may_store(l)) {
             provision(l, (enum ra_role)i);
         }
         later(&l->provision_ms[i], ms);
@@ -547,7 +553,7 @@ void troubles_step(struct life *l)
     if (ms >= l->rollover_ms && l->w.ra.worker < 0) {
         roll_over(l);
     }
-    if (ms >= l->root_ms && l->w.ra.worker < 0 && may_store(l)) {
+    if (ms >= l->root_ms && l->w.ra.worker < 0 && troubles_may_store(l)) {
         store_root(l);
     }
     later(&l->rollover_ms, ms);
@@ -557,7 +563,8 @@ void troubles_step(struct life *l)
 int64_t troubles_next(const struct life *l)
 {
     int64_t next = l->sntp_ms;
-    const int64_t others[] = {l->operator_ms, l->reset_ms, l->rollover_ms, l->root_ms};
+    const int64_t others[] = {l->operator_ms, l->operator.next_ms, l->reset_ms, l->rollover_ms,
+                              l->root_ms};
     for (unsigned i = 0; i < TROUBLES; i++) {
         next = l->trouble[i].next_ms < next ? l->trouble[i].next_ms : next;
     }

@@ -622,7 +622,7 @@ static const char *judge(const struct fake_ca *ca, uint8_t *der, size_t size, si
         return "the subject";
     }
     ra_cert_template_name(&out->old, template_name, sizeof template_name);
-    for (unsigned i = 0; i < RA_PAIR; i++) {
+    for (unsigned i = 0; i < RA_ROLES; i++) {
         if (strcmp(template_name, ra_role_template((enum ra_role)i)) == 0) {
             out->role = (enum ra_role)i;
             return NULL;

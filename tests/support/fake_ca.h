@@ -118,6 +118,8 @@ enum fake_scep_fault {
 /* `why` of a message to the certificate that the SCEP server had before `authority` changed: its sender
  * has an older GetCACert. */
 #define FAKE_SCEP_FORMER "encrypted to a former certificate"
+/* And of a kind that it does not offer now: its sender has an older GetCACaps. */
+#define FAKE_SCEP_NOT_OFFERED "a RenewalReq that was not offered"
 
 /* The same for the EST server. */
 enum fake_est_fault {

@@ -141,7 +141,7 @@ static const char *judge(const struct fake_ca *ca, const struct question *q, int
         return "the subject";
     }
     if (ca->scep.no_renewal && q->type == RA_SCEP_RENEWAL_REQ) {
-        return "a RenewalReq that was not offered";
+        return FAKE_SCEP_NOT_OFFERED;
     }
     ra_cert_template_name(old, template_name, sizeof template_name);
     for (unsigned i = 0; i < RA_ROLES; i++) {

@@ -313,6 +313,9 @@ ra_err ra_enroll_new(struct ra *ra, enum ra_role role, const struct ra_wish *wis
  * RA_E_NO_REQUEST: there is none. A private-key operation or two in the steps between. */
 ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t offset, char *to,
                        size_t cap, size_t *size);
+/* Whether a request by hand is at work and will be in state OFFLINE again, unless it is taken: it is made,
+ * or what was given is checked, or its refusal written. ra_request_text and ra_accept wait for that. */
+bool ra_remakes_request(const struct ra *ra, enum ra_role role);
 
 /* Take the CA's answer from the operator: certificates in any order and form ra_certs_from_text
  * reads, the new one among them; issuers that are missing are taken from the certificate in use. They pass the same gates as those that came over the network; one

@@ -167,11 +167,9 @@ bool ra_command_role(const char *word, enum ra_role *role)
 
 static bool is_open(const struct ra_console *c, enum ra_role role)
 {
-    struct ra_status s;
-    ra_status(c->ra, role, &s);
-    /* What was just refused is being noted: the request is open again in a moment. */
-    return s.state == RA_STATE_OFFLINE || s.state == RA_STATE_PENDING ||
-           s.state == RA_STATE_BACKOFF || s.state == RA_STATE_SAVE_FAILURE;
+    const struct ra_renewal *r = &c->ra->renewal[role];
+    return r->state == RA_STATE_OFFLINE || r->state == RA_STATE_PENDING ||
+           r->state == RA_STATE_BACKOFF || ra_remakes_request(c->ra, role);
 }
 
 ra_err ra_command_open_role(const struct ra_console *c, const char *word, enum ra_role *role)

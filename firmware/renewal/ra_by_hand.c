@@ -16,6 +16,13 @@ static bool is_built(const struct ra *ra, enum ra_role role)
                   sizeof ra->renewal[role].txn.request_sha256) == 0;
 }
 
+bool ra_remakes_request(const struct ra *ra, enum ra_role role)
+{
+    const struct ra_renewal *r = &ra->renewal[role];
+    bool due = r->state == RA_STATE_BACKOFF && ra_clock_now(&ra->clock) >= r->txn.next;
+    return r->txn.by_hand && r->txn.phase == RA_PHASE_KEY && (due || ra_state_works(r->state));
+}
+
 ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t offset, char *to,
                        size_t cap, size_t *size)
 {
@@ -25,7 +32,7 @@ ra_err ra_request_text(struct ra *ra, enum ra_role role, bool pkcs10, size_t off
     if (e != RA_OK) {
         return e;
     }
-    if (r->txn.by_hand && r->state == RA_STATE_BUILD) {
+    if (ra_remakes_request(ra, role)) {
         return RA_AGAIN;
     }
     if (r->state != RA_STATE_OFFLINE) {

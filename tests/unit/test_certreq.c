@@ -204,30 +204,40 @@ static void others_at_work(void **state)
 }
 
 /* Who pastes the right one as soon as the wrong one is refused does not come too early: the refusal is
- * still being written. */
+ * still being written, and then the request made again. */
 static void another_at_once(void **state)
 {
     (void)state;
-    assert_shows("request new agent same-key\r", "making the request");
-    until(AGENT, RA_STATE_OFFLINE);
-    uint32_t id = carry("request show\r", "certreq accept");
+    static const enum ra_state early[] = {RA_STATE_CHECK, RA_STATE_SAVE_FAILURE, RA_STATE_BUILD};
     char wrong[6000];
     size_t n = (size_t)snprintf(wrong, sizeof wrong, "certreq accept\r");
     const struct world_blob *cert = world_blob("root2.cert");
     n += ra_pem_read((struct ra_span){cert->p, cert->size}, "CERTIFICATE", 0, wrong + n,
                      sizeof wrong - n);
     memcpy(wrong + n, ".\r", 3);
-    w.flash.polls = 30;
-    w.shown_size = 0;
-    w.typed = wrong;
-    while (world_state(&w, AGENT) != RA_STATE_SAVE_FAILURE) {
-        turn();
+    assert_shows("request new agent same-key\r", "making the request");
+    until(AGENT, RA_STATE_OFFLINE);
+    uint32_t id = carry("request show\r", "certreq accept");
+    for (unsigned i = 0; i < 3; i++) {
+        w.flash.polls = 30;
+        w.shown_size = 0;
+        w.typed = wrong;
+        while (world_state(&w, AGENT) != early[i]) {
+            turn();
+        }
+        w.flash.polls = 0;
+        assert_shows("request show\r", "-----END NEW CERTIFICATE REQUEST-----");
+        w.flash.polls = 30;
+        w.typed = wrong;
+        while (world_state(&w, AGENT) != early[i]) {
+            turn();
+        }
+        (void)say(i < 2 ? wrong : typed);
+        contains("the certificate, a PEM chain or a p7b");
+        contains("Enrollment Agent: checking the certificate");
+        w.flash.polls = 0;
+        until(AGENT, i < 2 ? RA_STATE_OFFLINE : RA_STATE_PROBATION);
     }
-    (void)say(typed);
-    contains("the certificate, a PEM chain or a p7b");
-    contains("Enrollment Agent: checking the certificate");
-    w.flash.polls = 0;
-    until(AGENT, RA_STATE_PROBATION);
     assert_int_equal(world_serves(&w, AGENT), id);
 }
 

@@ -65,8 +65,11 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
         r->txn.hash = (uint8_t)r->wish.hash;
         r->txn.started = now_of(ra);
         r->txn.alone = r->asked && r->asked_alone;
-        r->reported = RA_OK;
         ra_log(ra, RA_LOG_BEGUN, role, RA_OK, 0, NULL);
+    }
+    /* A request that waits is not due by itself: what the operator asks for is answered each time. */
+    if (event == RA_EVENT_DUE || event == RA_EVENT_SHOW) {
+        r->reported = RA_OK;
     }
     /* Out of BACKOFF the wish is kept until the recovery table was asked: the
      * waiting time in flash is not over. */

@@ -579,10 +579,10 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     struct ra_renewal *r = &ra->renewal[role];
     *wait_ms = RA_WAIT_FLASH_MS;
     if (r->sub == 0) {
-        bool given = r->given;
+        bool given = r->given || r->serial[0] != '\0';
         ra_stop_work(ra);
         schedule_failure(ra, role);
-        /* The same failure again and again is one entry of the log. */
+        /* The same failure again and again is one entry of the log, until the operator asks. */
         if (given) {
             ra_log(ra, RA_LOG_REFUSED, role, r->cause, 0, NULL);
         } else if (r->reported != r->cause) {

@@ -574,6 +574,25 @@ static void the_operator_names_the_request(void **state)
     check_role(AGENT);
 }
 
+/* One entry of the log for the same failure again and again; one more each time the operator asks. */
+static void what_the_operator_asks_for_is_answered(void **state)
+{
+    (void)state;
+    start_agent(30);
+    w.ca.net = FAKE_NET_REFUSED;
+    until(AGENT, RA_STATE_BACKOFF, HOUR);
+    for (unsigned asked = 0; asked < 3; asked++) {
+        assert_true(world_run(&w, 2 * DAY)); /* it is tried again by itself */
+        assert_int_equal(world_logged(&w, RA_LOG_FAILED, AGENT), asked + 1);
+        until(AGENT, RA_STATE_BACKOFF, DAY);
+        assert_int_equal(asked == 0 ? ra_retry(&w.ra, AGENT) : ra_renew(&w.ra, AGENT, true), RA_OK);
+        until(AGENT, RA_STATE_SAVE_FAILURE, RA_MINUTE);
+        until(AGENT, RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(world_status(&w, AGENT).cause, RA_E_NET_REFUSED);
+        assert_int_equal(world_logged(&w, RA_LOG_FAILED, AGENT), asked + 2);
+    }
+}
+
 /* What was wrong while a request waited is no reason to wait for a week before the next one. */
 static void a_request_given_up_does_not_weigh_on_the_next(void **state)
 {
@@ -1340,6 +1359,7 @@ int main(void)
         cmocka_unit_test(what_the_web_server_said),
         cmocka_unit_test(the_ca_forgets_the_request),
         cmocka_unit_test(the_operator_names_the_request),
+        cmocka_unit_test(what_the_operator_asks_for_is_answered),
         cmocka_unit_test(a_request_given_up_does_not_weigh_on_the_next),
         cmocka_unit_test(the_daily_budget_holds),
         cmocka_unit_test(a_renewal_does_not_refill_the_budget),

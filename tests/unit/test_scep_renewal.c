@@ -442,7 +442,9 @@ static void a_wrong_number_changes_nothing(void **state)
             assert_int_equal(txn->phase, before.phase);
             assert_int_equal(txn->next, before.next);
             assert_string_equal(txn->request_id, before.request_id);
+            assert_int_equal(world_logged(&w, RA_LOG_REFUSED, ENCRYPTION), old + 1);
         }
+        assert_int_equal(world_logged(&w, RA_LOG_FAILED, ENCRYPTION), 0);
         assert_int_equal(w.ca.submits[ENCRYPTION], 1);
         assert_int_equal(w.ca.fetches, 2);
         if (!hand) {

@@ -115,19 +115,11 @@ struct ra_check {
 
 #define RA_TEMPLATE_MAX 63
 
+/* The store and the events are large: what lies before them costs less code. */
 struct ra {
     const struct hal *hal;
     const struct ra_transport *transport;
     struct ra_subscriber *subscribers;
-
-    struct ra_clock clock;
-    struct ra_random random;
-    struct ra_seal seal;
-    struct ra_store store;
-    struct ra_events events;
-    struct ra_config config;
-    struct ra_commit commit;
-    struct ra_renewal renewal[RA_ROLES];
 
     uint64_t started_ms;
     uint64_t seed_ms;  /* since when the source has had no bytes, 0: it has */
@@ -159,6 +151,15 @@ struct ra {
     uint64_t save_ms;      /* when to try that again */
     uint8_t probe_sub;     /* asking the CA's web server for the time */
     uint64_t probe_ms;     /* when to ask next */
+
+    struct ra_clock clock;
+    struct ra_random random;
+    struct ra_seal seal;
+    struct ra_commit commit;
+    struct ra_config config;
+    struct ra_renewal renewal[RA_ROLES];
+    struct ra_events events;
+    struct ra_store store;
 
     /* The worker's: one role works at a time. */
     struct ra_url url;

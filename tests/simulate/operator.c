@@ -497,15 +497,23 @@ static void visit(struct life *l)
         l->w.true_ms + 1000 * (soon ? life_span(l, HOUR, 100 * DAY) : life_span(l, DAY, 500 * DAY));
 }
 
+/* His random numbers take the place of the life's, and back. */
+static void swap_random(struct life *l)
+{
+    uint64_t random = l->random;
+    l->random = l->operator.random;
+    l->operator.random = random;
+}
+
 void operator_begin(struct life *l)
 {
     struct life_operator *o = &l->operator;
     o->random = l->random ^ 0x6f70657261746f72u;
     o->reading = -1;
-    o->next_ms = INT64_MAX;
-    if (l->id % 2u == 0) {
-        o->next_ms = l->w.true_ms + (1 + (int64_t)(o->random % 300u)) * DAY * 1000;
-    }
+    swap_random(l);
+    o->next_ms =
+        life_chance(l, 1, 2) ? l->w.true_ms + life_span(l, DAY, 300 * DAY) * 1000 : INT64_MAX;
+    swap_random(l);
 }
 
 void operator_step(struct life *l)
@@ -514,15 +522,13 @@ void operator_step(struct life *l)
     if (!ra_started(&l->w.ra) || (o->reading < 0 && l->w.true_ms < o->next_ms)) {
         return;
     }
-    uint64_t others_random = l->random;
-    l->random = o->random;
+    swap_random(l);
     if (o->reading >= 0) {
         read_request(l);
     } else {
         visit(l);
     }
-    o->random = l->random;
-    l->random = others_random;
+    swap_random(l);
 }
 
 /* --- what is promised ----------------------------------------------------------------------------------- */

@@ -159,7 +159,8 @@ struct life {
         unsigned heard;      /* the last reminder of its end, as ra_schedule_reminder counts */
     } reminded[RA_ROLES][4]; /* by generation */
     bool clock_was_wrong;
-    int64_t idle_ms[RA_ROLES]; /* since when it is due, could begin and has not, 0: it is not so */
+    int64_t idle_ms[RA_ROLES];  /* since when it is due, could begin and has not, 0: it is not so */
+    int64_t ready_ms[RA_ROLES]; /* and is ready, could switch and has not                    */
 };
 
 /* The whole life with this id; false: it failed, `failure` says how. `years` 0: as long as the id

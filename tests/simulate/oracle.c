@@ -160,7 +160,7 @@ static void watch_switch(struct life *l)
             if (slot->active_not_after <= world_now(&l->w)) {
                 life_fail_role(l, (enum ra_role)i, "switched to what has expired");
             }
-            if (slot->active_not_before > world_now(&l->w) + DAY) {
+            if (forward && slot->active_not_before > world_now(&l->w) + CLOCK_SLACK) {
                 life_fail_role(l, (enum ra_role)i, "switched to what is not valid yet");
             }
         }
@@ -459,6 +459,30 @@ static void watch_due(struct life *l, enum ra_role role)
     }
 }
 
+/* When the pair waits for each other no longer. */
+static int64_t split_of(const struct life *l)
+{
+    const struct ra_slot *slot = l->w.ra.commit.slot;
+    int64_t first = slot[0].active_not_after < slot[1].active_not_after ? slot[0].active_not_after
+                                                                        : slot[1].active_not_after;
+    return first - (int64_t)l->w.ra.config.split_days * DAY;
+}
+
+/* One that is ready waits for its partner, and not too long. */
+static void watch_ready(struct life *l, enum ra_role role)
+{
+    const struct ra *ra = &l->w.ra;
+    int64_t ms = l->w.true_ms, since = l->ready_ms[role];
+    bool waits = world_state(&l->w, role) == RA_STATE_READY && role < RA_PAIR &&
+                 ms - l->clock_right_ms > HOUR * 1000 && ms - l->boot_ms > HOUR * 1000 &&
+                 !ra->config.hold && world_now(&l->w) > ra->renewal[role].txn.next &&
+                 world_now(&l->w) > split_of(l);
+    l->ready_ms[role] = !waits ? 0 : since == 0 ? ms : since;
+    if (waits && since != 0 && ms - since > BEGINS * 1000 && !flash_fails(l)) {
+        life_fail_role(l, role, "is ready, and waits beyond its time");
+    }
+}
+
 /* --- what is said ---------------------------------------------------------------------------------------- */
 
 static struct life_reminders *reminders(struct life *l, enum ra_role role)
@@ -474,6 +498,12 @@ static struct life_reminders *reminders(struct life *l, enum ra_role role)
 static void hear(struct ra_subscriber *self, const struct ra_event_entry *e)
 {
     struct life *l = (struct life *)(void *)((uint8_t *)self - offsetof(struct life, ear));
+    if (e->kind == RA_LOG_SPLIT) {
+        const struct ra_renewal *r = &l->w.ra.renewal[e->role];
+        if (!r->txn.alone && !r->asked && e->time < split_of(l)) {
+            life_fail_role(l, (enum ra_role)e->role, "does not wait for its partner");
+        }
+    }
     if (e->role < RA_ROLES && (e->kind == RA_LOG_DAYS_LEFT || e->kind == RA_LOG_EXPIRED)) {
         struct life_reminders *r = reminders(l, (enum ra_role)e->role);
         unsigned said =
@@ -610,6 +640,7 @@ void oracle_step(struct life *l)
     for (unsigned i = 0; i < RA_ROLES; i++) {
         count_requests(l, (enum ra_role)i);
         watch_due(l, (enum ra_role)i);
+        watch_ready(l, (enum ra_role)i);
         watch_reminders(l, (enum ra_role)i);
     }
     operator_watch(l);

@@ -3,8 +3,8 @@
 
     planted.py [NAME ...]
 
-As tests/powercut/planted.py does: a bug is a few lines to look for and what stands there instead.
-The life that found it fails again by its id, and does not without the bug.
+As tests/powercut/planted.py does: a bug is a few lines to look for and what stands there instead. It is
+looked for in the years that are the same each day (simulate.py). The life that found it fails again by its id, and does not without the bug.
 """
 # timeout: 400
 import os
@@ -13,13 +13,16 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'powercut'))
 import planted  # noqa: E402  (the path comes first)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import simulate  # noqa: E402
 
 INSTALL = 'firmware/renewal/ra_install.c'
 WORK = 'firmware/renewal/ra_work.c'
 TALK = 'firmware/renewal/ra_talk.c'
 SCHEDULE = 'firmware/renewal/ra_schedule.c'
 GATES = 'firmware/renewal/ra_gates.c'
-YEARS = ['--seed', '5', '--years', '1500']
+RENEWAL = 'firmware/renewal/ra_renewal.c'
+YEARS = ['--seed', str(simulate.SAME[0]), '--years', str(simulate.SAME[1])]
 
 BUGS = {
     'anything_the_ca_sends': (
@@ -60,6 +63,51 @@ BUGS = {
     'listener_not_told': (
         'the appliance goes on with the old certificate', 'firmware/perennial.c',
         [('            who->changed(who, role);', '')], YEARS),
+    'any_role': (
+        'a certificate for the other role is installed', GATES,
+        [('        e = ra_gates_role(in->role, leaf, in->work);', '')], YEARS),
+    'any_subject': (
+        'a certificate of another name is installed', GATES,
+        [('e == RA_OK && !ra_name_equal(leaf->subject, in->subject)', 'false')], YEARS),
+    'any_end': (
+        'a certificate that does not last longer is installed', GATES,
+        [('in->old != NULL && leaf->not_after <= in->old->not_after', 'false')], YEARS),
+    'any_life': (
+        'a certificate of a short life is installed', GATES,
+        [('leaf->not_after - (leaf->not_before > in->now ? leaf->not_before : in->now) < least', 'false')],
+        YEARS),
+    'any_begin': (
+        'a certificate of the far future is installed', GATES,
+        [('leaf->not_before > in->now + RA_DAY', 'false')], YEARS),
+    'too_early': (
+        'a certificate serves before its first second', RENEWAL,
+        [('    return r->txn.next > now && r->txn.next - now <= RA_DAY;',
+          '    return r->txn.next > now && now == 0;')], YEARS),
+    'too_late': (
+        'a certificate that waited without power is switched to after its end', INSTALL,
+        [('e == RA_OK && cert.not_after <= ra_clock_now(&ra->clock)', 'false')], YEARS),
+    'back_to_an_expired_one': (
+        'a rollback does not ask whether the old certificate is valid', INSTALL,
+        [('slot->previous != 0 && now < slot->previous_not_after &&', 'slot->previous != 0 && now != 0 &&')],
+        YEARS),
+    'clock_steps_forgotten': (
+        'a time to wait for from a clock that was years ahead', RENEWAL,
+        [('    r->txn.next = ra_schedule_clamp(r->txn.next, now, longest);', '')], YEARS),
+    'a_week_too_late': (
+        'a wait reaches beyond the end of the certificate', SCHEDULE,
+        [('    return now + least(wait, most(not_after - 7 * RA_DAY - now, 0) + RA_DAY);',
+          '    return now + wait;')], YEARS),
+    'pair_parted': (
+        'one that is ready does not wait for its partner', RENEWAL,
+        [('now < ra_schedule_split(&ra->config, first_expiry(ra, role))', 'false')], YEARS),
+    'partner_for_ever': (
+        'one that is ready waits for its partner to the end', RENEWAL,
+        [('now < ra_schedule_split(&ra->config, first_expiry(ra, role))', 'now < first_expiry(ra, role)')],
+        YEARS),
+    'no_issuers': (
+        'a new certificate serves without its issuers', INSTALL,
+        [('        e = gather_issuers(ra, ra->request, &ra->scratch_size);',
+          '        e = RA_OK;\n        ra->scratch_size = 0;')], YEARS),
 }
 
 

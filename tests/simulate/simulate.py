@@ -4,7 +4,7 @@
     simulate.py [--seed N] [--years N]    the seed is the day's number, so that each day lives other lives
     simulate.py --replay ID               one life again, and what happens in it
 
-The lives of FIXED are lived each time. A power cut that was planned and did not fire is counted with
+The lives of SAME are lived each day: planted.py shows that they see what they are for. A power cut that was planned and did not fire is counted with
 what came before it.
 """
 # timeout: 900
@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / 'build/host/simulate/simulate'
 YEARS = 10000
 PARTS = 4  # for each worker: short ones fill the gaps
-FIXED = (1000007, 1000019, 2000008, 4000059, 100000355, 100001332, 101000829, 102000467, 103000286)
+SAME = (5, 1500)  # seed, years
 TOTAL = re.compile(r'^(\d+) lives, (\d+) years, (\d+) failures$', re.M)
 ACTS = re.compile(r'^operator: (.*)$', re.M)
 ACT = re.compile(r'(\d+) ([^(]+) \((\d+) refused\)')
@@ -45,9 +45,8 @@ def main():
         os.execv(PROGRAM, [str(PROGRAM), '--replay', args.replay])
     workers = os.cpu_count() or 1
     parts = workers * PARTS
-    jobs = [['--seed', args.seed, '--years', -(-args.years // parts), '--part', '%d/%d' % (i, parts)]
-            for i in range(parts)]
-    jobs += [['--replay', life, '--quiet', 1] for life in FIXED]
+    jobs = [['--seed', seed, '--years', -(-years // parts), '--part', '%d/%d' % (i, parts)]
+            for seed, years in ((args.seed, args.years), SAME) for i in range(parts) if years]
     began = time.monotonic()
     lives = years = bad = 0
     acts, refused = collections.Counter(), collections.Counter()
@@ -68,7 +67,7 @@ def main():
     print('count: %d years, %d lives; %d actions of the operator done, %d refused' % (
         years, lives, acts.total(), refused.total()))
     print('count: ' + ', '.join('%d %s (%d refused)' % (n, act, refused[act]) for act, n in acts.items()))
-    if years < args.years:
+    if years < args.years + SAME[1]:
         print('FAIL: fewer than %d years' % args.years)
         bad += 1
     print('%d passed, %d failed' % (len(jobs) - bad, bad))

@@ -11,5 +11,5 @@ if __name__ == '__main__':
     simulate.PROGRAM = simulate.ROOT / 'build/host/simulate/simulate_wolfssl'
     simulate.YEARS = 120
     simulate.PARTS = 1
-    simulate.FIXED = ()
+    simulate.SAME = (0, 0)
     sys.exit(simulate.main())

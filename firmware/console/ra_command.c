@@ -153,6 +153,12 @@ const char *ra_command_role_word(unsigned arg, unsigned i)
     return arg == 0 && i < RA_ROLES ? ra_role_word((enum ra_role)i) : NULL;
 }
 
+const char *ra_command_role_key_word(unsigned arg, unsigned i)
+{
+    static const char *const keys[] = {"same-key", "new-key"};
+    return arg == 1 && i < 2 ? keys[i] : ra_command_role_word(arg, i);
+}
+
 bool ra_command_role(const char *word, enum ra_role *role)
 {
     size_t n = strlen(word);

@@ -38,7 +38,7 @@ enum ra_run {
 /* flags */
 #define RA_COMMAND_FORCE 1u /* a last word `force` makes ra_console_confirm a yes */
 #define RA_COMMAND_JSON 2u  /* prints by ra_show_* only, so that `| json` can be asked for */
-#define RA_COMMAND_REST 4u  /* the last argument is the rest of the line: no `|` behind it */
+#define RA_COMMAND_REST 4u  /* the last argument is the rest of the line, blanks, `|` and `?` too */
 
 #define RA_CONSOLE_WORDS 12 /* words of a line at most */
 
@@ -125,8 +125,9 @@ bool ra_command_role(const char *word, enum ra_role *role);
 ra_err ra_command_open_role(const struct ra_console *c, const char *word, enum ra_role *role);
 /* "same-key" or "new-key". False when it is neither. */
 bool ra_command_key(const char *word, enum ra_key_wish *key);
-/* For `complete`: the roles. */
+/* For `complete`: the roles; and behind a role the two words of a key. */
 const char *ra_command_role_word(unsigned arg, unsigned i);
+const char *ra_command_role_key_word(unsigned arg, unsigned i);
 /* The served certificate into c->bulk, parsed. */
 ra_err ra_command_certificate(struct ra_console *c, enum ra_role role, struct ra_cert *cert);
 

@@ -78,7 +78,11 @@ static enum ra_run find_certificate(struct ra_console *c, struct ra_text *to)
         ra_show_numbers(c, &cert, to);
         return RA_RUN_MORE;
     }
-    return ra_command_failed(n->inf.id_size == 20 ? RA_E_NO_SUCH_CERT : RA_E_THUMBPRINT, to);
+    if (n->inf.id_size == 20) {
+        return ra_command_failed(RA_E_NO_SUCH_CERT, to);
+    }
+    ra_text_add(to, "no stored certificate has this serial number\n");
+    return ra_command_failed(RA_E_THUMBPRINT, to);
 }
 
 static enum ra_run say_begun(enum ra_role role, ra_err e, struct ra_text *to)
@@ -233,7 +237,7 @@ static const struct ra_command commands[] = {
     {"certreq accept", "[" ROLES "]", "take the certificate or p7b that you paste",
      "certreq accept agent", certreq_accept, ra_command_role_word, 0, 1, 0},
     {"request new", ROLES " [same-key|new-key]", "make a request to be carried by hand",
-     "request new agent new-key", request_new, ra_command_role_word, 1, 2, 0},
+     "request new agent new-key", request_new, ra_command_role_key_word, 1, 2, 0},
     {"request show", "[" ROLES "] [pkcs10]", "the request for the CA manager, in PEM",
      "request show", request_show, ra_command_role_word, 0, 2, 0},
 };

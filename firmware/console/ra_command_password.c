@@ -108,7 +108,7 @@ static enum ra_run logout(struct ra_console *c, unsigned piece, struct ra_text *
 
 static const struct ra_command commands[] = {
     {"password set", "", "ask for a password at this console", "password set", set, NULL, 0, 0, 0},
-    {"password clear", "", "ask for none any more", "password clear", clear, NULL, 0, 0,
+    {"password clear", "[force]", "ask for none any more", "password clear", clear, NULL, 0, 0,
      RA_COMMAND_FORCE},
     {"logout", "", "end the session", "logout", logout, NULL, 0, 0, 0},
 };

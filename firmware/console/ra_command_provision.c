@@ -79,6 +79,15 @@ static ra_err parse_paste(struct ra_console *c, struct ra_cert *cert)
     return e == RA_OK && !cert->is_ca ? RA_E_CHAIN_CA : e;
 }
 
+static enum ra_run say_place(unsigned place, const char *before, const char *behind,
+                             struct ra_text *to)
+{
+    ra_text_add(to, before);
+    ra_text_add_u32(to, place + 1u);
+    ra_text_add(to, behind);
+    return RA_RUN_DONE;
+}
+
 static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_text *to)
 {
     struct ra_cert cert;
@@ -95,6 +104,7 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     uint16_t found;
     switch (piece) {
     case 1:
+    case 3: /* again: a root may have come from the network while the question stood */
         e = ra_anchor_place(c->ra, cert.der, c->bulk + RA_CERT_MAX, &found, &known);
         if (e == RA_AGAIN) {
             return RA_RUN_AGAIN;
@@ -103,13 +113,12 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
             return ra_command_failed(e, to);
         }
         if (known) {
-            ra_text_add(to, "is trust anchor ");
-            ra_text_add_u32(to, found + 1u);
-            ra_text_add(to, " already\n");
-            return RA_RUN_DONE;
+            return say_place(found, "is trust anchor ", " already\n", to);
         }
         *place = (uint8_t)found;
-        show_anchor(c, &cert, to);
+        if (piece == 1) {
+            show_anchor(c, &cert, to);
+        }
         return RA_RUN_MORE;
     case 2:
         return ra_console_confirm(c, "is this the fingerprint that the CA's manager told you? "
@@ -121,11 +130,8 @@ static enum ra_run trust_add(struct ra_console *c, unsigned piece, struct ra_tex
     if (e == RA_AGAIN) {
         return RA_RUN_AGAIN;
     }
-    if (e != RA_OK) {
-        return ra_command_failed(e, to);
-    }
-    ra_text_add(to, "stored\n");
-    return RA_RUN_DONE;
+    return e != RA_OK ? ra_command_failed(e, to)
+                      : say_place(*place, "stored as trust anchor ", "\n", to);
 }
 
 /* By its number in the list. One that can no longer be read can be removed too. */

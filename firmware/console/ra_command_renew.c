@@ -103,11 +103,13 @@ enum ra_run ra_command_retrieve(struct ra_console *c, enum ra_role role, const c
                                 unsigned piece, struct ra_text *to)
 {
     const struct ra_txn *txn = &c->ra->renewal[role].txn;
+    uint32_t known, asked;
     if (piece != 0) {
         return ra_command_role_said(role, ra_retrieve(c->ra, role, id), "asking the CA", to);
     }
-    if (txn->protocol != RA_PROTOCOL_ADCS || txn->request_id[0] == '\0' ||
-        strcmp(txn->request_id, id) == 0) {
+    if (txn->protocol != RA_PROTOCOL_ADCS ||
+        !ra_text_parse_u32(txn->request_id, strlen(txn->request_id), UINT32_MAX, &known) ||
+        !ra_text_parse_u32(id, strlen(id), UINT32_MAX, &asked) || known == asked) {
         return RA_RUN_MORE;
     }
     ra_text_add(to, "the CA gave the request id ");
@@ -175,7 +177,7 @@ static enum ra_run resume(struct ra_console *c, unsigned piece, struct ra_text *
 
 static const char *all_or_role(unsigned arg, unsigned i)
 {
-    return arg == 0 && i == RA_ROLES ? "all" : ra_command_role_word(arg, i);
+    return arg == 0 && i == RA_ROLES ? "all" : ra_command_role_key_word(arg, i);
 }
 
 #define ROLES "agent|encryption|device"

@@ -29,7 +29,6 @@ static void print_short(const struct ra_command *command, struct ra_text *to)
 static void print_long(const struct ra_command *command, struct ra_text *to)
 {
     print_usage(command, to);
-    ra_text_add(to, (command->flags & RA_COMMAND_FORCE) != 0 ? " [force]" : "");
     ra_text_add(to, (command->flags & RA_COMMAND_JSON) != 0 ? " [| json]" : "");
     ra_text_add(to, "\n      ");
     ra_text_add(to, command->help);

@@ -71,22 +71,26 @@ static void emit(struct ra_console *c, const char *s)
     }
 }
 
-/* One character of what is printed. A sentence goes on in the next row between two words, behind four
- * spaces; tables, JSON and what is to be pasted stay as they are. `p` ends in a zero byte. */
+/* One character of what is printed, in a text that ends in a zero byte. A sentence goes on in the next
+ * row between two words, behind four blanks; JSON, what is to be pasted and a table's columns do not. */
 static void emit_folded(struct ra_console *c, const char *p)
 {
-    if (c->column == 0) {
+    bool between_words = *p == ' ' && c->last != ' ' && p[1] != ' ';
+    c->last = *p;
+    if (c->column == 0 && c->folded) {
+        c->column = 4;
+        emit(c, "    ");
+    } else if (c->column == 0) {
         c->folds = c->json == 0 && *p != ' ' && strncmp(p, "config", 6) != 0;
     }
-    if (c->folds && *p == ' ' && c->column + 1u + strcspn(p + 1, " \n") > RA_LINE_COLUMNS) {
-        emit(c, "\n    ");
-        c->column = 4;
-        c->lines++;
+    c->folded =
+        c->folds && between_words && c->column + 1u + strcspn(p + 1, " \n") > RA_LINE_COLUMNS;
+    if (c->folded || *p == '\n') {
+        c->column = 0;
+        emit_char(c, '\n');
         return;
     }
-    if (*p == '\n') {
-        c->column = 0;
-    } else if (c->column++ % RA_LINE_COLUMNS == 0 && c->column > 1) {
+    if (c->column++ % RA_LINE_COLUMNS == 0 && c->column > 1) {
         c->lines++; /* the terminal goes on in the next row by itself */
     }
     emit_char(c, *p);
@@ -140,6 +144,7 @@ static void draw_line(struct ra_console *c)
 void ra_console_say(struct ra_console *c, const char *line)
 {
     hide_line(c);
+    c->folded = false;
     for (c->column = 0; *line != '\0'; line++) {
         emit_folded(c, line);
     }
@@ -161,6 +166,7 @@ static void end_command(struct ra_console *c)
     c->paste = NULL;
     c->command = NULL;
     c->include = NULL;
+    c->json = 0;
     c->input = RA_CONSOLE_COMMANDS;
     c->text_at = c->text_size;
     if (c->keep) {
@@ -213,7 +219,10 @@ static enum ra_run list_words(struct ra_console *c, unsigned piece, struct ra_te
         ra_text_add(to, at.command->usage[0] != '\0' ? "  " : "");
         ra_text_add(to, at.command->usage);
         ra_text_add(to, at.command->usage[0] != '\0' ? "\n" : "");
-        ra_text_add(to, count - at.depth >= at.command->args_min ? "  <Enter>\n" : "");
+        count -= at.depth;
+        ra_text_add(to, count >= at.command->args_min && count <= at.command->args_max
+                            ? "  <Enter>\n"
+                            : "");
     }
     return RA_RUN_DONE;
 }
@@ -241,8 +250,7 @@ static ra_err take_filter(struct ra_console *c, const struct ra_command *command
     unsigned behind = *count - bar;
     if (behind == 2 && word_is(words[bar + 1], "json") && (command->flags & RA_COMMAND_JSON) != 0) {
         c->json = 1;
-    } else if (behind == 3 && word_is(words[bar + 1], "include") &&
-               (command->flags & RA_COMMAND_REST) == 0) {
+    } else if (behind == 3 && word_is(words[bar + 1], "include")) {
         c->include = words[bar + 2].p;
     } else if (behind != 0) {
         return RA_E_FILTER;
@@ -251,10 +259,11 @@ static ra_err take_filter(struct ra_console *c, const struct ra_command *command
     return RA_OK;
 }
 
+/* `count` words, of which the first RA_CONSOLE_WORDS are in `words`. */
 static ra_err find_command(struct ra_console *c, const struct ra_word *words, unsigned count)
 {
     struct ra_lookup at;
-    ra_lookup(words, count, &at);
+    ra_lookup(words, count > RA_CONSOLE_WORDS ? RA_CONSOLE_WORDS : count, &at);
     if (at.ambiguous) {
         return RA_E_AMBIGUOUS;
     }
@@ -263,15 +272,17 @@ static ra_err find_command(struct ra_console *c, const struct ra_word *words, un
         return at.depth == 0 ? RA_E_COMMAND : at.depth == count ? RA_E_INCOMPLETE : RA_E_PARAMETER;
     }
     begin_command(c, found);
-    ra_err e = take_filter(c, found, words, &count);
-    if (e != RA_OK) {
-        return e;
-    }
-    c->force = (found->flags & RA_COMMAND_FORCE) != 0 && count > at.depth &&
-               word_is(words[count - 1], "force");
-    count -= at.depth + c->force;
-    if ((found->flags & RA_COMMAND_REST) != 0 && count > found->args_max) {
-        count = found->args_max;
+    if ((found->flags & RA_COMMAND_REST) != 0) {
+        count -= at.depth;
+        count = count > found->args_max ? found->args_max : count;
+    } else {
+        ra_err e = count > RA_CONSOLE_WORDS ? RA_E_PARAMETER : take_filter(c, found, words, &count);
+        if (e != RA_OK) {
+            return e;
+        }
+        c->force = (found->flags & RA_COMMAND_FORCE) != 0 && count > at.depth &&
+                   word_is(words[count - 1], "force");
+        count -= at.depth + c->force;
     }
     if (count < found->args_min || count > found->args_max) {
         return RA_E_PARAMETER;
@@ -292,7 +303,7 @@ static void start_command(struct ra_console *c)
         ra_line_clear(&c->line);
         return;
     }
-    ra_err e = n > RA_CONSOLE_WORDS ? RA_E_PARAMETER : find_command(c, words, n);
+    ra_err e = find_command(c, words, n);
     if (e == RA_E_AMBIGUOUS || e == RA_E_INCOMPLETE) {
         /* The words that would do. */
         emit_error(c, e);
@@ -358,12 +369,11 @@ static void print_text(struct ra_console *c)
 {
     size_t size;
     while (c->text_at < c->text_size && room(c) > RESERVED) {
-        bool line_begins = c->text_at == 0 || c->text[c->text_at - 1] == '\n';
-        if (line_begins && left_out(c, &size)) {
+        if (c->column == 0 && !c->folded && left_out(c, &size)) {
             c->text_at = (uint16_t)(c->text_at + size);
             continue;
         }
-        if (line_begins) {
+        if (c->column == 0) {
             if (c->length != 0 && c->json == 0 && c->lines + 1 >= c->length) {
                 emit(c, MORE);
                 c->input = RA_CONSOLE_PAGER;
@@ -399,7 +409,7 @@ static void take_pager(struct ra_console *c, char ch)
     if (ch == ' ') {
         c->lines = 0;
     } else if (ch == '\r' || ch == '\n') {
-        c->lines--;
+        c->lines = (uint16_t)(c->length - 2u); /* one row */
     } else {
         end_command(c);
     }
@@ -620,6 +630,10 @@ static void question_mark(struct ra_console *c, struct ra_text *echo)
     unsigned count = ra_lookup_words(l->text, l->cursor, words, RA_CONSOLE_WORDS);
     bool in_word = l->cursor != 0 && l->text[l->cursor - 1] != ' ';
     ra_lookup(words, count > RA_CONSOLE_WORDS ? RA_CONSOLE_WORDS : count, &at);
+    if (at.command != NULL && (at.command->flags & RA_COMMAND_REST) != 0 &&
+        count >= at.depth + at.command->args_max) {
+        in_word = true; /* blanks belong to it */
+    }
     if (in_word && count > at.depth && at.command != NULL && !at.ambiguous) {
         ra_line_insert(l, "?", 1, echo);
         return;

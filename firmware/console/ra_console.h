@@ -68,8 +68,10 @@ struct ra_console {
     uint16_t out_first, out_count;
     uint16_t length; /* lines of a page, 0: no end of pages and no work in the prompt */
     uint16_t lines;  /* printed on this page                                         */
-    uint16_t column; /* of what is being printed                                     */
+    uint16_t column; /* of what is being printed, 0: a row begins                    */
     bool folds;      /* that line goes on in the next row where it is too long       */
+    bool folded;     /* and this row is such a one                                   */
+    char last;       /* character of it                                              */
 
     /* The running command. */
     const struct ra_command *command; /* NULL: none                        */

@@ -366,9 +366,15 @@ static void a_value_has_spaces(void **state)
     assert_shows("config set subject CN=ra1,O=Example  Ltd  \r", "Ltd  \r\n" RA_CONSOLE_PROMPT);
     assert_string_equal(w.ra.config.subject, "CN=ra1,O=Example  Ltd");
     assert_shows("show running-config\r", "\r\nconfig set subject CN=ra1,O=Example  Ltd\r\n");
-    assert_shows("config set subject CN=ra2 | include x\r", "% E9-11");
-    assert_shows("config set renew-days 60 61\r", "% E9-");
-    assert_string_equal(w.ra.config.subject, "CN=ra1,O=Example  Ltd");
+    assert_shows("config set renew-days 60 61\r", "% E9-04");
+    /* Whatever it is made of: help, filters and words are for what stands before it. */
+    const char odd[] = "config set subject CN=a b c d e f g h i j k l ?m | json n?\r";
+    (void)say(odd);
+    assert_null(strchr(w.shown, '%'));
+    assert_string_equal(w.ra.config.subject, "CN=a b c d e f g h i j k l ?m | json n?");
+    assert_shows("show running-config\r", odd);
+    assert_shows("config set subject ?", "  NAME [VALUE]\r\n  <Enter>\r\n");
+    (void)say("\x03");
     (void)say("config set subject\r");
     assert_string_equal(w.ra.config.subject, "");
 }
@@ -722,7 +728,7 @@ static void words_may_be_shortened(void **state)
     assert_shows("showx\r", "% E9-01");
     assert_shows("terminal width 80\r", "% E9-02");
     assert_shows("! show\r", "! show\r\n" RA_CONSOLE_PROMPT);
-    assert_shows("a b c d e f g h i j k l m\r", "% E9-02");
+    assert_shows("show version a b c d e f g h i j k l m\r", "% E9-02");
 }
 
 static void tab_completes(void **state)
@@ -925,12 +931,29 @@ static void sentences_go_on_in_the_next_row(void **state)
     for (const char *p = w.shown; (p = strchr(p, '\n')) != NULL; p++) {
         rows++;
     }
-    assert_int_equal(rows, 7); /* the typed line, and two of three rows: the third waits */
+    assert_int_equal(rows, 5); /* the typed line, the first event, a row of the second */
     assert_non_null(strstr(w.shown, "--more--"));
-    (void)say("q");
+    (void)say("\r");
+    assert_non_null(strstr(w.shown,
+                           "\r    E6-07 the account may not enrol for the template (a peer that "
+                           "says nothing\r\n--more--"));
+    (void)say("\r");
+    assert_non_null(strstr(w.shown, "\r    else)\r\n--more--"));
+    (void)say(" ");
+    assert_non_null(strstr(w.shown, "    else)\r\n" RA_CONSOLE_PROMPT));
+    /* After JSON too, and not between the columns of a table. */
     console.length = 0;
+    (void)say("show version | json\r");
+    ra_events_add(&w.ra.events, WORLD_NOW, RA_LOG_FAILED, RA_ROLE_AGENT, RA_E_CA_PERMISSION, 0,
+                  "a peer that says nothing else");
+    w.shown_size = 0;
+    listen();
+    unfold(w.shown, text);
+    (void)say("config set ca-url "
+              "http://a-host-of-which-the-name-is-very-long-indeed.example.test/certsrv/\r");
+    assert_shows("config list | include ca-url\r", "ca-url                    http://a-host-of-");
     /* Not in JSON, and not what is to be pasted. */
-    assert_shows("show log 3 | json\r",
+    assert_shows("show log 4 | json\r",
                  "HRESULT 0x80094012 (a peer that says nothing else-than-one-word-with-no-end)\"");
     const char set[] =
         "config set subject CN=Registration Authority of the First Floor,O=Example Limited\r";

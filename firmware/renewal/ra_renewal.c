@@ -80,6 +80,7 @@ static void on_event(struct ra *ra, enum ra_role role, enum ra_event event)
         r->waited = true;
     }
     if (event == RA_EVENT_EXPIRE) {
+        r->asked = r->asked && r->anew; /* a renewal that was asked for is no first enrolment */
         r->poll_at = now_of(ra) + EXPIRED_AGAIN;
     }
     if (r->state == RA_STATE_EXPIRED) {

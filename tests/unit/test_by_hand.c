@@ -592,6 +592,31 @@ static void given_up(void **state)
     assert_null(world_check(&w, AGENT));
 }
 
+/* The operator asks for a renewal, or for another try, and mistypes the year behind it: no first enrolment
+ * begins for what only seems to have expired, and with the right time it is renewed. */
+static void asked_for_before_a_wrong_year(void **state)
+{
+    (void)state;
+    for (unsigned waits = 0; waits < 2; waits++) {
+        start(20);
+        w.ca.net = FAKE_NET_REFUSED;
+        if (waits) {
+            until(AGENT, RA_STATE_BACKOFF, HOUR);
+            assert_int_equal(ra_retry(&w.ra, AGENT), RA_OK);
+        } else {
+            assert_int_equal(world_state(&w, AGENT), RA_STATE_IDLE);
+            assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        }
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w) + 900 * DAY), RA_OK);
+        assert_true(world_run(&w, DAY));
+        assert_int_equal(world_state(&w, AGENT), RA_STATE_EXPIRED);
+        assert_int_equal(ra_offer_time(&w.ra, RA_TIME_OPERATOR, world_now(&w)), RA_OK);
+        w.ca.net = FAKE_NET_UP;
+        until(AGENT, RA_STATE_PROBATION, 5 * DAY);
+        assert_null(world_check(&w, AGENT));
+    }
+}
+
 static void rolled_back(void **state)
 {
     (void)state;
@@ -991,6 +1016,7 @@ int main(void)
         cmocka_unit_test(handed_to_the_network),
         cmocka_unit_test(a_wrong_paste_while_pending),
         cmocka_unit_test(given_up),
+        cmocka_unit_test(asked_for_before_a_wrong_year),
         cmocka_unit_test(rolled_back),
         cmocka_unit_test(keys_by_wish),
         cmocka_unit_test(a_first_certificate_by_hand),

@@ -10,7 +10,8 @@
  *     --geometry N, --start N, --story N             only that one (repeats, counters: the protocol,
  *                                                    0 AD CS, 1 SCEP, 2 EST; flips: 0 two
  *                                                    generations, 1 one alone); --at-least N: fewer cuts fail;
- *     --stop: at the first failure
+ *     --stop: at the first failure; --count: how many there are, and none is run but the first of
+ *     two (repeats: at most so many)
  *
  * A story is one life of an appliance (world.h). It runs once. Before each flash operation a twin
  * of the world gets the damage instead and loses its RAM; the power comes back, and the oracle looks:
@@ -35,12 +36,20 @@
  * complete but nobody was told, a prefix, all but the last byte, any of the bits, the same and
  * an earlier unit of what was not committed yet loses a bit; of an erase: at three depths, by
  * address and by bits. Each stable, or of cells that read now so, now so.
+ * After the cut the power stays away to the next full minute.
  *   singles   every damage of every operation
  *   pairs     every two flash calls: of the story, and of the recovery from that cut
  *   markers   every two units that write a bank's header, READY, SETTLED, STEADY or the commit
  *   repeats   the same operation of each life, 300 lives, for every operation that a life has
  *   counters  the same 70 000 times at each number that counts up in flash
  *   flips     every bit of the flash at rest; a unit of what is committed disturbed
+ *
+ * Of singles, pairs and markers the rest of a life is run once where it is the same as another's:
+ * merge.h says when that is, and why no cut is left out by it. Where that is the rest of the recovery
+ * from a first cut, the second cuts in it count as the same, not as fired: planned is fired and the
+ * same. The second damage at an operation after that follows from its distance, not from the first
+ * cut, so that they are the same indeed. One of MERGE_TRIED such lives goes on nevertheless and must
+ * come to the same end.
  *
  * An id is GEOMETRY:START:STORY:OPERATION:KIND:UNIT:UNSTABLE:LEVEL and the last five again for a
  * second cut, in the recovery. The program links fast_crypto (powercut) or wolfSSL
@@ -51,6 +60,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "merge.h"
 #include "ra_console.h"
 #include "world.h"
 #include "world_vectors.h"
@@ -59,6 +69,7 @@
 #define PASSWORD "s3cret-Passw0rd!"
 #define LONG_DAYS 20
 #define WEAR_BANKS 2u
+#define OUTAGE_MS 60000 /* the power comes back at a multiple of it */
 
 /* --- what is swept ------------------------------------------------------------------------------ */
 
@@ -143,6 +154,8 @@ struct tap {
         uint32_t at, size;
     } written[512]; /* since it began */
     unsigned writes;
+    bool settled;    /* all was, once since the cut                   */
+    unsigned origin; /* operations until then, of those since the cut */
 };
 
 static struct world worlds[DEPTH_MAX + 1];
@@ -164,12 +177,14 @@ static struct {
     unsigned long planned, fired, seconds_planned, seconds_fired;
     unsigned long kinds[NOR_CUT_KINDS], units, erases, unstable, markers, next_renewals;
     unsigned long moves, probes;
+    unsigned long same; /* of the planned: as others that fired */
+    unsigned long lives, merged;
     uint32_t most_banks;
 } n;
 static unsigned failures, depth_now;
 static uint32_t seed, first_seed = 1, rate = 1, share = 100, times, one_in = 1;
 static struct damage only[DEPTH_MAX + 1];
-static bool only_second, stop_at_first;
+static bool only_second, stop_at_first, count_only;
 #define ANY UINT32_MAX
 static struct {
     uint32_t geometry, start, story, counter, point, bit, at_least, part, parts;
@@ -313,10 +328,77 @@ static void ask_first(struct world *w)
     }
 }
 
+static struct {
+    struct ra_commit now, next;
+    bool open, has_next;
+} cut_of[DEPTH_MAX + 1];
+
+/* Where lives become one (merge.h). */
+static struct {
+    bool awaited, merged, again;
+    uint32_t erases;
+    unsigned failures;
+    unsigned long seconds;
+} ends[DEPTH_MAX + 1];
+
+static bool merges(void)
+{
+    return mode == SINGLES || mode == PAIRS || mode == MARKERS;
+}
+
+/* Whether the rest is known: looked at when all is settled for the first time after a cut. */
+static bool settled_as_before(struct world *w, bool done)
+{
+    unsigned depth = (unsigned)(w - worlds);
+    if (!ends[depth].awaited || !ra_settled(&w->ra)) {
+        return ends[depth].merged;
+    }
+    ends[depth].awaited = false;
+    taps[depth].settled = true;
+    taps[depth].origin = here.d[depth + 1].operation;
+    taps[depth].erasing = 0;
+    taps[depth].transaction = 0;
+    taps[depth].writes = 0;
+    if (!merges()) {
+        return false;
+    }
+    struct {
+        struct ra_commit now, next;
+        uint32_t given_up[RA_ROLES], base_id, erases, again, goal, open, has_next, done;
+    } expected;
+    memset(&expected, 0, sizeof expected);
+    memcpy(expected.given_up, given_up, sizeof given_up);
+    expected.base_id = base_id;
+    expected.erases = w->flash.erases - ends[depth].erases;
+    expected.again = ends[depth].again;
+    expected.goal = goal;
+    expected.done = done;
+    expected.open = cut_of[1].open;
+    if (cut_of[1].open) {
+        expected.now = cut_of[1].now;
+        expected.has_next = cut_of[1].has_next;
+        expected.next = cut_of[1].next;
+    }
+    unsigned long cuts = 0;
+    ends[depth].failures = failures;
+    ends[depth].seconds = n.seconds_planned;
+    n.lives++;
+    if (merge_begin(depth, w, &expected, sizeof expected, &cuts)) {
+        ends[depth].merged = true;
+        n.merged++;
+        n.same += cuts;
+        n.seconds_planned += cuts;
+    }
+    return ends[depth].merged;
+}
+
 /* Both new and nothing under way; meanwhile the CA manager approves whatever waits. */
 static bool finished(struct world *w)
 {
     bool done = true;
+    if (settled_as_before(w, false)) {
+        return true;
+    }
     if (goal == ERASURE) {
         return erased(w);
     }
@@ -382,11 +464,6 @@ static uint32_t banks_of(const struct world *w)
 {
     return (w->flash.geometry.sector_count + bank_sectors(w) - 1u) / bank_sectors(w);
 }
-
-static struct {
-    struct ra_commit now, next;
-    bool open, has_next;
-} cut_of[DEPTH_MAX + 1];
 
 /* A switch that was cut may be seen done at one boot and undone at the next, until the recovery
  * from the cut has ended. */
@@ -475,6 +552,7 @@ static void remember_secrets(const struct world *w)
 static bool secret_left(const struct world *w)
 {
     const uint32_t step = 512;
+    merge_read((unsigned)(w - worlds), w, 0, w->flash.size);
     for (uint32_t at = 0; at < w->flash.size; at += step) {
         const uint8_t *p = w->memory + at;
         if (p[0] == w->flash.geometry.erased && memcmp(p, p + 1, step - 1) == 0) {
@@ -519,7 +597,13 @@ static void finish_life(struct world *w, uint32_t erases, bool again)
         fail("the renewal does not end by itself");
         return;
     }
+    if (ends[w - worlds].merged) {
+        return;
+    }
     (void)world_settle(w);
+    if (settled_as_before(w, true)) {
+        return;
+    }
     look(w, "renewed");
     for (unsigned i = 0; i < RA_ROLES; i++) {
         if (w->ca.most_a_day[i] > w->ra.config.attempts_per_day) {
@@ -565,6 +649,7 @@ static void recover(unsigned depth, bool again)
 {
     struct world *w = &worlds[depth];
     uint32_t erases = w->flash.erases;
+    w->true_ms = (w->true_ms / OUTAGE_MS + 1) * OUTAGE_MS;
     w->on_step = depth == 1 ? watch_recovery : NULL;
     cut_of[depth].open = true;
     world_boot(w);
@@ -576,7 +661,17 @@ static void recover(unsigned depth, bool again)
         given_up[i] = rolled_back ? w->ca.last_id : 0;
     }
     look(w, "after the cut");
+    ends[depth].awaited = true;
+    ends[depth].merged = false;
+    ends[depth].again = again;
+    ends[depth].erases = erases;
     finish_life(w, erases, again);
+    ends[depth].awaited = false;
+    ends[depth].merged = false;
+    if (!merge_end(depth, w, failures == ends[depth].failures,
+                   n.seconds_planned - ends[depth].seconds)) {
+        fail("what was to go on as another life did has not");
+    }
 }
 
 /* --- one cut ------------------------------------------------------------------------------------ */
@@ -658,6 +753,14 @@ static void damage(unsigned depth, uint32_t at, const void *from, uint32_t size)
     }
 }
 
+/* Of a second cut they are the same whatever the first was, once all is settled. */
+static void seed_of(unsigned depth, const struct damage *d, uint32_t more)
+{
+    struct damage since = *d;
+    since.operation -= taps[depth].origin;
+    seed_from(&since, more + (taps[depth].settled ? 1000u : 0));
+}
+
 static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t size)
 {
     const struct world *before = &worlds[depth];
@@ -668,7 +771,11 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     uint32_t kept_seed = seed;
     memcpy(kept_given_up, given_up, sizeof given_up);
     *(depth == 0 ? &n.planned : &n.seconds_planned) += 1;
-    seed_from(d, depth);
+    if (count_only && (depth != 0 || mode == SINGLES)) {
+        n.same++;
+        return;
+    }
+    seed_of(depth, d, depth);
     damage(depth, at, from, size);
     *(depth == 0 ? &n.fired : &n.seconds_fired) += w->flash.cut_fired;
     n.kinds[d->kind]++;
@@ -691,6 +798,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
         }
     }
     bool again = rnd(8) == 0;
+    merge_cut(depth + 1);
     tap(depth + 1);
     depth_now = depth + 1;
     recover(depth + 1, again && depth == 0);
@@ -784,6 +892,9 @@ static void operate(struct tap *t, uint32_t at, const void *from, uint32_t size)
     }
     bool marker = is_marker(t->w, from, size);
     struct damage kept = here.d[depth + 1];
+    if (merges() && depth != 0) {
+        seed_of(depth, &kept, 78u);
+    }
     switch (mode) {
     case SAMPLE:
         if (depth == 0) {
@@ -826,6 +937,7 @@ static void operate(struct tap *t, uint32_t at, const void *from, uint32_t size)
 static int tap_program(void *dev, uint32_t at, const void *from, uint32_t size)
 {
     struct tap *t = dev;
+    merge_read(t->depth, t->w, at, size);
     operate(t, at, from, size);
     note_write(t, at, size);
     return t->flash.program(t->flash.dev, at, from, size);
@@ -841,6 +953,7 @@ static int hole_read(void *dev, uint32_t at, void *to, uint32_t size)
 {
     uint8_t *out = to;
     (void)dev;
+    merge_read((unsigned)(hole.w - worlds), hole.w, at, size);
     for (uint32_t i = 0; i < size; i++) {
         bool erased = at + i >= hole.from && at + i < hole.to;
         out[i] = erased ? hole.w->flash.geometry.erased : hole.w->memory[at + i];
@@ -900,7 +1013,7 @@ static int tap_erase(void *dev, uint32_t sector)
     }
     /* All that one move will erase; cells that read now so, now so are not what is asked here. */
     if (t->erasing != sector + 1u && t->w->flash.shadow == NULL &&
-        (mode == REPLAY || n.moves++ % 4u == 0)) {
+        (mode == REPLAY || (merges() && t->settled) || n.moves++ % 4u == 0)) {
         n.probes++;
         if (!pair_elsewhere(t->w, s->sector_end * size, at + size)) {
             fail("an erase takes the last good copy");
@@ -908,12 +1021,14 @@ static int tap_erase(void *dev, uint32_t sector)
     }
     t->erasing = sector;
     operate(t, sector, NULL, 0);
+    merge_erase(t->depth, sector);
     return t->flash.erase(t->flash.dev, sector);
 }
 
 static int tap_read(void *dev, uint32_t at, void *to, uint32_t size)
 {
     struct tap *t = dev;
+    merge_read(t->depth, t->w, at, size);
     return t->flash.read(t->flash.dev, at, to, size);
 }
 
@@ -931,6 +1046,8 @@ static void tap(unsigned depth)
     t->erasing = 0;
     t->transaction = 0;
     t->writes = 0;
+    t->settled = false;
+    t->origin = 0;
     t->flash = t->w->hal.flash;
     struct hal_flash *f = &t->w->hal.flash;
     f->read = tap_read;
@@ -1403,8 +1520,12 @@ static void repeats(void)
     unsigned points = 0;
     prepare_torn();
     for (unsigned point = wish.point != ANY ? wish.point : 1u;
-         same_point(point, times) && wish.point == ANY; point++) {
+         same_point(point, count_only ? 2 : times) && wish.point == ANY; point++) {
         points++;
+    }
+    if (count_only) { /* at most: a life that comes to its end is the last of its point */
+        n.fired = 0;
+        n.planned = n.same = (unsigned long)points * times;
     }
     printf("geometry %2u: %u operations of a life\n", here.geometry, points);
 }
@@ -1414,6 +1535,11 @@ static void count_up(void)
     for (unsigned i = 0; i < COUNTERS_; i++) {
         unsigned long before = n.fired;
         if (wish.counter != ANY && wish.counter != i) {
+            continue;
+        }
+        if (count_only) {
+            n.planned += times;
+            n.same += times;
             continue;
         }
         clock_t start = clock();
@@ -1546,6 +1672,10 @@ static void flip_all(void)
                 continue;
             }
             n.planned++;
+            if (count_only) {
+                n.same++;
+                continue;
+            }
             if (bit < 8) {
                 w->memory[at] ^= (uint8_t)(1u << bit);
             } else { /* a unit disturbed: some of its bits are programmed */
@@ -1621,6 +1751,7 @@ static void run_one(void)
     unsigned long fired = n.fired + n.seconds_fired;
     clock_t start = clock();
     memset(given_up, 0, sizeof given_up);
+    merge_forget();
     here.d[1] = here.d[2] = (struct damage){0};
     stories[here.story].run();
     if (mode != SAMPLE || failures != failures_before) {
@@ -1671,6 +1802,8 @@ int main(int argc, char *argv[])
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--stop") == 0) {
             stop_at_first = true;
+        } else if (strcmp(argv[i], "--count") == 0) {
+            count_only = true;
         } else if (mode == REPLAY && i == 2) {
             id = argv[2];
         } else if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
@@ -1734,16 +1867,22 @@ int main(int argc, char *argv[])
                n.kinds[0], n.kinds[1], n.kinds[2], n.kinds[3], n.kinds[4], n.kinds[5], n.units,
                n.erases, n.unstable, n.markers, n.next_renewals, n.probes, (unsigned)n.most_banks);
     }
+    if (merges() && !count_only) {
+        printf(
+            "of %lu lives after a cut the rest of %lu came to the same as another's; so %lu cuts "
+            "are the same as some that fired\n",
+            n.lives, n.merged, n.same);
+    }
     unsigned failed = failures;
-    if (n.planned != n.fired || n.seconds_planned != n.seconds_fired) {
+    if (n.planned + n.seconds_planned != n.fired + n.seconds_fired + n.same) {
         printf("FAIL: a planned cut did not fire\n");
         failed++;
     }
-    if (n.fired + n.seconds_fired < wish.at_least) {
+    if (n.fired + n.seconds_fired + n.same < wish.at_least) {
         printf("FAIL: fewer cuts than there must be\n");
         failed++;
     }
-    printf("%lu cuts planned, %lu fired, %u failures\n", n.planned + n.seconds_planned,
-           n.fired + n.seconds_fired, failed);
+    printf("%lu cuts planned, %lu fired, %lu %s, %u failures\n", n.planned + n.seconds_planned,
+           n.fired + n.seconds_fired, n.same, count_only ? "not run" : "the same", failed);
     return failed != 0;
 }

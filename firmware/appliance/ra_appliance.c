@@ -50,7 +50,8 @@ static void wanted_network(const struct ra_config *c, struct ra_net_config *out)
     out->netmask = c->netmask;
     out->gateway = c->gateway;
     out->dns[0] = c->dns_server;
-    out->sntp_server = c->sntp_server;
+    out->sntp_server[0] = c->sntp_server[0];
+    out->sntp_server[1] = c->sntp_server[1];
     out->host_name = c->host_name;
 }
 

@@ -93,7 +93,7 @@ struct ra_config {
     uint32_t netmask;
     uint32_t gateway;
     uint32_t dns_server; /* 0: as DHCP says */
-    char sntp_server[RA_HOST_MAX + 1];
+    char sntp_server[2][RA_HOST_MAX + 1];
     char syslog_server[RA_HOST_MAX + 1];
     uint16_t syslog_port;
     uint16_t syslog_facility; /* RFC 5424 table 1: 16 is local0 */

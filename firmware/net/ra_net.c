@@ -9,6 +9,7 @@
 #include <lwip/pbuf.h>
 #include <lwip/tcp.h>
 
+#include "ra_net_host.h"
 #include "ra_net_lock.h"
 
 #define PORT_FIRST 49152u /* RFC 6335 6: dynamic ports, 49152 .. 65535 */
@@ -325,24 +326,20 @@ static ra_err open_locked(struct ra_net *n)
 static ra_err net_open(void *ctx, const char *host, uint16_t port, bool tls)
 {
     struct ra_net *n = ctx;
-    size_t size = strlen(host);
+    size_t size;
     ra_err e;
 
     net_close(n);
-    if (size > 0 && host[size - 1] == '.') {
-        size--;
-    }
     if (tls) {
         return fail(n, RA_E_HTTP_SCHEME);
     }
+    size = ra_net_host_copy(n->host, host);
     if (size == 0 || port == 0) {
         return fail(n, RA_E_ARGUMENT);
     }
     if (size > RA_HOST_MAX) {
         return fail(n, RA_E_LIMIT);
     }
-    memcpy(n->host, host, size);
-    n->host[size] = '\0';
     n->port = port;
     RA_NET_LOCK();
     e = open_locked(n);

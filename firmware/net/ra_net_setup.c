@@ -96,7 +96,6 @@ ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c)
 {
     struct netif *netif = netif_of(s);
     const char *host_name = c->host_name != NULL ? c->host_name : "";
-    const char *sntp = c->sntp_server != NULL ? c->sntp_server : "";
     ip4_addr_t address, netmask, gateway;
     ra_err e = RA_OK;
 
@@ -104,7 +103,8 @@ ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c)
                             (c->gateway != 0 && ((c->gateway ^ c->address) & c->netmask) != 0))) {
         return RA_E_CONFIG_VALUE;
     }
-    if (strlen(host_name) >= sizeof s->host_name || strlen(sntp) > RA_HOST_MAX) {
+    if (strlen(host_name) >= sizeof s->host_name ||
+        ra_sntp_start(&s->sntp, c->sntp_server) != RA_OK) {
         return RA_E_CONFIG_VALUE;
     }
 
@@ -135,12 +135,6 @@ ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c)
         ip4_addr_set_u32(&netmask, lwip_htonl(c->netmask));
         ip4_addr_set_u32(&gateway, lwip_htonl(c->gateway));
         netif_set_addr(netif, &address, &netmask, &gateway);
-    }
-
-    if (sntp[0] == '\0') {
-        ra_sntp_stop(&s->sntp);
-    } else if (s->sntp.phase == RA_SNTP_OFF || strcmp(sntp, s->sntp.server) != 0) {
-        (void)ra_sntp_start(&s->sntp, sntp);
     }
     return e;
 }

@@ -35,9 +35,9 @@ struct ra_net_config {
     uint32_t address; /* 0: DHCP gives address, netmask and gateway */
     uint32_t netmask;
     uint32_t gateway;
-    uint32_t dns[RA_NET_DNS_SERVERS]; /* first one set: used instead of those from DHCP */
-    const char *sntp_server;          /* name or dotted address; NULL or "": no SNTP */
-    const char *host_name;            /* for DHCP, up to 32 characters; NULL or "": none */
+    uint32_t dns[RA_NET_DNS_SERVERS];         /* first one set: used instead of those from DHCP */
+    const char *sntp_server[RA_SNTP_SERVERS]; /* name or dotted address; NULL or "": none */
+    const char *host_name;                    /* for DHCP, up to 32 characters; NULL or "": none */
 };
 
 struct ra_net_status {
@@ -88,9 +88,10 @@ ra_err ra_net_setup_init(struct ra_net_setup *s, const struct hal_ethernet *ethe
                          const struct hal_clock *clock, ra_net_random random, void *random_ctx);
 
 /* Takes a configuration, at start or when the operator saved another one. Connections
- * under way break when the address changes. Time already known stays known.
- * RA_E_CONFIG_VALUE: an address without a proper netmask, a gateway that is not in the
- * network, a name too long; then nothing has changed. RA_E_NET_MEMORY: no room for DHCP. */
+ * under way break when the address changes. Time already known stays known, and is asked for
+ * anew. RA_E_CONFIG_VALUE: an address without a proper netmask, a gateway that is not in the
+ * network, a name too long; then nothing has changed, but that SNTP is off when one of its names
+ * is too long. RA_E_NET_MEMORY: no room for DHCP. */
 ra_err ra_net_setup_apply(struct ra_net_setup *s, const struct ra_net_config *c);
 
 /* Moves frames and runs lwIP's timers; call it in every turn of the main loop. Returns the

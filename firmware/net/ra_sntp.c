@@ -9,6 +9,7 @@
 #include <lwip/sys.h>
 #include <lwip/udp.h>
 
+#include "ra_net_host.h"
 #include "ra_net_lock.h"
 
 #ifndef LWIP_RAND
@@ -92,6 +93,16 @@ static void wait_longer(struct ra_sntp *s, uint64_t now_ms)
     s->wait_ms = s->wait_ms > RA_SNTP_UPDATE_MS / 2 ? RA_SNTP_UPDATE_MS : s->wait_ms * 2;
 }
 
+/* The next request goes to the other server, if there is one. */
+static void give_up(struct ra_sntp *s, uint64_t now_ms)
+{
+    const char *other = s->names[s->server == s->names[0]];
+    wait_longer(s, now_ms);
+    if (other[0] != '\0') {
+        s->server = other;
+    }
+}
+
 static bool send_request(struct ra_sntp *s)
 {
     ip_addr_t to;
@@ -158,7 +169,7 @@ static void ask(struct ra_sntp *s, uint64_t now_ms)
         memcpy(s->address, &address, sizeof address);
         s->answered = true;
     } else if (err != ERR_INPROGRESS) {
-        wait_longer(s, now_ms);
+        give_up(s, now_ms);
     }
 }
 
@@ -175,26 +186,31 @@ void ra_sntp_stop(struct ra_sntp *s)
     RA_NET_UNLOCK();
 }
 
-ra_err ra_sntp_start(struct ra_sntp *s, const char *server)
+ra_err ra_sntp_start(struct ra_sntp *s, const char *const names[RA_SNTP_SERVERS])
 {
-    size_t size = strlen(server);
+    size_t i = RA_SNTP_SERVERS;
     ra_sntp_stop(s);
-    if (size > 0 && server[size - 1] == '.') {
-        size--;
+    s->server = NULL;
+    while (i-- > 0) {
+        size_t size = ra_net_host_copy(s->names[i], names[i] != NULL ? names[i] : "");
+        if (size > RA_HOST_MAX) {
+            return RA_E_ARGUMENT;
+        }
+        if (size > 0) {
+            s->server = s->names[i];
+        }
     }
-    if (size == 0 || size > RA_HOST_MAX) {
-        return RA_E_ARGUMENT;
+    if (s->server != NULL) {
+        s->due_ms = 0;
+        s->wait_ms = RA_SNTP_RETRY_MS;
+        s->phase = RA_SNTP_WAITING;
     }
-    memcpy(s->server, server, size);
-    s->server[size] = '\0';
-    s->due_ms = 0;
-    s->wait_ms = RA_SNTP_RETRY_MS;
-    s->phase = RA_SNTP_WAITING;
     return RA_OK;
 }
 
 static uint32_t step_locked(struct ra_sntp *s, uint64_t now_ms, bool network)
 {
+    const char *asked;
     if (s->phase == RA_SNTP_WAITING && now_ms >= s->due_ms && network) {
         ask(s, now_ms);
     }
@@ -203,10 +219,10 @@ static uint32_t step_locked(struct ra_sntp *s, uint64_t now_ms, bool network)
             s->phase = RA_SNTP_ASKED;
             s->due_ms = now_ms + RA_SNTP_ANSWER_MS;
             if (!send_request(s)) {
-                wait_longer(s, now_ms);
+                give_up(s, now_ms);
             }
         } else if (s->kissed) {
-            wait_longer(s, now_ms);
+            give_up(s, now_ms);
         } else {
             return UINT32_MAX; /* lwIP's DNS has its own timer */
         }
@@ -220,10 +236,14 @@ static uint32_t step_locked(struct ra_sntp *s, uint64_t now_ms, bool network)
             wait_longer(s, now_ms);
             s->wait_ms = RA_SNTP_RETRY_MS;
         } else if (s->kissed) {
+            asked = s->server;
+            give_up(s, now_ms);
             s->wait_ms = RA_SNTP_UPDATE_MS;
-            wait_longer(s, now_ms);
+            if (s->server == asked) {
+                wait_longer(s, now_ms);
+            }
         } else if (now_ms >= s->due_ms) {
-            wait_longer(s, now_ms);
+            give_up(s, now_ms);
         }
     }
     if (s->phase == RA_SNTP_OFF || (s->phase == RA_SNTP_WAITING && !network)) {

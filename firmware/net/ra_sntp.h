@@ -1,4 +1,4 @@
-/* ra_sntp.h - the time of day from one SNTP server (RFC 4330, client, unicast).
+/* ra_sntp.h - the time of day from one of two SNTP servers (RFC 4330, client, unicast).
  *
  * Runs on any lwIP with UDP and DNS, under the same locking as ra_net.h. Why not the
  * client that comes with lwIP: it takes the time of a server that says itself that its
@@ -12,8 +12,11 @@
  * RA_SNTP_ANSWER_MS, in server mode, version 3 or 4, synchronised (leap indicator not
  * 3, stratum 1 .. 15), transmit time not 0, and with our originate timestamp. That
  * timestamp is 64 random bits, no time (draft-ietf-ntp-data-minimization), so a sender
- * who does not see the request cannot answer it. Anything else is counted and dropped;
- * a kiss-of-death (stratum 0) makes the next request wait its full hour.
+ * who does not see the request cannot answer it. Anything else is counted and dropped.
+ *
+ * A server that answers is asked again. Where a name does not resolve or there was no
+ * answer, the next request, one wait later, goes to the other server if there is one; so it
+ * does after a kiss-of-death (stratum 0), and the one that sent it is left alone for an hour.
  *
  * Seconds are read as signed from 2036-02-07 06:28:16 UTC (RFC 4330 3), so they are
  * right from 1968 to 2104.
@@ -27,6 +30,7 @@
 #include "ra_error.h"
 #include "ra_limits.h"
 
+#define RA_SNTP_SERVERS 2u
 #define RA_SNTP_ANSWER_MS 3000u          /* an answer later than this is dropped            */
 #define RA_SNTP_RETRY_MS 5000u           /* first wait without an answer, doubled each time */
 #define RA_SNTP_UPDATE_MS (60u * 60000u) /* longest wait, and the wait after an answer      */
@@ -39,7 +43,8 @@ enum ra_sntp_phase { RA_SNTP_OFF, RA_SNTP_WAITING, RA_SNTP_RESOLVING, RA_SNTP_AS
 struct ra_sntp {
     struct udp_pcb *pcb; /* while ASKED */
     enum ra_sntp_phase phase;
-    char server[RA_HOST_MAX + 1];
+    char names[RA_SNTP_SERVERS][RA_HOST_MAX + 1];
+    const char *server;   /* whose turn it is, one of the names            */
     uint32_t address[8];  /* an lwIP address: the one asked                */
     uint32_t cookie[2];   /* the originate timestamp expected              */
     uint64_t due_ms;      /* WAITING: ask then; ASKED: give up then        */
@@ -57,9 +62,10 @@ struct ra_sntp {
 /* Call once, before the others. */
 void ra_sntp_init(struct ra_sntp *s);
 
-/* From now on ask `server` (name or dotted address). The first request goes out at the
- * next step. RA_E_ARGUMENT: empty or too long; then it is as after ra_sntp_stop. */
-ra_err ra_sntp_start(struct ra_sntp *s, const char *server);
+/* From now on ask these servers (names or dotted addresses; NULL or "": none), the first one
+ * first. The first request goes out at the next step. Without any it is as after ra_sntp_stop;
+ * so it is after RA_E_ARGUMENT: one is too long. */
+ra_err ra_sntp_start(struct ra_sntp *s, const char *const names[RA_SNTP_SERVERS]);
 
 /* No more requests; time already known stays. */
 void ra_sntp_stop(struct ra_sntp *s);

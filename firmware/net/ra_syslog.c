@@ -8,6 +8,7 @@
 #include <lwip/pbuf.h>
 #include <lwip/udp.h>
 
+#include "ra_net_host.h"
 #include "ra_net_lock.h"
 
 enum phase { UNRESOLVED, RESOLVING, RESOLVED, FAILED };
@@ -22,7 +23,7 @@ void ra_syslog_init(struct ra_syslog *s)
 
 ra_err ra_syslog_start(struct ra_syslog *s, const char *server, uint16_t port)
 {
-    size_t size = strlen(server);
+    size_t size;
     if (strcmp(s->server, server) == 0 && s->port == port) {
         return RA_OK;
     }
@@ -30,9 +31,7 @@ ra_err ra_syslog_start(struct ra_syslog *s, const char *server, uint16_t port)
     s->phase = UNRESOLVED;
     s->server[0] = '\0';
     s->port = port;
-    if (size <= RA_HOST_MAX) {
-        memcpy(s->server, server, size + 1);
-    }
+    size = ra_net_host_copy(s->server, server);
     RA_NET_UNLOCK();
     return size <= RA_HOST_MAX ? RA_OK : RA_E_ARGUMENT;
 }

@@ -402,6 +402,8 @@ def sntp(program):
     ntp.how = lambda q: None if len(ntp.asked) == n + 1 else [ntp_answer(q, era1)]
     r = run(program, "up", f"sntp {GATEWAY} 20000", options=("--speed", "10"))[1]
     check("SNTP asks again", r.get("answers") == "1" and len(ntp.asked) == n + 2, r)
+    r = ask(lambda q: [ntp_answer(q, era1)], f"20000 {GATEWAY}", "nowhere.test")
+    check("SNTP asks the other server where a name does not resolve", r.get("answers") == "1", r)
 
 
 def main():

@@ -12,7 +12,7 @@
  *   push H P N WAIT             connect, wait WAIT ms for the peer's end, then send N bytes
  *   hold H P WAIT               connect, send one line, take nothing for WAIT ms, then take all
  *   churn H P N                 open and close N times, a little later each time
- *   sntp SERVER WAIT            ask, wait at most WAIT ms for an answer
+ *   sntp SERVER WAIT [OTHER]    ask, wait at most WAIT ms for an answer
  *   static ADDRESS MASK GW DNS  set an address by hand; `dhcp DNS` goes back
  *   sleep MS
  *   pools                       blocks in use in lwIP's pools
@@ -284,12 +284,13 @@ static void do_churn(const char *host, uint16_t port, unsigned count)
     printf("churn opened=%u connections=%" PRIu32, opened, net.connections);
 }
 
-static void do_sntp(const char *server, uint64_t wait)
+static void do_sntp(const char *server, uint64_t wait, const char *other)
 {
     uint64_t start = now();
     uint32_t before = ra_net_setup_time_answers(&setup);
     uint32_t refused = setup.sntp.refused;
-    config.sntp_server = server;
+    config.sntp_server[0] = server;
+    config.sntp_server[1] = other;
     (void)ra_net_setup_apply(&setup, &config);
     while (ra_net_setup_time_answers(&setup) == before && now() < start + wait) {
         turn();
@@ -297,7 +298,7 @@ static void do_sntp(const char *server, uint64_t wait)
     printf("sntp answers=%" PRIu32 " refused=%" PRIu32 " wall=%" PRId64,
            ra_net_setup_time_answers(&setup) - before, setup.sntp.refused - refused,
            ra_net_setup_wall(&setup));
-    config.sntp_server = NULL;
+    config.sntp_server[0] = config.sntp_server[1] = NULL;
     (void)ra_net_setup_apply(&setup, &config);
 }
 
@@ -378,8 +379,8 @@ static void run(char *command)
         do_hold(w[1], port, (uint64_t)number(w[3]));
     } else if (n == 4 && strcmp(w[0], "churn") == 0) {
         do_churn(w[1], port, (unsigned)number(w[3]));
-    } else if (n == 3 && strcmp(w[0], "sntp") == 0) {
-        do_sntp(w[1], (uint64_t)number(w[2]));
+    } else if ((n == 3 || n == 4) && strcmp(w[0], "sntp") == 0) {
+        do_sntp(w[1], (uint64_t)number(w[2]), n == 4 ? w[3] : NULL);
     } else if (n == 5 && strcmp(w[0], "static") == 0) {
         config.address = address(w[1]);
         config.netmask = address(w[2]);

@@ -325,11 +325,17 @@ static void settings_saved_later(void **state)
     turns(2000, 1);
     assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000001);
     assert_int_equal(ra_setting_change(&a.ra, "ip-address", "10.0.0.2"), RA_OK);
+    assert_int_equal(ra_setting_change(&a.ra, "sntp-server", "10.0.0.7"), RA_OK);
+    assert_int_equal(ra_setting_change(&a.ra, "sntp-server-2", "10.0.0.8"), RA_OK);
     turns(10, 1);
+    assert_int_equal(a.setup.sntp.phase, RA_SNTP_OFF);
     assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000001);
     ra_config_save(&a.ra);
     turns(10, 1);
     assert_int_equal(lwip_ntohl(netif_default->ip_addr.addr), 0x0a000002);
+    assert_int_not_equal(a.setup.sntp.phase, RA_SNTP_OFF);
+    assert_string_equal(a.setup.sntp.names[0], "10.0.0.7");
+    assert_string_equal(a.setup.sntp.names[1], "10.0.0.8");
 }
 
 /* Without a network nothing is tried for a minute; then once, so that it is noticed. */

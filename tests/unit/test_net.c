@@ -567,9 +567,12 @@ static void settings_that_do_not_fit(void **state)
     config.host_name = name;
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_E_CONFIG_VALUE);
     config.host_name = "ra01";
-    config.sntp_server = name;
-    assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_E_CONFIG_VALUE);
-    config.sntp_server = "time.example";
+    for (unsigned i = 0; i < RA_SNTP_SERVERS; i++) {
+        config.sntp_server[i] = name;
+        assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_E_CONFIG_VALUE);
+        config.sntp_server[i] = NULL;
+    }
+    config.sntp_server[0] = "time.example";
     config.dns[0] = 0x0a000035;
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK); /* nothing new */
@@ -580,9 +583,13 @@ static void settings_that_do_not_fit(void **state)
     assert_string_equal(s.dns[0], "10.0.0.53");
     assert_int_equal(ra_net_setup_wall(&net_setup), INT64_MIN);
     assert_int_equal(ra_net_setup_time_answers(&net_setup), 0);
-    config.sntp_server = "other.example";
+    config.sntp_server[0] = "";
+    config.sntp_server[1] = "other.example";
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
     assert_string_equal(net_setup.sntp.server, "other.example");
+    config.sntp_server[1] = NULL;
+    assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
+    assert_int_equal(net_setup.sntp.phase, RA_SNTP_OFF);
 }
 
 /* Those of the settings, if there are any, and not those of a lease. */
@@ -608,7 +615,7 @@ static void name_servers_of_a_lease(void **state)
 static void time_is_asked_before_lwip_wants_a_step(void **state)
 {
     (void)state;
-    config.sntp_server = "10.0.0.9";
+    config.sntp_server[0] = "10.0.0.9";
     sendto_says = ERR_RTE;
     assert_int_equal(ra_net_setup_apply(&net_setup, &config), RA_OK);
     (void)ra_net_setup_step(&net_setup);
@@ -710,10 +717,15 @@ static void lwip_refuses_the_interface(void **state)
 
 static struct ra_sntp sntp;
 
+static ra_err sntp_starts(const char *server, const char *other)
+{
+    const char *const names[RA_SNTP_SERVERS] = {server, other};
+    return ra_sntp_start(&sntp, names);
+}
+
 static void sntp_begins(const char *server)
 {
-    ra_sntp_stop(&sntp);
-    assert_int_equal(ra_sntp_start(&sntp, server), RA_OK);
+    assert_int_equal(sntp_starts(server, NULL), RA_OK);
 }
 
 static void sntp_waits_after(uint32_t ms)
@@ -729,9 +741,14 @@ static void sntp_without_memory(void **state)
     (void)state;
     ra_sntp_init(&sntp);
     memset(name, 'a', RA_HOST_MAX + 1);
-    assert_int_equal(ra_sntp_start(&sntp, name), RA_E_ARGUMENT);
-    assert_int_equal(ra_sntp_start(&sntp, ""), RA_E_ARGUMENT);
-    assert_int_equal(ra_sntp_start(&sntp, "."), RA_E_ARGUMENT);
+    assert_int_equal(sntp_starts(name, "10.0.0.9"), RA_E_ARGUMENT);
+    assert_int_equal(ra_sntp_step(&sntp, now_ms, true), UINT32_MAX);
+    assert_int_equal(sntp_starts("10.0.0.9", name), RA_E_ARGUMENT);
+    assert_int_equal(ra_sntp_step(&sntp, now_ms, true), UINT32_MAX);
+    name[RA_HOST_MAX] = '.';
+    assert_int_equal(sntp_starts("", name), RA_OK);
+    assert_int_equal(strlen(sntp.server), RA_HOST_MAX);
+    assert_int_equal(sntp_starts("", "."), RA_OK);
     assert_int_equal(ra_sntp_step(&sntp, now_ms, true), UINT32_MAX);
     for (unsigned i = 0; i < 4; i++) {
         sntp_begins("10.0.0.9");
@@ -882,6 +899,102 @@ static void sntp_answers(void **state)
     ra_sntp_stop(&sntp);
 }
 
+/* The server asked now; what it answers, if anything, is taken by a step. */
+static void sntp_asks(uint8_t last_byte, struct pbuf *answer)
+{
+    ip_addr_t expected = IPADDR4_INIT_BYTES(10, 0, 0, last_byte);
+    assert_int_equal(sntp.phase, RA_SNTP_ASKED);
+    assert_true(ip_addr_eq(&udp->remote_ip, &expected));
+    if (answer != NULL) {
+        packet(&sntp, udp, answer, &expected, 123);
+    } else {
+        now_ms += RA_SNTP_ANSWER_MS;
+    }
+    (void)ra_sntp_step(&sntp, now_ms, true);
+}
+
+static void sntp_waits_then_asks(uint32_t ms)
+{
+    sntp_waits_after(ms);
+    now_ms += ms;
+    (void)ra_sntp_step(&sntp, now_ms, true);
+}
+
+static struct pbuf *sntp_time(uint8_t stratum)
+{
+    struct pbuf *p = sntp_answer(48);
+    ((uint8_t *)p->payload)[1] = stratum;
+    ((uint8_t *)p->payload)[40] = 0xee;
+    return p;
+}
+
+/* Silence, an answer that is refused and a name that does not resolve take turns; who answers stays. */
+static void sntp_other_server(void **state)
+{
+    (void)state;
+    assert_int_equal(sntp_starts("10.0.0.9", "10.0.0.8"), RA_OK);
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    sntp_asks(9, NULL);
+    sntp_waits_then_asks(RA_SNTP_RETRY_MS);
+    sntp_asks(8, NULL);
+    sntp_waits_then_asks(2 * RA_SNTP_RETRY_MS);
+    ip_addr_t first = IPADDR4_INIT_BYTES(10, 0, 0, 9);
+    packet(&sntp, udp, sntp_time(16), &first, 123); /* not synchronised: as if it were silent */
+    sntp_asks(9, NULL);
+    sntp_waits_then_asks(4 * RA_SNTP_RETRY_MS);
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t answers = sntp.answers;
+        sntp_asks(8, sntp_time(2));
+        assert_int_equal(sntp.answers, answers + 1);
+        sntp_waits_then_asks(RA_SNTP_UPDATE_MS);
+    }
+    sntp_asks(8, NULL);
+    dns_says = ERR_ARG;
+    sntp_waits_then_asks(RA_SNTP_RETRY_MS);
+    dns_says = ERR_OK;
+    assert_string_equal(asked_name, "10.0.0.9");
+    sntp_waits_then_asks(2 * RA_SNTP_RETRY_MS);
+    sntp_asks(8, NULL);
+    /* So does a request that cannot be sent. What is said of the other one's name is not for it. */
+    ip_addr_t a = IPADDR4_INIT_BYTES(10, 0, 0, 7);
+    assert_int_equal(sntp_starts("10.0.0.9", "time.example."), RA_OK);
+    sendto_says = ERR_RTE;
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    sendto_says = ERR_OK;
+    dns_says = ERR_INPROGRESS;
+    sntp_waits_then_asks(RA_SNTP_RETRY_MS);
+    assert_string_equal(asked_name, "time.example");
+    found("10.0.0.9", &a, found_arg);
+    assert_int_equal(ra_sntp_step(&sntp, now_ms, true), UINT32_MAX);
+    found("time.example", NULL, found_arg);
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    dns_says = ERR_OK;
+    sntp_waits_then_asks(2 * RA_SNTP_RETRY_MS);
+    sntp_asks(9, NULL);
+    ra_sntp_stop(&sntp);
+}
+
+/* The other one is asked soon, who sent the kiss-of-death not within an hour. */
+static void sntp_kissed(void **state)
+{
+    (void)state;
+    assert_int_equal(sntp_starts("10.0.0.9", "10.0.0.8"), RA_OK);
+    (void)ra_sntp_step(&sntp, now_ms, true);
+    sntp_asks(9, sntp_time(0));
+    sntp_waits_then_asks(RA_SNTP_RETRY_MS);
+    sntp_asks(8, NULL);
+    sntp_waits_then_asks(RA_SNTP_UPDATE_MS);
+    sntp_asks(9, sntp_time(0));
+    sntp_waits_then_asks(RA_SNTP_UPDATE_MS);
+    sntp_asks(8, sntp_time(2));
+    sntp_waits_then_asks(RA_SNTP_UPDATE_MS);
+    sntp_asks(8, sntp_time(0));
+    sntp_waits_then_asks(RA_SNTP_RETRY_MS);
+    sntp_asks(9, sntp_time(2));
+    sntp_waits_after(RA_SNTP_UPDATE_MS);
+    ra_sntp_stop(&sntp);
+}
+
 /* --- syslog --------------------------------------------------------------------------------- */
 
 static struct ra_syslog syslog_;
@@ -955,6 +1068,8 @@ int main(void)
         cmocka_unit_test_setup(sntp_unanswered, begin),
         cmocka_unit_test_setup(sntp_odd_answers, begin),
         cmocka_unit_test_setup(sntp_answers, begin),
+        cmocka_unit_test_setup(sntp_other_server, begin),
+        cmocka_unit_test_setup(sntp_kissed, begin),
         cmocka_unit_test_setup(syslog_refusals, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -994,7 +994,7 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
     if (!ra_has_request(r)) {
         return RA_E_NO_REQUEST;
     }
-    if (ra_protocol_of(ra, role) == RA_PROTOCOL_EST) {
+    if (ra_protocol_of(ra, role) == RA_PROTOCOL_EST || ra->transport == NULL) {
         return RA_E_UNSUPPORTED;
     }
     if (!clean_number(id, scep, number, scep ? RA_ENROLL_ID_MAX : 10)) {
@@ -1006,15 +1006,7 @@ ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id)
     if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN) {
         return RA_E_TIME_UNKNOWN;
     }
-    if (scep) {
-        memcpy(r->serial, number, sizeof r->serial);
-    } else {
-        memcpy(r->txn.request_id, number, sizeof r->txn.request_id);
-        r->issued_at_once = false;
-        r->asked = true;
-        r->txn.by_hand = false; /* the CA has it: from here on it is asked over the network */
-    }
-    r->txn.protocol = (uint8_t)ra_protocol_of(ra, role);
+    memcpy(r->named, number, sizeof r->named);
     ra_apply(ra, role, scep ? RA_EVENT_SERIAL_GIVEN : RA_EVENT_ID_GIVEN);
     return RA_OK;
 }

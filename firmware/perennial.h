@@ -82,24 +82,24 @@ struct ra_wish {
 struct ra_renewal {
     enum ra_state state;
     struct ra_txn txn;
-    uint8_t sub;                       /* step within the state's work               */
-    bool refused;                      /* the CA ended the transaction id that we made */
-    bool asked;                        /* the operator asked for it now              */
-    bool asked_alone;                  /* and for this role only                     */
-    bool anew;                         /* and as a first one: damaged or expired   */
-    struct ra_wish wish;               /* and in this way                            */
-    bool announce;                     /* the operator waits for the request to be built */
-    uint8_t reminded;                  /* the last reminder of the certificate's end */
-    bool given;                        /* the operator gave the certificates to be checked */
-    bool waited;                       /* the waiting time is over, whatever flash says: the
+    uint8_t sub;                      /* step within the state's work               */
+    bool refused;                     /* the CA ended the transaction id that we made */
+    bool asked;                       /* the operator asked for it now              */
+    bool asked_alone;                 /* and for this role only                     */
+    bool anew;                        /* and as a first one: damaged or expired   */
+    struct ra_wish wish;              /* and in this way                            */
+    bool announce;                    /* the operator waits for the request to be built */
+    uint8_t reminded;                 /* the last reminder of the certificate's end */
+    bool given;                       /* the operator gave the certificates to be checked */
+    bool waited;                      /* the waiting time is over, whatever flash says: the
                                clock may have gone back since             */
-    bool confirm_expiry;               /* one attempt before a jumped clock is believed */
-    bool issued_at_once;               /* no waiting between submit and fetch        */
-    ra_err cause;                      /* of the failure being handled               */
-    ra_err reported;                   /* cause last put into the event log          */
-    int64_t poll_at;                   /* next question about a pending request      */
-    int64_t retry_after;               /* the CA's wish, seconds, 0: none            */
-    char serial[RA_ENROLL_ID_MAX + 1]; /* of the certificate the operator names, "": none */
+    bool confirm_expiry;              /* one attempt before a jumped clock is believed */
+    bool issued_at_once;              /* no waiting between submit and fetch        */
+    ra_err cause;                     /* of the failure being handled               */
+    ra_err reported;                  /* cause last put into the event log          */
+    int64_t poll_at;                  /* next question about a pending request      */
+    int64_t retry_after;              /* the CA's wish, seconds, 0: none            */
+    char named[RA_ENROLL_ID_MAX + 1]; /* id or serial that the operator names, "": none */
 };
 
 /* What the CA sent, on its way through the gates. Private to firmware/renewal. */
@@ -341,10 +341,16 @@ ra_err ra_roll_back(struct ra *ra, enum ra_role role);
 
 /* Fetch what the CA made of the open request of a role, as certreq -retrieve does: the CA says
  * nothing of it, or the wrong thing, and its manager names it. AD CS: `id` is the request id,
- * decimal; it is stored, and asked for as any pending one. SCEP: the serial number in hex, colons
- * allowed; it is asked for once, by GetCert, and when it is not the request's all stands as before. EST knows no numbers. What comes goes through the same gates.
- * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number. RA_E_UNSUPPORTED: EST.
- * RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY. */
+ * decimal. SCEP: the serial number in hex, colons allowed, asked for by GetCert. EST knows no numbers.
+ * It is asked for once, at once, and kept in RAM until the CA has answered; a reset before that forgets
+ * it. A certificate goes through the same gates as any; one that passes them is the request's, and is
+ * stored with the id. Where AD CS says that it is pending, the id is stored in place of the one there
+ * was, and asked for over the network from then on, a request by hand too. Nothing tells whether a
+ * pending id is this request's: ask the operator before another is forgotten for it. Whatever else
+ * comes of it - no such request, denied, another's certificate, no answer - is the event REFUSED with
+ * its cause, and the request stands as before: phase, id, by hand or not.
+ * RA_E_NO_REQUEST: none is open, or its key is not stored yet. RA_E_PARAMETER: not such a number.
+ * RA_E_UNSUPPORTED: EST, or no transport. RA_E_HELD, RA_E_TIME_UNKNOWN, RA_E_BUSY. */
 ra_err ra_retrieve(struct ra *ra, enum ra_role role, const char *id);
 
 /* Offer a time (seconds since 1970 UTC). The operator's becomes the floor in flash, and only

@@ -144,7 +144,10 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     }
     if (e == RA_OK) {
         r->given = false;
-        r->serial[0] = '\0';
+        if (r->named[0] != '\0' && ra_protocol_of(ra, role) == RA_PROTOCOL_ADCS) {
+            memcpy(r->txn.request_id, r->named, sizeof r->named);
+        }
+        r->named[0] = '\0';
     }
     return ra_work_outcome(r, e, RA_EVENT_DONE);
 }

@@ -355,7 +355,7 @@ static void note_result(struct ra_renewal *r, const struct ra_enroll_result *res
     r->txn.hresult = result->hresult;
     memcpy(r->txn.peer, result->text, sizeof r->txn.peer);
     r->txn.peer[sizeof r->txn.peer - 1] = '\0';
-    if (result->id[0] != '\0') {
+    if (result->id[0] != '\0' && r->named[0] == '\0') {
         memcpy(r->txn.request_id, result->id, sizeof r->txn.request_id);
     }
 }
@@ -439,39 +439,60 @@ int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     return ra_work_outcome(r, e, r->issued_at_once ? RA_EVENT_ISSUED : RA_EVENT_WAITING);
 }
 
+/* What is asked for: the operator's word comes first. */
+static const char *id_of(const struct ra_renewal *r)
+{
+    return r->named[0] != '\0' ? r->named : r->txn.request_id;
+}
+
+/* The CA knows the id that the operator named: from here on it is asked for over the network. */
+static void take_named(struct ra_renewal *r)
+{
+    memcpy(r->txn.request_id, r->named, sizeof r->named);
+    r->named[0] = '\0';
+    r->txn.protocol = RA_PROTOCOL_ADCS;
+    r->txn.by_hand = false;
+    r->issued_at_once = false;
+}
+
 int ra_work_poll(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (r->txn.protocol != (uint8_t)ra_protocol_of(ra, role)) {
+    bool named = r->named[0] != '\0';
+    uint8_t protocol = named ? RA_PROTOCOL_ADCS : r->txn.protocol;
+    if (protocol != (uint8_t)ra_protocol_of(ra, role)) {
         return ra_work_failed(r, RA_E_CA_UNKNOWN_ID); /* the settings lead elsewhere now */
     }
-    if (r->txn.protocol == RA_PROTOCOL_EST ||
-        (r->txn.protocol == RA_PROTOCOL_SCEP && ra->config.scep_poll == RA_SCEP_POLL_RESEND)) {
+    if (protocol == RA_PROTOCOL_EST ||
+        (protocol == RA_PROTOCOL_SCEP && ra->config.scep_poll == RA_SCEP_POLL_RESEND)) {
         return RA_EVENT_RESEND;
     }
-    ra_err e =
-        converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_POLL, r->txn.request_id, wait_ms);
+    ra_err e = converse(ra, role, protocol, &r->sub, RA_ENROLL_POLL, id_of(r), wait_ms);
     if (e != RA_OK) {
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
     int event = judge(ra, role);
-    if (event == RA_EVENT_WAITING) {
-        r->poll_at = poll_time(ra, r);
-    } else if (event == RA_EVENT_ISSUED) {
-        ra_log(ra, RA_LOG_ISSUED, role, RA_OK, 0, r->txn.request_id);
+    if (event == RA_EVENT_ISSUED || (event == RA_EVENT_WAITING && named)) {
+        ra_log(ra, event == RA_EVENT_ISSUED ? RA_LOG_ISSUED : RA_LOG_PENDING, role, RA_OK, 0,
+               id_of(r));
     }
+    if (event == RA_EVENT_WAITING && named) {
+        take_named(r);
+        return RA_EVENT_ID_GIVEN;
+    }
+    r->poll_at = poll_time(ra, r);
     return event;
 }
 
 int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
-    if (r->serial[0] == '\0' && ra->enroll_result.outcome == RA_ENROLL_ISSUED &&
+    if (r->named[0] == '\0' && ra->enroll_result.outcome == RA_ENROLL_ISSUED &&
         ra->enroll_result.kind == RA_ENROLL_DATA_CMS) {
         return RA_EVENT_DONE; /* it came with the answer */
     }
-    const char *id = r->serial[0] != '\0' ? r->serial : r->txn.request_id;
-    ra_err e = converse(ra, role, r->txn.protocol, &r->sub, RA_ENROLL_FETCH, id, wait_ms);
+    uint8_t protocol = r->named[0] != '\0' ? (uint8_t)ra_protocol_of(ra, role) : r->txn.protocol;
+    ra_err e = converse(ra, role, protocol, &r->sub, RA_ENROLL_FETCH, id_of(r), wait_ms);
     if (e == RA_AGAIN) {
         return RA_WORK_GOES_ON;
     }
@@ -479,7 +500,6 @@ int ra_work_fetch(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
         return ra_work_outcome(r, e, RA_WORK_GOES_ON);
     }
     int event = judge(ra, role);
-    r->refused = r->refused && r->serial[0] == '\0';
     if (event == RA_EVENT_WAITING) {
         return ra_work_failed(r, RA_E_CA_NO_CHAIN);
     }

@@ -173,7 +173,7 @@ static int work_resume(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     r->anew = r->anew && (to == RA_STATE_IDLE || to == RA_STATE_EMPTY);
     r->asked = r->anew;
     r->waited = false;
-    r->serial[0] = '\0';
+    r->named[0] = '\0';
     ra_enter(ra, role, to);
     return RA_WORK_GOES_ON;
 }
@@ -517,10 +517,10 @@ static void schedule_failure(struct ra *ra, enum ra_role role)
     int64_t now = ra_clock_now(&ra->clock);
     enum ra_retry retry = ra_error_retry(r->cause);
     uint8_t random[4] = {0};
-    if (r->given || r->serial[0] != '\0') {
+    if (r->given || r->named[0] != '\0') {
         /* What the operator pasted or named says nothing of the request: all stands as before. */
-        r->given = false;
-        r->serial[0] = '\0';
+        r->given = r->refused = false;
+        r->named[0] = '\0';
         r->txn.cause = r->cause;
         return;
     }
@@ -579,7 +579,7 @@ static int work_save_failure(struct ra *ra, enum ra_role role, uint32_t *wait_ms
     struct ra_renewal *r = &ra->renewal[role];
     *wait_ms = RA_WAIT_FLASH_MS;
     if (r->sub == 0) {
-        bool given = r->given || r->serial[0] != '\0';
+        bool given = r->given || r->named[0] != '\0';
         ra_stop_work(ra);
         schedule_failure(ra, role);
         /* The same failure again and again is one entry of the log, until the operator asks. */

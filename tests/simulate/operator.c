@@ -305,9 +305,13 @@ static void retrieves(struct life *l, enum ra_role role)
                             life_chance(l, 1, 2) ? ':' : '\0');
         }
     } else {
-        ra_text_add_u32(&to, wrong ? l->w.ca.last_id - life_random(l, 4) : id);
+        id = wrong ? l->w.ca.last_id - (uint32_t)life_random(l, 4) : id;
+        ra_text_add_u32(&to, id);
     }
-    struct life_paste named = {.on = wrong && speaks(l, "scep"), .wrong = true};
+    /* At AD CS one that waits is taken, whoever's it is. */
+    const struct fake_ca_request *at_ca = fake_ca_request(&l->w.ca, id);
+    bool may_count = at_ca != NULL && (at_ca->role == role || at_ca->state == FAKE_CA_WAITS);
+    struct life_paste named = {.on = wrong && (speaks(l, "scep") || !may_count), .wrong = true};
     named.txn = ra_of(l)->renewal[role].txn;
     if (!did(l, wrong ? LIFE_MISRETRIEVED : LIFE_RETRIEVED, role,
              ra_retrieve(&l->w.ra, role, number))) {

@@ -49,10 +49,10 @@ BUGS = {
         [('    t->by_hand = (phase & 0x20u) != 0;', '    t->by_hand = false;')], YEARS),
     'wrong_paste_counts': (
         'a wrong answer of the operator is taken for the CA\'s', WORK,
-        [("    if (r->given || r->serial[0] != '\\0') {", "    if (r->serial[0] != '\\0') {")], YEARS),
+        [("    if (r->given || r->named[0] != '\\0') {", "    if (r->named[0] != '\\0') {")], YEARS),
     'wrong_number_counts': (
-        'so is a wrong serial number', WORK,
-        [("    if (r->given || r->serial[0] != '\\0') {", '    if (r->given) {')], YEARS),
+        'so is a wrong number', WORK,
+        [("    if (r->given || r->named[0] != '\\0') {", '    if (r->given) {')], YEARS),
     'hold_for_ever': (
         'what was due on hold does not begin afterwards', 'firmware/renewal/ra_renewal.c',
         [('(r->asked || due(ra, role, now))', 'r->asked')], YEARS),

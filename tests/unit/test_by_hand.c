@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -154,6 +155,15 @@ static uint32_t carry(enum ra_role role)
     }
     assert_int_not_equal(id, 0);
     return id;
+}
+
+static ra_err retrieve(enum ra_role role, uint32_t id)
+{
+    char number[16];
+    struct ra_text text;
+    ra_text_init(&text, number, sizeof number);
+    ra_text_add_u32(&text, id);
+    return ra_retrieve(&w.ra, role, number);
 }
 
 static void a_renewal_by_hand(void **state)
@@ -510,14 +520,132 @@ static void handed_to_the_network(void **state)
     until(ENCRYPTION, RA_STATE_OFFLINE, HOUR);
     uint32_t id = carry(ENCRYPTION);
     assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
-    char number[16];
-    struct ra_text text;
-    ra_text_init(&text, number, sizeof number);
-    ra_text_add_u32(&text, id);
-    assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, number), RA_OK);
+    assert_int_equal(retrieve(ENCRYPTION, id), RA_OK);
+    until(ENCRYPTION, RA_STATE_SELF_TEST, HOUR);
+    assert_int_equal(strtoul(world_status(&w, ENCRYPTION).request_id, NULL, 10), id);
     until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
     assert_int_equal(world_serves(&w, ENCRYPTION), id);
     assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+}
+
+/* The encryption role's request, carried or pending (no `hand`); the id it has at the CA. */
+static uint32_t waiting_request(bool hand)
+{
+    start(400);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    const struct ra_wish wish = {.key = RA_WISH_SAME_KEY, .by_hand = hand};
+    assert_int_equal(ra_renew_as(&w.ra, ENCRYPTION, true, &wish), RA_OK);
+    until(ENCRYPTION, hand ? RA_STATE_OFFLINE : RA_STATE_PENDING, HOUR);
+    return hand ? carry(ENCRYPTION) : w.ca.last_id;
+}
+
+/* An id that leads to nothing: unknown to the CA, denied, another's certificate, asked of a CA that does not
+ * answer. The request stands as before, over a reset too, and is not sent; the right id still does. */
+static void a_wrong_id_changes_nothing(void **state)
+{
+    (void)state;
+    static const ra_err causes[] = {RA_E_CA_UNKNOWN_ID, RA_E_CA_DENIED, RA_E_GATE_KEY,
+                                    RA_E_NET_REFUSED};
+    for (unsigned hand = 0; hand < 2; hand++) {
+        uint32_t id = waiting_request(hand);
+        unsigned submits = w.ca.submits[ENCRYPTION];
+        w.ca.mode[AGENT] = FAKE_CA_DENY;
+        assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        until(AGENT, RA_STATE_BACKOFF, HOUR);
+        const uint32_t wrong[] = {99, w.ca.last_id, world_serves(&w, AGENT), id};
+        const struct ra_txn before = w.ra.renewal[ENCRYPTION].txn;
+        const enum ra_state waits = hand ? RA_STATE_OFFLINE : RA_STATE_PENDING;
+        for (unsigned i = 0; i < 4; i++) {
+            w.ca.net = i == 3 ? FAKE_NET_REFUSED : FAKE_NET_UP;
+            assert_int_equal(retrieve(ENCRYPTION, wrong[i]), RA_OK);
+            until(ENCRYPTION, RA_STATE_SAVE_FAILURE, HOUR);
+            assert_int_equal(w.ra.renewal[ENCRYPTION].cause, causes[i]);
+            w.ca.net = FAKE_NET_UP;
+            until(ENCRYPTION, waits, HOUR);
+            assert_true(world_settle(&w));
+            world_boot(&w);
+            until(ENCRYPTION, waits, HOUR);
+            const struct ra_txn *txn = &w.ra.renewal[ENCRYPTION].txn;
+            assert_int_equal(txn->phase, before.phase);
+            assert_int_equal(txn->by_hand, hand);
+            assert_string_equal(txn->request_id, before.request_id);
+            assert_int_equal(world_logged(&w, RA_LOG_REFUSED, ENCRYPTION), i + 1);
+        }
+        assert_int_equal(world_logged(&w, RA_LOG_FAILED, ENCRYPTION), 0);
+        assert_int_equal(w.ca.submits[ENCRYPTION], submits);
+        assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        assert_int_equal(retrieve(ENCRYPTION, id), RA_OK);
+        until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(world_serves(&w, ENCRYPTION), id);
+        assert_int_equal(w.ca.submits[ENCRYPTION], submits);
+    }
+}
+
+/* An id that the CA makes wait takes the place of what there was, in flash before it is asked again. */
+static void a_pending_id_is_taken(void **state)
+{
+    (void)state;
+    for (unsigned hand = 0; hand < 2; hand++) {
+        uint32_t id = waiting_request(hand);
+        unsigned submits = w.ca.submits[ENCRYPTION];
+        w.ca.mode[AGENT] = FAKE_CA_PEND;
+        assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_OK);
+        until(AGENT, RA_STATE_PENDING, HOUR);
+        const uint32_t ids[] = {w.ca.last_id, id};
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(retrieve(ENCRYPTION, ids[i]), RA_OK);
+            until(ENCRYPTION, RA_STATE_SAVE_ID, HOUR);
+            until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+            assert_true(world_settle(&w));
+            world_boot(&w);
+            until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+            const struct ra_txn *txn = &w.ra.renewal[ENCRYPTION].txn;
+            assert_false(txn->by_hand);
+            assert_int_equal(strtoul(txn->request_id, NULL, 10), ids[i]);
+            assert_int_equal(world_logged(&w, RA_LOG_PENDING, ENCRYPTION), i + (hand ? 1 : 2));
+        }
+        assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+        until(ENCRYPTION, RA_STATE_PROBATION, 2 * HOUR);
+        assert_int_equal(world_serves(&w, ENCRYPTION), id);
+        assert_int_equal(w.ca.submits[ENCRYPTION], submits);
+    }
+}
+
+static bool is_waiting(struct world *world)
+{
+    enum ra_state state = world_state(world, ENCRYPTION);
+    return state == RA_STATE_PENDING || state == RA_STATE_OFFLINE;
+}
+
+/* A reset at any step between the operator's word and the CA's leaves the one or the other. */
+static void a_reset_while_an_id_is_asked_for(void **state)
+{
+    (void)state;
+    static struct world before;
+    uint32_t id = waiting_request(true);
+    assert_true(world_settle(&w));
+    world_copy(&before, &w);
+    unsigned halves = 0;
+    bool taken = false;
+    for (unsigned steps = 0; !taken; steps++) {
+        world_copy(&w, &before);
+        world_boot(&w);
+        until(ENCRYPTION, RA_STATE_OFFLINE, HOUR);
+        assert_int_equal(retrieve(ENCRYPTION, id), RA_OK);
+        for (unsigned i = 0; i < steps; i++) {
+            assert_true(world_step(&w));
+        }
+        taken = world_state(&w, ENCRYPTION) == RA_STATE_PENDING;
+        world_boot(&w);
+        assert_true(world_until(&w, is_waiting, HOUR));
+        bool pending = world_state(&w, ENCRYPTION) == RA_STATE_PENDING;
+        halves |= pending ? 2u : 1u;
+        assert_int_equal(w.ra.renewal[ENCRYPTION].txn.by_hand, !pending);
+        assert_true(pending || !taken);
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+        assert_true(steps < 1000);
+    }
+    assert_int_equal(halves, 3);
 }
 
 /* A wrong paste does not cost a pending request its id. */
@@ -758,6 +886,7 @@ static void without_a_network(void **state)
     until(AGENT, RA_STATE_IDLE, 60);
     assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
     until(AGENT, RA_STATE_OFFLINE, HOUR);
+    assert_int_equal(retrieve(AGENT, 3), RA_E_UNSUPPORTED);
     assert_int_equal(ra_cancel(&w.ra, AGENT), RA_OK);
     until(AGENT, RA_STATE_IDLE, HOUR);
     assert_int_equal(world_logged(&w, RA_LOG_CANCELLED, AGENT), 1);
@@ -1014,6 +1143,9 @@ int main(void)
         cmocka_unit_test(certificates_in_text),
         cmocka_unit_test(neither_answer_nor_question),
         cmocka_unit_test(handed_to_the_network),
+        cmocka_unit_test(a_wrong_id_changes_nothing),
+        cmocka_unit_test(a_pending_id_is_taken),
+        cmocka_unit_test(a_reset_while_an_id_is_asked_for),
         cmocka_unit_test(a_wrong_paste_while_pending),
         cmocka_unit_test(given_up),
         cmocka_unit_test(asked_for_before_a_wrong_year),

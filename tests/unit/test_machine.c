@@ -597,29 +597,31 @@ static void what_the_operator_asks_for_is_answered(void **state)
 static void a_request_given_up_does_not_weigh_on_the_next(void **state)
 {
     (void)state;
-    for (unsigned named = 0; named < 2; named++) {
+    for (unsigned wrong = 0; wrong < 2; wrong++) {
         int64_t waits[5];
         start_agent(60);
         w.ca.mode[AGENT] = FAKE_CA_PEND;
         world_set(&w, "renew-days", "90");
         until(AGENT, RA_STATE_PENDING, HOUR);
         w.ca.net = FAKE_NET_GARBAGE;
-        if (named != 0) {
-            assert_int_equal(ra_retrieve(&w.ra, AGENT, "1"), RA_OK); /* the old one's */
-        }
         for (unsigned i = 0; i < 5; i++) {
             until(AGENT, RA_STATE_BACKOFF, 2 * HOUR);
             waits[i] = world_status(&w, AGENT).next - world_now(&w);
             assert_true(world_run(&w, i < 4 ? waits[i] + RA_MINUTE : 0));
         }
         assert_true(waits[4] > 5 * DAY);
-        fake_ca_forget(&w.ca, w.ca.last_id);
+        if (wrong != 0) {
+            w.ca.mode[AGENT] = FAKE_CA_SAME;
+            assert_true(fake_ca_approve(&w.ca, AGENT, world_now(&w)));
+        } else {
+            fake_ca_forget(&w.ca, w.ca.last_id);
+        }
         w.ca.net = FAKE_NET_UP;
         w.ca.mode[AGENT] = FAKE_CA_ISSUE;
         until(AGENT, RA_STATE_SAVE_FAILURE, 9 * DAY);
         until(AGENT, RA_STATE_BACKOFF, HOUR);
         assert_int_equal(world_status(&w, AGENT).cause,
-                         named != 0 ? RA_E_GATE_SAME : RA_E_CA_UNKNOWN_ID);
+                         wrong != 0 ? RA_E_GATE_SAME : RA_E_CA_UNKNOWN_ID);
         until(AGENT, RA_STATE_PROBATION, DAY / 4 * 5 + HOUR);
         check_role(AGENT);
     }

@@ -448,6 +448,14 @@ static void a_wrong_number_changes_nothing(void **state)
         assert_int_equal(w.ca.submits[ENCRYPTION], 1);
         assert_int_equal(w.ca.fetches, 2);
         if (!hand) {
+            /* The CA's "no" to the number is none to the request, though nobody answers next. */
+            assert_int_equal(ra_retrieve(&w.ra, ENCRYPTION, "7f01"), RA_OK);
+            until(ENCRYPTION, RA_STATE_SAVE_FAILURE, HOUR);
+            w.ca.net = FAKE_NET_REFUSED;
+            until(ENCRYPTION, RA_STATE_POLL, HOUR);
+            until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+            w.ca.net = FAKE_NET_UP;
+            assert_string_equal(w.ra.renewal[ENCRYPTION].txn.request_id, before.request_id);
             assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
             until(ENCRYPTION, RA_STATE_PROBATION, DAY);
             assert_int_equal(w.ca.submits[ENCRYPTION], 1);

@@ -258,8 +258,10 @@ ra_err ra_decrypt(struct ra *ra, struct ra_span issuer, struct ra_span serial,
                   enum ra_padding padding, const uint8_t *in, size_t in_size, uint8_t *out,
                   size_t cap, size_t *size);
 
-/* Report what the appliance saw when it used the served credential: success
- * ends the probation; failure during probation brings the old pair back. */
+/* Report what the appliance saw when it used the served credential. Success ends the probation. Failure
+ * brings the old pair back, on probation and later, while it is kept and has not expired: on probation
+ * with those that switched together, later this role alone. Without such a pair, or while a renewal is
+ * under way, nothing happens: the call may be repeated. */
 void ra_report_use(struct ra *ra, enum ra_role role, bool worked);
 
 /* --- what the operator sees and does ---------------------------------- */

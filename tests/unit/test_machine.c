@@ -1050,6 +1050,32 @@ static void failure_in_use_brings_the_pair_back(void **state)
     check_pair();
 }
 
+/* Found broken long after its probation: the role goes back alone, but not from under a renewal. */
+static void failure_in_use_brings_one_back_later(void **state)
+{
+    (void)state;
+    start_pair(30, 30);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    until(AGENT, RA_STATE_IDLE, 2 * DAY);
+    until(ENCRYPTION, RA_STATE_IDLE, 2 * DAY);
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    uint32_t agents = world_serves(&w, AGENT), present = world_serves(&w, ENCRYPTION);
+    ra_report_use(&w.ra, ENCRYPTION, false);
+    assert_int_equal(world_state(&w, ENCRYPTION), RA_STATE_PENDING);
+    assert_int_equal(world_serves(&w, ENCRYPTION), present);
+    assert_int_equal(ra_cancel(&w.ra, ENCRYPTION), RA_OK);
+    until(ENCRYPTION, RA_STATE_IDLE, HOUR);
+    ra_report_use(&w.ra, ENCRYPTION, false);
+    until(ENCRYPTION, RA_STATE_BACKOFF, 60);
+    assert_int_equal(world_serves(&w, ENCRYPTION), 2);
+    assert_int_equal(world_state(&w, AGENT), RA_STATE_IDLE);
+    assert_int_equal(world_serves(&w, AGENT), agents);
+    assert_int_equal(world_logged(&w, RA_LOG_ROLLED_BACK, ENCRYPTION), 1);
+    check_pair();
+}
+
 static void what_fails_each_time_is_tried_once_a_week(void **state)
 {
     (void)state;
@@ -1380,6 +1406,7 @@ int main(void)
         cmocka_unit_test(renew_is_refused_when_it_cannot_be),
         cmocka_unit_test(network_down_costs_no_attempt),
         cmocka_unit_test(failure_in_use_brings_the_pair_back),
+        cmocka_unit_test(failure_in_use_brings_one_back_later),
         cmocka_unit_test(what_fails_each_time_is_tried_once_a_week),
         cmocka_unit_test(what_was_ready_may_have_expired_meanwhile),
         cmocka_unit_test(never_back_to_an_expired_one),

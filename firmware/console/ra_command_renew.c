@@ -115,7 +115,7 @@ enum ra_run ra_command_retrieve(struct ra_console *c, enum ra_role role, const c
     ra_text_add(to, "the CA gave the request id ");
     ra_text_add(to, txn->request_id);
     ra_text_add(to, "\n");
-    return ra_console_confirm(c, "forget that id and fetch the other? (yes/no) ");
+    return ra_console_confirm(c, "ask for the other one instead? (yes/no) ");
 }
 
 static enum ra_run retrieve(struct ra_console *c, unsigned piece, struct ra_text *to)

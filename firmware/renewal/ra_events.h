@@ -43,7 +43,7 @@
     X(LEGACY, 21, 1, "the CA's weak algorithms were used (scep-legacy)")                           \
     X(OFFLINE, 22, 0, "a request is ready for the operator to carry to the CA")                    \
     X(CANCELLED, 23, 0, "the operator gave the request up")                                        \
-    X(REFUSED, 24, 1, "what the operator gave is not the certificate")                             \
+    X(REFUSED, 24, 1, "what the operator gave brought nothing")                                    \
     X(PASSED, 25, 0, "the EST server asks of requests what ours has not")                          \
     X(FLOOR, 26, 1, "a TLS server's dates were checked against the time floor (tls-time)")         \
     X(DAYS_LEFT, 27, 1, "the certificate is near its end")                                         \

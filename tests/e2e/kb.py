@@ -180,7 +180,7 @@ class Story:
                           '-purpose', 'any', '-binary', data=message)
             # The wrong certificate first: nothing changes.
             wrong = self.answer(self.lab.pki.path('agent.pem'), 'pem')
-            paste(board, 'certreq accept', wrong, 'is not the certificate', 60)
+            paste(board, 'certreq accept', wrong, 'what the operator gave brought nothing', 60)
             cert = self.sign(csr, 'cep-new')
             paste(board, 'certreq accept', self.answer(cert, 'p7b'),
                   words.event('switched', 'encryption'), 120)

@@ -333,7 +333,7 @@ static void another_id_than_the_cas(void **state)
     memcpy(id, w.ra.renewal[AGENT].txn.request_id, sizeof id);
     (void)snprintf(line, sizeof line, "the CA gave the request id %s\r\n", id);
     assert_shows("certreq retrieve 4711\r", line);
-    contains("forget that id and fetch the other? (yes/no) ");
+    contains("ask for the other one instead? (yes/no) ");
     assert_shows("no\r", "cancelled");
     assert_shows("retrieve agent 4711\r", line);
     assert_shows("no\r", "cancelled");

@@ -8,6 +8,8 @@
 
 int main(void);
 
+extern const char __image_size[]; /* emcraft-sf2.ld: the address is the number */
+
 #ifdef RA_BOARD_SEMIHOSTING
 #define BOARD "*** TEST BOARD emcraft-sf2: entropy and device key by semihosting ***"
 #else
@@ -40,6 +42,7 @@ int main(void)
         board_print("\n");
     }
     ra_appliance_init(&appliance, &hal, reply, bulk, BOARD);
+    ra_console_about_image(&appliance.console, (uint32_t)(uintptr_t)__image_size);
 #if RA_WITH_TLS
     ra_https(&appliance.ra, &secure);
 #endif

@@ -237,6 +237,9 @@ static enum ra_run show_version(struct ra_console *c, unsigned piece, struct ra_
     if (c->network != NULL) {
         ra_show_text(c, "network", c->network, to);
     }
+    if (c->image != 0) {
+        ra_show_number(c, "image bytes", c->image, to);
+    }
     ra_show_number(c, "RSA bits max", RA_RSA_BITS_MAX, to);
     ra_show_number(c, "RAM core", sizeof *c->ra, to);
     ra_show_number(c, "RAM console", sizeof *c, to);

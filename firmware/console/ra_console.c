@@ -701,6 +701,11 @@ void ra_console_about_network(struct ra_console *c, const char *library)
     c->network = library;
 }
 
+void ra_console_about_image(struct ra_console *c, uint32_t bytes)
+{
+    c->image = bytes;
+}
+
 /* --- what happens meanwhile ---------------------------------------------------------- */
 
 /* Show one event that happened since the last call. */

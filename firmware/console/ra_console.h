@@ -56,6 +56,7 @@ struct ra_console {
     struct ra *ra;
     const char *board;   /* what `show version` says of the board */
     const char *network; /* and of the network, NULL: nothing     */
+    uint32_t image;      /* and of the image's bytes, 0: nothing  */
     uint8_t *bulk;       /* RA_CONSOLE_BULK bytes, the caller's   */
     struct ra_line line;
     char prompt[RA_CONSOLE_PROMPT_MAX + 1];
@@ -117,6 +118,8 @@ struct ra_console {
 void ra_console_init(struct ra_console *c, struct ra *ra, const char *board, uint8_t *bulk);
 /* What `show version` says of the network: a static text of a few words. */
 void ra_console_about_network(struct ra_console *c, const char *library);
+/* And of the image: the bytes of code memory it takes, as the linker knows them. */
+void ra_console_about_image(struct ra_console *c, uint32_t bytes);
 /* Move bytes and do one piece. Returns true when it has more to do at once. Nothing is taken
  * before the store has said whether a password is set. */
 bool ra_console_step(struct ra_console *c);

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import subprocess
 import sys
 import time
 
@@ -161,6 +162,11 @@ class Cases:
                 need(row['thumbprint'].upper() == want['thumbprint'], text)
                 need(str(row['days_left']) == want['days left'], text)
             need([r['role'] for r in got] == ['agent', 'encryption'], got)
+            if self.kind == 'sf2':
+                size = subprocess.run(['arm-none-eabi-size', board.image], capture_output=True,
+                                      text=True, check=True).stdout.splitlines()[1].split()
+                version = json.loads(words.command(board, 'show version | json'))[0]
+                need(version['image_bytes'] == int(size[0]) + int(size[1]), version)
             need(got[1]['request_id'] == str(shown['encryption']['request id']), got)
             tech = words.command(board, 'show tech', 60)
             need(SECRET not in tech and 'bank bytes' in tech and 'Perennial' in tech, tech)

@@ -154,6 +154,9 @@ static void show_says_how_it_stands(void **state)
     assert_shows("show version\r", "wolfSSL ");
     assert_shows("show version | json\r", "\"board\": \"test board\",\r\n");
     assert_null(strstr(w.shown, "network"));
+    assert_null(strstr(w.shown, "image"));
+    ra_console_about_image(&console, 246004);
+    assert_shows("show version\r", "  image bytes  246004\r\n");
     console.network = "a network";
     assert_shows("show version\r", "  network      a network\r\n");
     assert_shows("show credentials\r", "Enrollment Agent (agent)");

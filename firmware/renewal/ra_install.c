@@ -371,6 +371,9 @@ int ra_work_commit(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = &ra->renewal[role];
     ra_err e = RA_OK;
     *wait_ms = RA_WAIT_FLASH_MS;
+    if (ra->writer != RA_WRITER_NONE && ra->writer != RA_WRITER_WORK) {
+        return RA_WORK_GOES_ON; /* not yet our turn: what was planned now would be planned again */
+    }
     if (ra->writer != RA_WRITER_WORK) {
         e = plan_switch(ra, role);
         r->sub = e == RA_OK; /* from here on next_commit may be in flash */

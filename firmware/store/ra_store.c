@@ -348,9 +348,9 @@ static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b, struc
             }
             if (p[i] != s->flash->erased) {
                 w->garbage = 1;
-                /* The first program call of a record was for all of its header. */
-                w->end = in_units(s->flash, at + i + 1u);
-                w->end = w->end < w->began + s->head ? w->began + s->head : w->end;
+                /* The first program call of a record was for all of its header, and what came
+                 * after a torn one was begun behind that: units of it may read as erased. */
+                w->end = w->began + (at + i - w->began + s->head) / s->head * s->head;
             }
         }
     }

@@ -5,18 +5,37 @@
 #include <string.h>
 
 #define SECTORS 1024u
-#define GRAIN 16u /* bytes of flash that are noted together */
+#define GRAIN 16u       /* bytes of flash that are noted together */
+#define BLOCK 32u       /* grains that are hashed together: 512 bytes, of one sector */
+#define ALL 0xffffffffu /* the grains of a block */
+#define BLOCKS (WORLD_FLASH_MAX / (GRAIN * BLOCK))
 #define SLOTS 4096u
+#define ALIKE_MAX 64u /* so many lives of the same state are compared */
 
-/* What the rest of a life has read: runs of grains, and the hash of their content before. */
+/* The flash of a world. */
+struct content {
+    uint32_t unit;
+    const uint8_t *memory, *shadow, *touched; /* shadow NULL: no weak cells */
+};
+
+/* What a life comes to, from a point of it on: whoever goes the same way leaves the same. */
+struct outcome {
+    uint64_t world;
+    uint32_t operations; /* of the flash */
+    unsigned long cuts;
+};
+
+/* What the rest of a life has read: grains of the flash, and the hash of their content before. */
 struct ending {
     struct ending *next;
-    uint64_t state, content, end;
-    uint32_t runs;
-    unsigned long cuts;
-    struct {
-        uint32_t from, to;
-    } run[];
+    uint64_t state;
+    struct outcome outcome;
+    uint32_t weak_seed; /* 0: it has read no weak cell */
+    uint32_t pieces;
+    struct piece {
+        uint32_t block, grains; /* a bit for each */
+        uint64_t content;
+    } piece[];
 };
 
 static struct ending *slots[SLOTS];
@@ -26,14 +45,31 @@ static struct recording {
     const struct ending *known; /* this life is one of those that are run all the same */
     uint64_t state;
     uint32_t operations; /* of the flash, until then */
-    uint32_t sector_size, size, unit;
+    uint32_t weak_seed;
+    struct merge_count count;
+    uint32_t sector_size, unit;
     bool shadowed;
-    uint8_t read[WORLD_FLASH_MAX / GRAIN]; /* 1: this grain */
+    uint32_t read[BLOCKS]; /* a bit for each grain */
     uint8_t erased[SECTORS];
     uint8_t memory[WORLD_FLASH_MAX], shadow[WORLD_FLASH_MAX], touched[WORLD_UNITS_MAX / 8];
-} recordings[MERGE_DEPTH_MAX + 1];
+} recordings[MERGE_DEPTH_MAX + 1][MERGE_POINTS];
+
+/* Of a life whose rest was known when all was settled: how that one ended. */
+static const struct ending *settled_as[MERGE_DEPTH_MAX + 1];
 
 static uint8_t erased_since_cut[MERGE_DEPTH_MAX + 1][SECTORS];
+
+/* Hashes of the blocks of each world, as long as they stay as they are: of the whole, and of those
+ * grains that were asked for last; 0: not known. */
+static struct {
+    const struct world *w;
+    struct {
+        uint64_t whole, part;
+        uint32_t grains; /* of `part` */
+        bool weak;       /* there are weak cells in it */
+        bool own;        /* other than in the world that this one was made from */
+    } block[BLOCKS];
+} known[MERGE_DEPTH_MAX + 1];
 
 static uint64_t mix(uint64_t x)
 {
@@ -72,13 +108,26 @@ void merge_forget(void)
         }
     }
     for (unsigned i = 0; i <= MERGE_DEPTH_MAX; i++) {
-        recordings[i].open = false;
+        recordings[i][MERGE_POWER_ON].open = false;
+        recordings[i][MERGE_SETTLED].open = false;
+        memset(&known[i], 0, sizeof known[i]);
     }
 }
 
-void merge_cut(unsigned depth)
+void merge_cut(unsigned depth, const struct world *before, const struct world *w)
 {
     memset(erased_since_cut[depth], 0, sizeof erased_since_cut[depth]);
+    memset(&known[depth], 0, sizeof known[depth]);
+    known[depth - 1u].w = before;
+    known[depth].w = w;
+}
+
+void merge_change(unsigned depth, uint32_t at, uint32_t size)
+{
+    for (uint32_t b = at / (GRAIN * BLOCK); b * GRAIN * BLOCK < at + size; b++) {
+        known[depth].block[b].whole = known[depth].block[b].part = 0;
+        known[depth].block[b].own = true;
+    }
 }
 
 static uint64_t hash_ca(uint64_t h, const struct fake_ca *ca)
@@ -94,57 +143,70 @@ static uint64_t hash_ca(uint64_t h, const struct fake_ca *ca)
 }
 
 /* All that the rest depends on beside the flash. */
-static uint64_t state_of(unsigned depth, const struct world *w, const void *expected, size_t size)
+static uint64_t state_of(unsigned depth, enum merge_point point, const struct world *w,
+                         const void *expected, size_t size)
 {
-    const struct world_link *l = &w->link;
-    const uint64_t rest[] = {depth,
-                             (uint64_t)w->true_ms,
-                             (uint64_t)w->boot_ms,
-                             (uint64_t)w->board_error_s,
-                             w->noise_state,
-                             w->idle,
-                             w->pace_ms,
-                             w->flash.shadow != NULL,
-                             w->flash.fades,
-                             w->flash.violations,
-                             (uint64_t)l->state,
-                             (uint64_t)l->error,
-                             l->request_size,
-                             l->reply_size,
-                             l->reply_at,
-                             (uint64_t)l->reply_ms};
-    uint64_t h = hash(1, rest, sizeof rest);
+    const uint64_t world[] = {depth,
+                              point,
+                              (uint64_t)w->true_ms,
+                              (uint64_t)w->board_error_s,
+                              w->noise_state,
+                              w->pace_ms,
+                              w->flash.shadow != NULL,
+                              w->flash.fades,
+                              w->flash.violations};
+    uint64_t h = hash(1, world, sizeof world);
     h = hash(h, expected, size);
+    h = hash_ca(h, &w->ca);
+    if (point == MERGE_POWER_ON) {
+        return h;
+    }
+    const struct world_link *l = &w->link;
+    const uint64_t of_this_boot[] = {
+        (uint64_t)w->boot_ms, w->idle,       (uint64_t)l->state, (uint64_t)l->error,
+        l->request_size,      l->reply_size, l->reply_at,        (uint64_t)l->reply_ms};
+    h = hash(h, of_this_boot, sizeof of_this_boot);
     h = hash(h, w->told, sizeof w->told);
     h = hash(h, l->request, l->request_size);
     h = hash(h, l->reply, l->reply_size);
     h = hash(h, w->reply, sizeof w->reply);
-    h = hash_ca(h, &w->ca);
     return hash(h, &w->ra, sizeof w->ra);
 }
 
-/* What a life has come to: whoever goes the same way leaves the same. */
-static uint64_t end_of(const struct recording *r, const struct world *w, unsigned long cuts)
+static struct outcome outcome_of(const struct recording *r, unsigned depth, const struct world *w,
+                                 const struct merge_count *now)
 {
-    const uint64_t rest[] = {(uint64_t)w->true_ms, w->noise_state, w->steps, cuts,
-                             w->flash.operations - r->operations};
-    return hash_ca(hash(3, rest, sizeof rest), &w->ca);
+    const struct ending *rest = settled_as[depth];
+    struct outcome o = {.operations = w->flash.operations - r->operations,
+                        .cuts = now->cuts - r->count.cuts};
+    if (rest != NULL) { /* the cuts of that rest are counted */
+        o.world = rest->outcome.world;
+        o.operations += rest->outcome.operations;
+        return o;
+    }
+    const uint64_t world[] = {(uint64_t)w->true_ms, w->noise_state, w->steps};
+    o.world = hash_ca(hash(3, world, sizeof world), &w->ca);
+    return o;
 }
 
-/* Of grains from .. to - 1: the bytes, what weak cells may be instead, what was programmed. */
-static uint64_t content_of(uint64_t h, uint32_t unit, const uint8_t *memory, const uint8_t *shadow,
-                           const uint8_t *touched, uint32_t from, uint32_t to)
+static bool has_weak(const struct content *c, uint32_t at, uint32_t size)
 {
-    uint32_t first = from * GRAIN / unit;
-    uint32_t last = (to * GRAIN - 1u) / unit;
-    h = hash(h, memory + from * GRAIN, (to - from) * GRAIN);
-    if (shadow != NULL) {
-        h = hash(h, shadow + from * GRAIN, (to - from) * GRAIN);
+    return c->shadow != NULL && memcmp(c->memory + at, c->shadow + at, size) != 0;
+}
+
+/* The bytes, what weak cells may be instead, which units were programmed. */
+static uint64_t hash_run(uint64_t h, const struct content *c, uint32_t at, uint32_t size)
+{
+    uint32_t first = at / c->unit;
+    uint32_t last = (at + size - 1u) / c->unit;
+    h = hash(h, c->memory + at, size);
+    if (has_weak(c, at, size)) {
+        h = hash(h, c->shadow + at, size);
     }
     for (uint32_t u = first; u <= last; u += 8) { /* 8 flags a turn, wherever they begin */
-        unsigned flags = (unsigned)touched[u / 8] >> u % 8;
+        unsigned flags = (unsigned)c->touched[u / 8] >> u % 8;
         if (u % 8 != 0 && u / 8 != last / 8) {
-            flags |= (unsigned)touched[u / 8 + 1] << (8 - u % 8);
+            flags |= (unsigned)c->touched[u / 8 + 1] << (8 - u % 8);
         }
         unsigned n = last - u + 1u < 8u ? last - u + 1u : 8u;
         h = mix(h + (flags & ((1u << n) - 1u)));
@@ -152,120 +214,209 @@ static uint64_t content_of(uint64_t h, uint32_t unit, const uint8_t *memory, con
     return h;
 }
 
-static void note(unsigned depth, uint32_t from, uint32_t to)
+static uint64_t hash_grains(const struct content *c, uint32_t block, uint32_t grains)
 {
-    for (unsigned d = 1; d <= depth; d++) {
-        struct recording *r = &recordings[d];
-        for (uint32_t g = from; r->open && g < to; g++) {
-            if (r->read[g] != 0) {
-                continue;
-            }
-            uint32_t sector = g * GRAIN / r->sector_size;
-            bool gone = r->erased[sector] != 0;
-            for (unsigned e = d + 1u; e <= depth; e++) {
-                gone = gone || erased_since_cut[e][sector] != 0;
-            }
-            r->read[g] = !gone;
+    uint64_t h = 2;
+    for (uint32_t g = 0; g < BLOCK;) {
+        uint32_t to = g;
+        while (to < BLOCK && (grains >> to & 1u) != 0) {
+            to++;
+        }
+        if (to != g) {
+            h = hash_run(h + g, c, (block * BLOCK + g) * GRAIN, (to - g) * GRAIN);
+        }
+        g = to + 1u;
+    }
+    return h | 1u;
+}
+
+static struct content content_of(const struct world *w)
+{
+    return (struct content){w->flash.geometry.program_unit, w->memory, w->flash.shadow, w->touched};
+}
+
+static uint64_t hash_piece(unsigned depth, const struct piece *p)
+{
+    const struct content c = content_of(known[depth].w);
+    uint32_t b = p->block;
+    bool whole = p->grains == ALL;
+    uint64_t *hash = whole ? &known[depth].block[b].whole : &known[depth].block[b].part;
+    if (*hash != 0 && (whole || known[depth].block[b].grains == p->grains)) {
+        return *hash;
+    }
+    known[depth].block[b].grains = whole ? known[depth].block[b].grains : p->grains;
+    if (depth != 0 && !known[depth].block[b].own) {
+        uint64_t of_parent = hash_piece(depth - 1u, p);
+        if (!known[depth - 1u].block[b].weak) {
+            *hash = of_parent;
+            return of_parent;
+        } /* what is weak may have been settled by the cut */
+    }
+    *hash = hash_grains(&c, b, p->grains);
+    known[depth].block[b].weak = has_weak(&c, b * BLOCK * GRAIN, BLOCK * GRAIN);
+    return *hash;
+}
+
+/* What differed once is looked at first the next time. */
+static bool same_content(struct ending *e, unsigned depth, const struct world *w)
+{
+    for (uint32_t i = 0; i < e->pieces; i++) {
+        struct piece p = e->piece[i];
+        if (hash_piece(depth, &p) != p.content) {
+            e->piece[i] = e->piece[0];
+            e->piece[0] = p;
+            return false;
         }
     }
+    return e->weak_seed == 0 || e->weak_seed == w->flash.seed;
+}
+
+/* What was met last stands first. */
+static const struct ending *find(uint64_t state, unsigned depth, const struct world *w)
+{
+    struct ending **first = &slots[state % SLOTS];
+    unsigned alike = 0;
+    for (struct ending **at = first; *at != NULL && alike < ALIKE_MAX; at = &(*at)->next) {
+        struct ending *e = *at;
+        alike += e->state == state;
+        if (e->state == state && same_content(e, depth, w)) {
+            *at = e->next;
+            e->next = *first;
+            *first = e;
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static void note(unsigned depth, uint32_t block, uint32_t grains)
+{
+    for (unsigned i = MERGE_POINTS; i < (depth + 1u) * MERGE_POINTS; i++) {
+        unsigned d = i / MERGE_POINTS;
+        struct recording *r = &recordings[d][i % MERGE_POINTS];
+        if (!r->open || (grains & ~r->read[block]) == 0) {
+            continue;
+        }
+        uint32_t sector = block * BLOCK * GRAIN / r->sector_size;
+        bool gone = r->erased[sector] != 0;
+        for (unsigned e = d + 1u; e <= depth; e++) {
+            gone = gone || erased_since_cut[e][sector] != 0;
+        }
+        r->read[block] |= gone ? 0 : grains;
+    }
+}
+
+/* Of this world alone: after a further cut they answer by that one's seed. */
+static void note_weak(unsigned depth)
+{
+    recordings[depth][MERGE_POWER_ON].weak = true;
+    recordings[depth][MERGE_SETTLED].weak = true;
 }
 
 void merge_read(unsigned depth, const struct world *w, uint32_t at, uint32_t size)
 {
-    struct recording *r = &recordings[depth];
-    note(depth, at / GRAIN, (at + size + GRAIN - 1u) / GRAIN);
-    if (r->open && w->flash.shadow != NULL &&
-        memcmp(w->memory + at, w->flash.shadow + at, size) != 0) {
-        r->weak = true;
+    const uint32_t step = BLOCK * GRAIN;
+    for (uint32_t b = at / step; b * step < at + size; b++) {
+        uint32_t from = at > b * step ? (at - b * step) / GRAIN : 0;
+        uint32_t to =
+            at + size < (b + 1u) * step ? (at + size - b * step + GRAIN - 1u) / GRAIN : BLOCK;
+        note(depth, b, ALL << from & ALL >> (BLOCK - to));
+    }
+    if (w->flash.shadow != NULL && memcmp(w->memory + at, w->flash.shadow + at, size) != 0) {
+        note_weak(depth);
     }
 }
 
-void merge_erase(unsigned depth, uint32_t sector)
+void merge_erase(unsigned depth, uint32_t sector, uint32_t size)
 {
+    merge_change(depth, sector * size, size);
     erased_since_cut[depth][sector] = 1;
-    recordings[depth].erased[sector] = 1;
+    recordings[depth][MERGE_POWER_ON].erased[sector] = 1;
+    recordings[depth][MERGE_SETTLED].erased[sector] = 1;
 }
 
-bool merge_begin(unsigned depth, const struct world *w, const void *expected, size_t size,
+bool merge_begin(unsigned depth, enum merge_point point, const struct world *w,
+                 const void *expected, size_t size, const struct merge_count *now,
                  unsigned long *cuts)
 {
-    struct recording *r = &recordings[depth];
+    struct recording *r = &recordings[depth][point];
     static unsigned long met;
-    r->known = NULL;
-    uint64_t state = state_of(depth, w, expected, size);
-    uint32_t unit = w->flash.geometry.program_unit;
-    for (const struct ending *e = slots[state % SLOTS]; e != NULL; e = e->next) {
-        uint64_t content = 2;
-        for (uint32_t i = 0; e->state == state && i < e->runs; i++) {
-            content = content_of(content, unit, w->memory, w->flash.shadow, w->touched,
-                                 e->run[i].from, e->run[i].to);
+    uint64_t state = state_of(depth, point, w, expected, size);
+    const struct ending *e = find(state, depth, w);
+    settled_as[depth] = NULL;
+    if (e != NULL && met++ % MERGE_TRIED != 0) {
+        for (uint32_t i = 0; i < e->pieces; i++) {
+            note(depth, e->piece[i].block, e->piece[i].grains);
         }
-        if (e->state == state && content == e->content && met++ % MERGE_TRIED == 0) {
-            r->known = e;
-            break;
+        if (e->weak_seed != 0) {
+            note_weak(depth);
         }
-        if (e->state == state && content == e->content) {
-            for (uint32_t i = 0; i < e->runs; i++) {
-                note(depth, e->run[i].from, e->run[i].to);
-            }
-            *cuts = e->cuts;
-            return true;
-        }
+        settled_as[depth] = e;
+        *cuts = e->outcome.cuts;
+        return true;
     }
     r->open = true;
+    r->known = e;
     r->operations = w->flash.operations;
     r->weak = false;
+    r->weak_seed = w->flash.seed;
+    r->count = *now;
     r->state = state;
-    r->unit = unit;
+    r->unit = w->flash.geometry.program_unit;
     r->sector_size = w->flash.geometry.sector_size;
-    r->size = w->flash.size;
     r->shadowed = w->flash.shadow != NULL;
     memset(r->read, 0, sizeof r->read);
     memset(r->erased, 0, sizeof r->erased);
-    memcpy(r->memory, w->memory, r->size);
-    memcpy(r->touched, w->touched, (r->size / unit + 7u) / 8u);
+    memcpy(r->memory, w->memory, w->flash.size);
+    memcpy(r->touched, w->touched, (w->flash.size / r->unit + 7u) / 8u);
     if (r->shadowed) {
-        memcpy(r->shadow, w->flash.shadow, r->size);
+        memcpy(r->shadow, w->flash.shadow, w->flash.size);
     }
     return false;
 }
 
-bool merge_end(unsigned depth, const struct world *w, bool passed, unsigned long cuts)
+static void keep(const struct recording *r, const struct outcome *outcome)
 {
-    struct recording *r = &recordings[depth];
-    uint32_t grains = r->size / GRAIN;
-    uint32_t runs = 0;
-    uint64_t end = r->open ? end_of(r, w, cuts) : 0;
-    bool right = !r->open || r->known == NULL || (passed && r->known->end == end);
-    if (r->open && passed && !r->weak && r->known == NULL) {
-        for (uint32_t g = 0; g < grains; g++) {
-            runs += r->read[g] != 0 && (g == 0 || r->read[g - 1u] == 0);
-        }
-        struct ending *e = malloc(sizeof *e + runs * sizeof e->run[0]);
-        if (e == NULL) {
-            abort();
-        }
-        *e = (struct ending){.next = slots[r->state % SLOTS],
-                             .state = r->state,
-                             .content = 2,
-                             .end = end,
-                             .cuts = cuts,
-                             .runs = runs};
-        runs = 0;
-        for (uint32_t g = 0; g < grains; g++) {
-            if (r->read[g] != 0) {
-                uint32_t from = g;
-                while (g < grains && r->read[g] != 0) {
-                    g++;
-                }
-                e->run[runs].from = from;
-                e->run[runs++].to = g;
-                e->content = content_of(e->content, r->unit, r->memory,
-                                        r->shadowed ? r->shadow : NULL, r->touched, from, g);
-            }
-        }
-        slots[r->state % SLOTS] = e;
+    const struct content c = {r->unit, r->memory, r->shadowed ? r->shadow : NULL, r->touched};
+    uint32_t pieces = 0;
+    for (uint32_t b = 0; b < BLOCKS; b++) {
+        pieces += r->read[b] != 0;
     }
-    r->open = false;
+    struct ending *e = malloc(sizeof *e + pieces * sizeof e->piece[0]);
+    if (e == NULL) {
+        abort();
+    }
+    struct ending **first = &slots[r->state % SLOTS];
+    *e = (struct ending){.next = *first,
+                         .state = r->state,
+                         .outcome = *outcome,
+                         .weak_seed = r->weak ? r->weak_seed : 0};
+    for (uint32_t b = 0; b < BLOCKS; b++) {
+        if (r->read[b] != 0) {
+            e->piece[e->pieces++] = (struct piece){b, r->read[b], hash_grains(&c, b, r->read[b])};
+        }
+    }
+    *first = e;
+}
+
+bool merge_end(unsigned depth, const struct world *w, const struct merge_count *now)
+{
+    bool right = true;
+    for (unsigned point = 0; point < MERGE_POINTS; point++) {
+        struct recording *r = &recordings[depth][point];
+        bool passed = r->count.failures == now->failures;
+        if (!r->open) {
+            continue;
+        }
+        struct outcome o = outcome_of(r, depth, w, now);
+        if (r->known != NULL) {
+            const struct outcome *k = &r->known->outcome;
+            right = right && passed && k->world == o.world && k->operations == o.operations &&
+                    k->cuts == o.cuts;
+        } else if (passed) {
+            keep(r, &o);
+        }
+        r->open = false;
+    }
     return right;
 }

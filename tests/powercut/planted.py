@@ -111,7 +111,7 @@ def commands():
     """How to compile a file of powercut, and how to link it."""
     with open(BUILD / 'compile_commands.json', encoding='utf-8') as f:
         compile_ = {c['file']: c['command'] for c in json.load(f)
-                    if re.search(r'/(fast_perennial|powercut)\.dir/', c['command'])}
+                    if re.search(r'/(small_perennial|powercut)\.dir/', c['command'])}
     link = subprocess.run(['ninja', '-C', BUILD, '-t', 'commands', TARGET], capture_output=True,
                           text=True, check=True).stdout.strip().splitlines()[-1]
     return compile_, link.removeprefix(': && ').removesuffix(' && :')

@@ -69,69 +69,39 @@
 #define PASSWORD "s3cret-Passw0rd!"
 #define LONG_DAYS 20
 #define WEAR_BANKS 2u
+#define WEAK_WAYS 4u    /* in which weak cells are read after a second cut */
 #define OUTAGE_MS 60000 /* the power comes back at a multiple of it */
 
 /* --- what is swept ------------------------------------------------------------------------------ */
 
-static const struct hal_flash geometries[] = {
-    {.sector_size = 4096,
-     .sector_count = 96,
-     .program_unit = 16,
-     .program_max = 256,
-     .erased = 0xff},
-    {.sector_size = 4096,
-     .sector_count = 96,
-     .program_unit = 1,
-     .program_max = 256,
-     .erased = 0xff},
-    {.sector_size = 16384,
-     .sector_count = 24,
-     .program_unit = 8,
-     .program_max = 512,
-     .erased = 0x00},
-    {.sector_size = 65536,
-     .sector_count = 6,
-     .program_unit = 1,
-     .program_max = 256,
-     .erased = 0xff},
-    {.sector_size = 4096,
-     .sector_count = 112,
-     .program_unit = 256,
-     .program_max = 256,
-     .erased = 0xff},
-    {.sector_size = 512, .sector_count = 800, .program_unit = 4, .program_max = 64, .erased = 0xff},
-    {.sector_size = 131072,
-     .sector_count = 4,
-     .program_unit = 32,
-     .program_max = 32,
-     .erased = 0xff},
-    {.sector_size = 131072,
-     .sector_count = 6,
-     .program_unit = 4,
-     .program_max = 256,
-     .erased = 0x00},
-    {.sector_size = 262144,
-     .sector_count = 2,
-     .program_unit = 8,
-     .program_max = 256,
-     .erased = 0x00},
-    {.sector_size = 262144,
-     .sector_count = 3,
-     .program_unit = 32,
-     .program_max = 256,
-     .erased = 0xff},
-    {.sector_size = 2048,
-     .sector_count = 320,
-     .program_unit = 256,
-     .program_max = 512,
-     .erased = 0x00},
-    {.sector_size = 8192,
-     .sector_count = 48,
-     .program_unit = 16,
-     .program_max = 16,
-     .erased = 0x00},
+/* As many banks as this, of as many sectors as hold what an appliance keeps, and sectors behind the
+ * last. */
+static const struct geometry {
+    uint32_t sector_size;
+    uint16_t program_unit, program_max;
+    uint8_t erased, banks, behind;
+} shapes[] = {
+    {4096, 16, 256, 0xff, 2, 8},  {4096, 1, 256, 0xff, 2, 8},    {16384, 8, 512, 0x00, 2, 2},
+    {65536, 2, 256, 0xff, 2, 0},  {4096, 256, 256, 0xff, 2, 9},  {512, 4, 64, 0xff, 2, 80},
+    {131072, 32, 32, 0xff, 2, 0}, {131072, 4, 256, 0x00, 3, 0},  {65536, 8, 256, 0x00, 4, 0},
+    {32768, 32, 256, 0xff, 3, 0}, {2048, 256, 512, 0x00, 4, 20}, {8192, 16, 16, 0x00, 2, 4},
 };
-#define GEOMETRIES (sizeof geometries / sizeof geometries[0])
+#define GEOMETRIES (sizeof shapes / sizeof shapes[0])
+
+static struct hal_flash geometries[GEOMETRIES];
+
+static void make_geometries(void)
+{
+    for (unsigned i = 0; i < GEOMETRIES; i++) {
+        struct hal_flash *g = &geometries[i];
+        *g = (struct hal_flash){.sector_size = shapes[i].sector_size,
+                                .program_unit = shapes[i].program_unit,
+                                .program_max = shapes[i].program_max,
+                                .erased = shapes[i].erased};
+        uint32_t bank = ra_store_bank_bytes(g, NULL, 0) / g->sector_size;
+        g->sector_count = shapes[i].banks * bank + shapes[i].behind;
+    }
+}
 
 enum start { BLANK, RANDOM, ZEROS, OTHER_PRODUCT, OUR_HEADERS, STARTS };
 static const char *const start_names[] = {"blank", "random", "zeros", "other product",
@@ -178,7 +148,7 @@ static struct {
     unsigned long kinds[NOR_CUT_KINDS], units, erases, unstable, markers, next_renewals;
     unsigned long moves, probes;
     unsigned long same; /* of the planned: as others that fired */
-    unsigned long lives, merged;
+    unsigned long lives, at_once, merged;
     uint32_t most_banks;
 } n;
 static unsigned failures, depth_now;
@@ -337,8 +307,6 @@ static struct {
 static struct {
     bool awaited, merged, again;
     uint32_t erases;
-    unsigned failures;
-    unsigned long seconds;
 } ends[DEPTH_MAX + 1];
 
 static bool merges(void)
@@ -346,25 +314,19 @@ static bool merges(void)
     return mode == SINGLES || mode == PAIRS || mode == MARKERS;
 }
 
-/* Whether the rest is known: looked at when all is settled for the first time after a cut. */
-static bool settled_as_before(struct world *w, bool done)
+static struct merge_count counted(void)
+{
+    return (struct merge_count){n.seconds_planned, failures};
+}
+
+/* Whether the rest is known. */
+static bool as_before(struct world *w, enum merge_point point, bool done)
 {
     unsigned depth = (unsigned)(w - worlds);
-    if (!ends[depth].awaited || !ra_settled(&w->ra)) {
-        return ends[depth].merged;
-    }
-    ends[depth].awaited = false;
-    taps[depth].settled = true;
-    taps[depth].origin = here.d[depth + 1].operation;
-    taps[depth].erasing = 0;
-    taps[depth].transaction = 0;
-    taps[depth].writes = 0;
-    if (!merges()) {
-        return false;
-    }
     struct {
-        struct ra_commit now, next;
-        uint32_t given_up[RA_ROLES], base_id, erases, again, goal, open, has_next, done;
+        struct ra_commit now[DEPTH_MAX], next[DEPTH_MAX];
+        uint32_t given_up[RA_ROLES], base_id, erases, again, goal, done;
+        uint32_t open[DEPTH_MAX], has_next[DEPTH_MAX];
     } expected;
     memset(&expected, 0, sizeof expected);
     memcpy(expected.given_up, given_up, sizeof given_up);
@@ -373,21 +335,38 @@ static bool settled_as_before(struct world *w, bool done)
     expected.again = ends[depth].again;
     expected.goal = goal;
     expected.done = done;
-    expected.open = cut_of[1].open;
-    if (cut_of[1].open) {
-        expected.now = cut_of[1].now;
-        expected.has_next = cut_of[1].has_next;
-        expected.next = cut_of[1].next;
+    for (unsigned i = 0; i < depth; i++) {
+        expected.open[i] = cut_of[i + 1].open;
+        if (cut_of[i + 1].open) {
+            expected.now[i] = cut_of[i + 1].now;
+            expected.has_next[i] = cut_of[i + 1].has_next;
+            expected.next[i] = cut_of[i + 1].next;
+        }
     }
     unsigned long cuts = 0;
-    ends[depth].failures = failures;
-    ends[depth].seconds = n.seconds_planned;
-    n.lives++;
-    if (merge_begin(depth, w, &expected, sizeof expected, &cuts)) {
-        ends[depth].merged = true;
-        n.merged++;
-        n.same += cuts;
-        n.seconds_planned += cuts;
+    struct merge_count now = counted();
+    if (!merges() || !merge_begin(depth, point, w, &expected, sizeof expected, &now, &cuts)) {
+        return false;
+    }
+    n.same += cuts;
+    n.seconds_planned += cuts;
+    return true;
+}
+
+/* Looked at when all is settled for the first time after a cut. */
+static bool settled_as_before(struct world *w, bool done)
+{
+    unsigned depth = (unsigned)(w - worlds);
+    if (ends[depth].awaited && ra_settled(&w->ra)) {
+        ends[depth].awaited = false;
+        taps[depth].settled = true;
+        taps[depth].origin = here.d[depth + 1].operation;
+        taps[depth].erasing = 0;
+        taps[depth].transaction = 0;
+        taps[depth].writes = 0;
+        cut_of[DEPTH_MAX].open = false; /* asked for at its start only */
+        ends[depth].merged = as_before(w, MERGE_SETTLED, done);
+        n.merged += ends[depth].merged;
     }
     return ends[depth].merged;
 }
@@ -645,13 +624,22 @@ static void finish_life(struct world *w, uint32_t erases, bool again)
     }
 }
 
-static void recover(unsigned depth, bool again)
+/* False: the whole is known. */
+static bool recover(unsigned depth, bool again)
 {
     struct world *w = &worlds[depth];
-    uint32_t erases = w->flash.erases;
     w->true_ms = (w->true_ms / OUTAGE_MS + 1) * OUTAGE_MS;
     w->on_step = depth == 1 ? watch_recovery : NULL;
     cut_of[depth].open = true;
+    ends[depth].awaited = true;
+    ends[depth].merged = false;
+    ends[depth].again = again;
+    ends[depth].erases = w->flash.erases;
+    n.lives++;
+    if (mode == PAIRS && as_before(w, MERGE_POWER_ON, false)) {
+        n.at_once++;
+        return false;
+    }
     world_boot(w);
     if (!may_serve(w, depth)) {
         fail("another generation is served, or the roles have parted");
@@ -661,17 +649,14 @@ static void recover(unsigned depth, bool again)
         given_up[i] = rolled_back ? w->ca.last_id : 0;
     }
     look(w, "after the cut");
-    ends[depth].awaited = true;
-    ends[depth].merged = false;
-    ends[depth].again = again;
-    ends[depth].erases = erases;
-    finish_life(w, erases, again);
+    finish_life(w, ends[depth].erases, again);
     ends[depth].awaited = false;
     ends[depth].merged = false;
-    if (!merge_end(depth, w, failures == ends[depth].failures,
-                   n.seconds_planned - ends[depth].seconds)) {
+    struct merge_count now = counted();
+    if (!merge_end(depth, w, &now)) {
         fail("what was to go on as another life did has not");
     }
+    return true;
 }
 
 /* --- one cut ------------------------------------------------------------------------------------ */
@@ -746,10 +731,19 @@ static void damage(unsigned depth, uint32_t at, const void *from, uint32_t size)
             w->flash.disturb_at = at + rnd(own);
         }
     }
+    merge_cut(depth + 1, before, w);
+    merge_change(depth + 1, w->flash.disturb_at, 1);
     if (size != 0) {
+        merge_change(depth + 1, at, size);
         (void)w->hal.flash.program(w->hal.flash.dev, at, from, size);
     } else {
+        merge_change(depth + 1, at * w->flash.geometry.sector_size, w->flash.geometry.sector_size);
         (void)w->hal.flash.erase(w->hal.flash.dev, at);
+    }
+    if (depth != 0) { /* weak cells answer in one of a few ways */
+        const struct damage none = {0};
+        seed_from(&none, 500u + rnd(WEAK_WAYS));
+        w->flash.seed = rnd(0xffffff) + 1u;
     }
 }
 
@@ -777,7 +771,7 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
     }
     seed_of(depth, d, depth);
     damage(depth, at, from, size);
-    *(depth == 0 ? &n.fired : &n.seconds_fired) += w->flash.cut_fired;
+    bool fired = w->flash.cut_fired;
     n.kinds[d->kind]++;
     n.units += d->unit != 0;
     n.erases += size == 0;
@@ -798,10 +792,11 @@ static void cut_here(unsigned depth, uint32_t at, const void *from, uint32_t siz
         }
     }
     bool again = rnd(8) == 0;
-    merge_cut(depth + 1);
     tap(depth + 1);
     depth_now = depth + 1;
-    recover(depth + 1, again && depth == 0);
+    bool run = recover(depth + 1, again && depth == 0);
+    *(depth == 0 ? &n.fired : &n.seconds_fired) += fired && run;
+    n.same += fired && !run;
     depth_now = depth;
     memcpy(given_up, kept_given_up, sizeof given_up);
     here.d[depth + 1] = (struct damage){.operation = d->operation};
@@ -939,6 +934,7 @@ static int tap_program(void *dev, uint32_t at, const void *from, uint32_t size)
     struct tap *t = dev;
     merge_read(t->depth, t->w, at, size);
     operate(t, at, from, size);
+    merge_change(t->depth, at, size);
     note_write(t, at, size);
     return t->flash.program(t->flash.dev, at, from, size);
 }
@@ -954,9 +950,11 @@ static int hole_read(void *dev, uint32_t at, void *to, uint32_t size)
     uint8_t *out = to;
     (void)dev;
     merge_read((unsigned)(hole.w - worlds), hole.w, at, size);
-    for (uint32_t i = 0; i < size; i++) {
-        bool erased = at + i >= hole.from && at + i < hole.to;
-        out[i] = erased ? hole.w->flash.geometry.erased : hole.w->memory[at + i];
+    memcpy(out, hole.w->memory + at, size);
+    uint32_t from = hole.from > at ? hole.from : at;
+    uint32_t end = hole.to < at + size ? hole.to : at + size;
+    if (from < end) {
+        memset(out + (from - at), hole.w->flash.geometry.erased, end - from);
     }
     return HAL_FLASH_DONE;
 }
@@ -1013,7 +1011,7 @@ static int tap_erase(void *dev, uint32_t sector)
     }
     /* All that one move will erase; cells that read now so, now so are not what is asked here. */
     if (t->erasing != sector + 1u && t->w->flash.shadow == NULL &&
-        (mode == REPLAY || (merges() && t->settled) || n.moves++ % 4u == 0)) {
+        (mode == REPLAY || mode == PAIRS || (merges() && t->settled) || n.moves++ % 4u == 0)) {
         n.probes++;
         if (!pair_elsewhere(t->w, s->sector_end * size, at + size)) {
             fail("an erase takes the last good copy");
@@ -1021,7 +1019,7 @@ static int tap_erase(void *dev, uint32_t sector)
     }
     t->erasing = sector;
     operate(t, sector, NULL, 0);
-    merge_erase(t->depth, sector);
+    merge_erase(t->depth, sector, t->w->flash.geometry.sector_size);
     return t->flash.erase(t->flash.dev, sector);
 }
 
@@ -1817,6 +1815,7 @@ int main(int argc, char *argv[])
         return 2;
     }
     clock_t began = clock();
+    make_geometries();
     here.flip = -1;
     world_at_abort = at_abort;
     printf("seed %u\n", (unsigned)first_seed);
@@ -1868,10 +1867,10 @@ int main(int argc, char *argv[])
                n.erases, n.unstable, n.markers, n.next_renewals, n.probes, (unsigned)n.most_banks);
     }
     if (merges() && !count_only) {
-        printf(
-            "of %lu lives after a cut the rest of %lu came to the same as another's; so %lu cuts "
-            "are the same as some that fired\n",
-            n.lives, n.merged, n.same);
+        printf("of %lu lives after a cut %lu were another's from the start, and of %lu the rest; "
+               "so %lu "
+               "cuts are the same as some that fired\n",
+               n.lives, n.at_once, n.merged, n.same);
     }
     unsigned failed = failures;
     if (n.planned + n.seconds_planned != n.fired + n.seconds_fired + n.same) {

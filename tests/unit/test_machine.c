@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ra_internal.h"
 #include "world.h"
 #include "world_vectors.h"
 
@@ -1222,6 +1223,27 @@ static void after_a_cut_a_clean_copy_serves(void **state)
     assert_true(old > 0 && new > 0);
 }
 
+/* Both certificates are read to plan the switch: not at each step while an event is being written. */
+static void a_switch_is_planned_when_it_can_be_written(void **state)
+{
+    (void)state;
+    start_agent(30);
+    until(AGENT, RA_STATE_COMMIT, HOUR);
+    w.flash.polls = 20;
+    ra_log(&w.ra, RA_LOG_CONFIG, RA_EVENT_NO_ROLE, RA_OK, 0, "written first");
+    (void)world_step(&w);
+    assert_int_equal(w.ra.writer, RA_WRITER_EVENT);
+    uint64_t read = w.flash.read_bytes;
+    while (w.ra.writer == RA_WRITER_EVENT) {
+        (void)world_step(&w);
+        assert_int_equal(world_state(&w, AGENT), RA_STATE_COMMIT);
+    }
+    assert_true(w.flash.read_bytes - read < 500); /* what it wrote */
+    w.flash.polls = 0;
+    until(AGENT, RA_STATE_PROBATION, HOUR);
+    check_role(AGENT);
+}
+
 static void a_pair_that_does_not_fit_is_not_installed(void **state)
 {
     (void)state;
@@ -1413,6 +1435,7 @@ int main(void)
         cmocka_unit_test(a_damaged_record_falls_back),
         cmocka_unit_test(a_damaged_anchor_is_named),
         cmocka_unit_test(after_a_cut_a_clean_copy_serves),
+        cmocka_unit_test(a_switch_is_planned_when_it_can_be_written),
         cmocka_unit_test(a_pair_that_does_not_fit_is_not_installed),
         cmocka_unit_test(without_entropy_no_key),
         cmocka_unit_test(without_a_device_key_unsealed),

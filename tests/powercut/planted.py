@@ -103,6 +103,14 @@ BUGS = {
         'the power-fail test cuts nothing for a while: wolfBoot pull request 315', 'boards/host/nor_model.c',
         [('m->operations != m->cut_at', 'm->operations != m->cut_at + 1u')],
         SAMPLE + ['--geometry', '0', '--start', '0', '--story', '0']),
+    'second_torn_header': (
+        'a header torn behind a torn one is programmed again where it reads erased: ours', STORE,
+        [('w->end = w->began + (at + i - w->began + s->head) / s->head * s->head;',
+          'w->end = in_units(s->flash, at + i + 1u);\n'
+          '                if (w->end < w->began + s->head) {\n'
+          '                    w->end = w->began + s->head;\n'
+          '                }')],
+        ['markers', '--geometry', '7', '--start', '0', '--story', '15']),
 }
 NOT_FIRED = 'a planned cut did not fire'
 

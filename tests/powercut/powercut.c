@@ -44,12 +44,15 @@
  *   counters  the same 70 000 times at each number that counts up in flash
  *   flips     every bit of the flash at rest; a unit of what is committed disturbed
  *
- * Of singles, pairs and markers the rest of a life is run once where it is the same as another's:
- * merge.h says when that is, and why no cut is left out by it. Where that is the rest of the recovery
- * from a first cut, the second cuts in it count as the same, not as fired: planned is fired and the
- * same. The second damage at an operation after that follows from its distance, not from the first
- * cut, so that they are the same indeed. One of MERGE_TRIED such lives goes on nevertheless and must
- * come to the same end.
+ * Of singles, pairs and markers a life, or its rest, is run once where it is the same as another's:
+ * merge.h says when that is, and why no cut is left out by it. A cut whose whole life is known, and
+ * the second cuts of a recovery that is, count as the same, not as fired: planned is fired and the
+ * same. A second damage follows from the operation alone, counted from the first cut or from when
+ * all was settled, so that they are the same indeed; weak cells then answer in one of WEAK_WAYS ways.
+ * One of MERGE_TRIED such lives goes on nevertheless and must come to the same end.
+ *
+ * powercut is built with the limits of an appliance for RSA-2048, powercut_wolfssl with those of
+ * every key; the geometries count banks, whose size follows from them.
  *
  * An id is GEOMETRY:START:STORY:OPERATION:KIND:UNIT:UNSTABLE:LEVEL and the last five again for a
  * second cut, in the recovery. The program links fast_crypto (powercut) or wolfSSL

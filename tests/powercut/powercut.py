@@ -34,7 +34,7 @@ MOST_MARKERS = (1, 3)  # the smallest units
 COUNTERS = 7
 STARTS = 5
 PROTOCOLS = 3
-LEAST = 100000
+LEAST = 150000
 KIND = re.compile(r'(before|after|prefix|all but the last byte|random bits|disturbed|within a unit|of an erase'
                   r'|unstable|of a marker) (\d+)')
 TOTAL = re.compile(r'^(\d+) cuts planned, (\d+) fired, (\d+) (?:the same|not run), (\d+) failures$', re.M)
@@ -44,10 +44,10 @@ def sample(seed, parts):
     """The longest first: the others fill the gaps."""
     whole = seed % GEOMETRIES  # runs that sweep one geometry take another one each day
     other = ['--start', seed // GEOMETRIES % STARTS, '--story', seed % PROTOCOLS]
-    return ([['sample', '--seed', seed, '--share', 43, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
+    return ([['sample', '--seed', seed, '--part', '%d/%d' % (i, parts)] for i in range(parts)] +
             [['counters', '--seed', seed, '--geometry', 0, '--times', 2500] + other,
              ['repeats', '--seed', seed, '--geometry', whole, '--times', 50] + other] +
-            [['flips', '--seed', seed, '--geometry', g, '--start', (seed + g) % STARTS, '--one-in', 800]
+            [['flips', '--seed', seed, '--geometry', g, '--start', (seed + g) % STARTS, '--one-in', 400]
              for g in range(GEOMETRIES)])
 
 

@@ -348,9 +348,7 @@ static int walk_search(struct ra_store *s, const struct ra_store_bank_ *b, struc
             }
             if (p[i] != s->flash->erased) {
                 w->garbage = 1;
-                /* The first program call of a record was for all of its header, and what came
-                 * after a torn one was begun behind that: units of it may read as erased. */
-                w->end = w->began + (at + i - w->began + s->head) / s->head * s->head;
+                w->end = at + i + 1u;
             }
         }
     }
@@ -763,6 +761,12 @@ static void mount_end(struct ra_store *s)
         s->info.damaged++;
     }
     s->pos = s->walk.end > s->active.copied ? s->walk.end : s->active.copied;
+    if (s->walk.garbage != 0) {
+        /* The first program call of a record was for all of its header, and what came after a
+         * torn one was begun behind that: units of them may read as erased. */
+        uint32_t from = s->walk.began > s->active.copied ? s->walk.began : s->active.copied;
+        s->pos = from + (s->pos - from + s->head - 1u) / s->head * s->head;
+    }
     s->pos = least(s->pos, s->active.size);
     if (s->last_type == s->record.type) {
         mark_tail(s);

@@ -162,7 +162,7 @@ struct ra_store_bank_ {
 
 struct ra_store_walk_ {
     uint32_t at;     /* offset in the bank                                 */
-    uint32_t end;    /* behind the last unit that is not erased            */
+    uint32_t end;    /* behind the last byte that is not erased            */
     uint32_t began;  /* where the way was lost                             */
     uint8_t lost;    /* looking for the next header, unit by unit          */
     uint8_t garbage; /* bytes that belong to no record since the last one  */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTORS 1024u
 #define GRAIN 16u       /* bytes of flash that are noted together */
 #define BLOCK 32u       /* grains that are hashed together: 512 bytes, of one sector */
 #define ALL 0xffffffffu /* the grains of a block */
@@ -50,14 +49,14 @@ static struct recording {
     uint32_t sector_size, unit;
     bool shadowed;
     uint32_t read[BLOCKS]; /* a bit for each grain */
-    uint8_t erased[SECTORS];
+    uint8_t erased[BLOCKS];
     uint8_t memory[WORLD_FLASH_MAX], shadow[WORLD_FLASH_MAX], touched[WORLD_UNITS_MAX / 8];
 } recordings[MERGE_DEPTH_MAX + 1][MERGE_POINTS];
 
 /* Of a life whose rest was known when all was settled: how that one ended. */
 static const struct ending *settled_as[MERGE_DEPTH_MAX + 1];
 
-static uint8_t erased_since_cut[MERGE_DEPTH_MAX + 1][SECTORS];
+static uint8_t erased_since_cut[MERGE_DEPTH_MAX + 1][BLOCKS];
 
 /* Hashes of the blocks of each world, as long as they stay as they are: of the whole, and of those
  * grains that were asked for last; 0: not known. */
@@ -316,14 +315,18 @@ static void note_weak(unsigned depth)
 void merge_read(unsigned depth, const struct world *w, uint32_t at, uint32_t size)
 {
     const uint32_t step = BLOCK * GRAIN;
+    const uint32_t unit = w->flash.geometry.program_unit;
+    if (w->flash.shadow != NULL && memcmp(w->memory + at, w->flash.shadow + at, size) != 0) {
+        note_weak(depth);
+        size += at % unit; /* how weak cells answer depends on their whole unit */
+        at -= at % unit;
+        size = (size + unit - 1u) / unit * unit;
+    }
     for (uint32_t b = at / step; b * step < at + size; b++) {
         uint32_t from = at > b * step ? (at - b * step) / GRAIN : 0;
         uint32_t to =
             at + size < (b + 1u) * step ? (at + size - b * step + GRAIN - 1u) / GRAIN : BLOCK;
         note(depth, b, ALL << from & ALL >> (BLOCK - to));
-    }
-    if (w->flash.shadow != NULL && memcmp(w->memory + at, w->flash.shadow + at, size) != 0) {
-        note_weak(depth);
     }
 }
 
@@ -344,7 +347,9 @@ bool merge_begin(unsigned depth, enum merge_point point, const struct world *w,
     uint64_t state = state_of(depth, point, w, expected, size);
     const struct ending *e = find(state, depth, w);
     settled_as[depth] = NULL;
-    if (e != NULL && met++ % MERGE_TRIED != 0) {
+    const struct recording *whole = &recordings[depth][MERGE_POWER_ON];
+    bool tried = point == MERGE_SETTLED && whole->open && whole->known != NULL; /* to its end */
+    if (e != NULL && !tried && met++ % MERGE_TRIED != 0) {
         for (uint32_t i = 0; i < e->pieces; i++) {
             note(depth, e->piece[i].block, e->piece[i].grains);
         }

@@ -105,11 +105,8 @@ BUGS = {
         SAMPLE + ['--geometry', '0', '--start', '0', '--story', '0']),
     'second_torn_header': (
         'a header torn behind a torn one is programmed again where it reads erased: ours', STORE,
-        [('w->end = w->began + (at + i - w->began + s->head) / s->head * s->head;',
-          'w->end = in_units(s->flash, at + i + 1u);\n'
-          '                if (w->end < w->began + s->head) {\n'
-          '                    w->end = w->began + s->head;\n'
-          '                }')],
+        [('s->pos = from + (s->pos - from + s->head - 1u) / s->head * s->head;',
+          's->pos = in_units(s->flash, s->pos > from + s->head ? s->pos : from + s->head);')],
         ['markers', '--geometry', '7', '--start', '0', '--story', '15']),
 }
 NOT_FIRED = 'a planned cut did not fire'

@@ -1281,6 +1281,7 @@ static void story_lost_commit(void)
     finish();
     world_damage(golden, RA_RECORD_COMMIT, 0);
     nor_model_format(&golden->flash, false);
+    merge_change(0, 0, golden->flash.size);
     world_boot(golden);
     if (is_new(golden, RA_ROLE_AGENT) || is_new(golden, RA_ROLE_ENCRYPTION)) {
         fail("the story has no older commit");

@@ -59,6 +59,9 @@ bool ra_challenge_for(const struct ra *ra, enum ra_role role);
 bool ra_protocol_own_id(uint8_t protocol);
 /* The id of the generation that is to sign a new request of the role; 0: none, a first enrolment. */
 uint16_t ra_signer_id(const struct ra *ra, enum ra_role role);
+/* Whether the key of the role signs messages of SCEP, by the settings, for itself or for another: it
+ * opens the replies too, so it must be RSA [RFC 8894 3.2]. */
+bool ra_signs_scep(const struct ra *ra, enum ra_role role);
 /* Whether the request is wrapped by ra_cms_renewal_build, not by the protocol itself. */
 bool ra_protocol_wants_cms(uint8_t protocol);
 

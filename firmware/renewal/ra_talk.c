@@ -67,6 +67,18 @@ static enum ra_role signer_of(const struct ra *ra, enum ra_role role)
     return signer == RA_SIGNER_OWN ? role : (enum ra_role)(signer - 1);
 }
 
+bool ra_signs_scep(const struct ra *ra, enum ra_role role)
+{
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        bool first = i == role && ra->renewal[i].txn.first; /* signed by the new key itself */
+        if (ra_protocol_own_id((uint8_t)ra_protocol_of(ra, (enum ra_role)i)) &&
+            (first || signer_of(ra, (enum ra_role)i) == role)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool first_request(const struct ra *ra)
 {
     return ra->renewal[ra->talker].txn.first;

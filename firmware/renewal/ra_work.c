@@ -200,6 +200,11 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     if (e == RA_OK && role == RA_ROLE_ENCRYPTION && !ra_key_is_rsa(alg)) {
         e = RA_E_ENCRYPTION_EC;
     }
+    /* Not first when the next renewal would need it. */
+    if (e == RA_OK && !ra_key_is_rsa(alg) && !ra->renewal[role].txn.by_hand &&
+        ra_signs_scep(ra, role)) {
+        e = RA_E_SCEP_SIGNER_KEY;
+    }
     return e == RA_OK ? ra_keygen_start(&ra->keygen, alg) : e;
 }
 

@@ -1053,6 +1053,39 @@ static void a_first_enrolment_needs_rsa(void **state)
     assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
 }
 
+/* A key that signs the next renewal, its own or another role's, opens the reply: it is not replaced by
+ * one that cannot. Nothing is asked, and the reason is said now, not in two years. */
+static void a_signer_stays_rsa(void **state)
+{
+    static const struct {
+        const char *agent, *encryption; /* who signs for them */
+        bool renewed;
+    } cases[] = {
+        {"own", "own", false}, {"encryption", "agent", false}, {"encryption", "own", true}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct world_enrolment e = {.key = {"encryption_new1.key", "encryption.key"},
+                                          .days_left = {30, 400},
+                                          .settings = {{"ca-url", FAKE_SCEP_URL},
+                                                       {"protocol", "scep"},
+                                                       {"agent-key", "p256"},
+                                                       {"agent-signer", cases[i].agent},
+                                                       {"encryption-signer", cases[i].encryption}}};
+        world_init(&w, NULL);
+        world_provision(&w, &e);
+        world_boot(&w);
+        until(AGENT, cases[i].renewed ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(w.ca.submits[AGENT], cases[i].renewed);
+        if (!cases[i].renewed) {
+            assert_int_equal(world_status(&w, AGENT).cause, RA_E_SCEP_SIGNER_KEY);
+            world_set(&w, "agent-key", "rsa2048");
+            assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_OK);
+            until(AGENT, RA_STATE_PROBATION, HOUR);
+        }
+        assert_null(world_check(&w, AGENT));
+    }
+}
+
 /* A first request waits for its manager, over resets and days: each question about it is signed as
  * it was itself. Another key has another signer. */
 static void a_first_enrolment_that_waits(void **state)
@@ -1126,6 +1159,7 @@ int main(void)
         cmocka_unit_test(the_challenge_of_another_server),
         cmocka_unit_test(a_first_enrolment_asked_for_again),
         cmocka_unit_test(a_first_enrolment_needs_rsa),
+        cmocka_unit_test(a_signer_stays_rsa),
         cmocka_unit_test(a_first_enrolment_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

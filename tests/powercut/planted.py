@@ -23,6 +23,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / 'build/host'
 TARGET = 'powercut/powercut'
+LIBRARY = 'small_perennial'  # what it links
 COPY = ROOT / 'build/planted'
 NOTHING = ['replay', '0:0:0:9999:0:0:0:0']  # what must fail without a bug too
 FOLDERS = ('firmware', 'crypto', 'hal', 'boards')
@@ -116,7 +117,7 @@ def commands():
     """How to compile a file of powercut, and how to link it."""
     with open(BUILD / 'compile_commands.json', encoding='utf-8') as f:
         compile_ = {c['file']: c['command'] for c in json.load(f)
-                    if re.search(r'/(small_perennial|powercut)\.dir/', c['command'])}
+                    if re.search(r'/(%s|powercut)\.dir/' % LIBRARY, c['command'])}
     link = subprocess.run(['ninja', '-C', BUILD, '-t', 'commands', TARGET], capture_output=True,
                           text=True, check=True).stdout.strip().splitlines()[-1]
     return compile_, link.removeprefix(': && ').removesuffix(' && :')

@@ -113,7 +113,7 @@ BUGS = {
 
 def main():
     planted.BUGS = BUGS
-    planted.TARGET = 'simulate/simulate'
+    planted.TARGET, planted.LIBRARY = 'simulate/simulate', 'fast_perennial'
     planted.COPY = planted.ROOT / 'build/planted-simulate'
     planted.REPLAY = re.compile(r'replay: simulate (--replay \d+)')
     planted.NOTHING = None

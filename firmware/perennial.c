@@ -1122,7 +1122,8 @@ uint32_t ra_new_generation(const struct ra *ra, enum ra_role role)
     uint16_t id = ra_generation_id(role, newest);
     bool pair = ra_store_find(&ra->store, RA_RECORD_KEY, id) &&
                 ra_store_find(&ra->store, RA_RECORD_CERT, id);
-    return pair ? newest + 1u : newest;
+    newest += pair ? 1u : 0;
+    return (newest & 0xffu) != 0 ? newest : newest + 1u; /* an id that ends in 0 is none */
 }
 
 /* Whether the role's own work would write the same records. Reading the store does not. */

@@ -312,7 +312,11 @@ static uint32_t step_probation(struct ra *ra, enum ra_role role, int64_t now)
         ra->commit_dirty = true; /* by a clock that was wrong: not anew at each reset */
     }
     slot->probation_until = ra_schedule_clamp(slot->probation_until, now, longest);
-    if (now < slot->probation_until || ra_clock_leapt(&ra->clock, RA_LEAPT_PROBATION)) {
+    /* Of a short life not all: the next renewal begins after it. */
+    int64_t latest =
+        slot->active_not_after - (slot->active_not_after - slot->active_not_before) / 3;
+    bool over = now >= slot->probation_until || now >= latest;
+    if (!over || ra_clock_leapt(&ra->clock, RA_LEAPT_PROBATION)) {
         return LOOK_MS;
     }
     ra_log(ra, RA_LOG_PROVED, role, RA_OK, 0, NULL);

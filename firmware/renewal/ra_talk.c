@@ -157,6 +157,9 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
     if (ra->writer != RA_WRITER_WORK) {
         bool known = false;
         e = ra_anchor_place(ra, cert, ra->old_cert, &place, &known);
+        if (e == RA_E_ANCHORS_FULL && ra->renewal[ra->talker].txn.phase != RA_PHASE_PENDING) {
+            ra_log(ra, RA_LOG_NOT_SAVED, ra->talker, e, 0, NULL);
+        }
         if (e != RA_OK || known) {
             return e;
         }
@@ -436,12 +439,15 @@ int ra_work_save_id(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
     struct ra_renewal *r = &ra->renewal[role];
     /* What EST issues comes once, with the answer: lost, it takes another attempt. */
     bool gone = r->issued_at_once && r->txn.protocol == RA_PROTOCOL_EST;
-    bool asked = r->txn.phase == RA_PHASE_PENDING; /* sent again as a question */
-    r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;
-    /* Issued at once says nothing yet: a bad certificate each day is to become one a week. */
-    if (!r->issued_at_once || asked) {
-        r->txn.cause = RA_OK;
-        r->txn.failures = 0;
+    if (r->sub == 0) {                                 /* once: the writing takes several calls */
+        bool asked = r->txn.phase == RA_PHASE_PENDING; /* sent again as a question */
+        r->txn.phase = gone ? RA_PHASE_SENT : RA_PHASE_PENDING;
+        /* Issued at once says nothing yet: a bad certificate each day is to become one a week. */
+        if (!r->issued_at_once || asked) {
+            r->txn.cause = RA_OK;
+            r->txn.failures = 0;
+        }
+        r->sub = 1;
     }
     ra_err e = ra_write_txn(ra, role);
     *wait_ms = RA_WAIT_FLASH_MS;

@@ -200,10 +200,17 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     if (e == RA_OK && role == RA_ROLE_ENCRYPTION && !ra_key_is_rsa(alg)) {
         e = RA_E_ENCRYPTION_EC;
     }
-    /* Not first when the next renewal would need it. */
+    /* Not first when the next renewal would need it. A setting does not hold this one up. */
     if (e == RA_OK && !ra_key_is_rsa(alg) && !ra->renewal[role].txn.by_hand &&
         ra_signs_scep(ra, role)) {
-        e = RA_E_SCEP_SIGNER_KEY;
+        bool asked = wish->alg != RA_KEY_NONE || ra->renewal[role].txn.first;
+        e = asked ? RA_E_SCEP_SIGNER_KEY : ra_key_from_spki(&ra->key, old.spki.p, old.spki.size);
+        alg = ra->key.alg;
+        if (e == RA_OK && !ra_key_is_rsa(alg)) {
+            e = RA_E_SCEP_SIGNER_KEY;
+        } else if (e == RA_OK) {
+            ra_log(ra, RA_LOG_REFUSED, role, RA_E_SCEP_SIGNER_KEY, 0, NULL);
+        }
     }
     return e == RA_OK ? ra_keygen_start(&ra->keygen, alg) : e;
 }

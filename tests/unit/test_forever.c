@@ -491,7 +491,39 @@ static void generations_wrap(void **state)
         }
         assert_int_equal(keys, 2);
     }
-    assert_int_equal(w.ra.commit.slot[AGENT].active, 261);
+    assert_int_equal(w.ra.commit.slot[AGENT].active, 262); /* 256 would have the id of none */
+}
+
+/* Certificates of a week, and a probation that is set longer than they last: the next renewal does
+ * not wait for its end. */
+static void a_probation_longer_than_the_certificate(void **state)
+{
+    (void)state;
+    provision_agent(3);
+    world_boot_offline(&w);
+    world_set(&w, "minimum-life-days", "1");
+    world_set(&w, "key-policy", "same");
+    world_set(&w, "probation-hours", "720");
+    assert_true(world_settle(&w));
+    w.ca.life_days = 7;
+    world_boot(&w);
+    assert_true(world_run(&w, 60 * DAY));
+    assert_int_equal(world_logged(&w, RA_LOG_EXPIRED, AGENT), 0);
+    assert_null(world_check(&w, AGENT));
+    assert_in_range(w.ca.submits[AGENT], 9, 15);
+}
+
+/* A CA that answers at once, and each time with what cannot be installed: days, then weeks. */
+static void a_bad_certificate_each_time(void **state)
+{
+    (void)state;
+    provision_agent(40);
+    w.ca.mode[AGENT] = FAKE_CA_SHORT;
+    world_boot(&w);
+    assert_true(world_run(&w, 30 * DAY));
+    assert_in_range(w.ca.submits[AGENT], 4, 8);
+    w.ca.mode[AGENT] = FAKE_CA_ISSUE;
+    until(AGENT, RA_STATE_PROBATION, 9 * DAY);
 }
 
 int main(void)
@@ -514,6 +546,8 @@ int main(void)
         cmocka_unit_test(lost_settings_are_told),
         cmocka_unit_test(what_serves_without_noise),
         cmocka_unit_test(generations_wrap),
+        cmocka_unit_test(a_probation_longer_than_the_certificate),
+        cmocka_unit_test(a_bad_certificate_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -931,6 +931,7 @@ static void no_place_for_the_fingerprint(void **state)
         } else {
             renewed(ENCRYPTION, 1);
         }
+        assert_int_equal(world_logged(&w, RA_LOG_NOT_SAVED, ENCRYPTION), 1);
         assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 0);
     }
 }
@@ -1053,15 +1054,29 @@ static void a_first_enrolment_needs_rsa(void **state)
     assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
 }
 
+static enum ra_key_alg serves_key(enum ra_role role)
+{
+    uint8_t der[RA_CERT_MAX];
+    struct ra_cert cert;
+    struct ra_key key;
+    size_t size = 0;
+    assert_int_equal(ra_certificate(&w.ra, role, der, sizeof der, &size), RA_OK);
+    assert_int_equal(ra_cert_parse(&cert, der, size), RA_OK);
+    assert_int_equal(ra_key_from_spki(&key, cert.spki.p, cert.spki.size), RA_OK);
+    return key.alg;
+}
+
 /* A key that signs the next renewal, its own or another role's, opens the reply: it is not replaced by
- * one that cannot. Nothing is asked, and the reason is said now, not in two years. */
+ * one that cannot. A setting that would is passed over and said, a word of the operator's refused:
+ * now, not in two years. */
 static void a_signer_stays_rsa(void **state)
 {
     static const struct {
         const char *agent, *encryption; /* who signs for them */
-        bool renewed;
+        bool may;
     } cases[] = {
         {"own", "own", false}, {"encryption", "agent", false}, {"encryption", "own", true}};
+    static const struct ra_wish wish = {.alg = RA_KEY_EC_P256};
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct world_enrolment e = {.key = {"encryption_new1.key", "encryption.key"},
@@ -1074,15 +1089,41 @@ static void a_signer_stays_rsa(void **state)
         world_init(&w, NULL);
         world_provision(&w, &e);
         world_boot(&w);
-        until(AGENT, cases[i].renewed ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
-        assert_int_equal(w.ca.submits[AGENT], cases[i].renewed);
-        if (!cases[i].renewed) {
-            assert_int_equal(world_status(&w, AGENT).cause, RA_E_SCEP_SIGNER_KEY);
-            world_set(&w, "agent-key", "rsa2048");
-            assert_int_equal(ra_renew(&w.ra, AGENT, false), RA_OK);
-            until(AGENT, RA_STATE_PROBATION, HOUR);
-        }
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(serves_key(AGENT), cases[i].may ? RA_KEY_EC_P256 : RA_KEY_RSA_2048);
+        assert_int_equal(world_logged(&w, RA_LOG_REFUSED, AGENT), !cases[i].may);
+        until(AGENT, RA_STATE_IDLE, 3 * DAY);
+        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &wish), RA_OK);
+        until(AGENT, cases[i].may ? RA_STATE_PROBATION : RA_STATE_BACKOFF, HOUR);
+        assert_int_equal(w.ca.submits[AGENT], cases[i].may ? 2 : 1);
+        assert_int_equal(world_status(&w, AGENT).cause == RA_E_SCEP_SIGNER_KEY, !cases[i].may);
         assert_null(world_check(&w, AGENT));
+    }
+}
+
+/* The agent's 256th generation would have the id of none, and could not sign for the next. */
+static void an_id_that_says_none(void **state)
+{
+    const struct world_enrolment e = {
+        .key = {"encryption_new1.key", "encryption.key"},
+        .days_left = {30, 5000},
+        .settings = {{"ca-url", FAKE_SCEP_URL}, {"protocol", "scep"}, {"key-policy", "same"}}};
+    (void)state;
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    world_boot(&w);
+    w.ra.commit.slot[AGENT].newest = 255;
+    w.ra.commit_dirty = true;
+    assert_true(world_settle(&w));
+    world_boot(&w);
+    uint32_t before = 2;
+    for (unsigned i = 0; i < 3; i++) {
+        renewed(AGENT, before);
+        before = world_serves(&w, AGENT);
+        until(AGENT, RA_STATE_IDLE, 3 * DAY);
+        assert_true(world_settle(&w));
+        world_advance(&w, 710 * DAY);
+        world_boot(&w);
     }
 }
 
@@ -1160,6 +1201,7 @@ int main(void)
         cmocka_unit_test(a_first_enrolment_asked_for_again),
         cmocka_unit_test(a_first_enrolment_needs_rsa),
         cmocka_unit_test(a_signer_stays_rsa),
+        cmocka_unit_test(an_id_that_says_none),
         cmocka_unit_test(a_first_enrolment_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static const struct ra_setting settings[] = {
     {"split-days", "7", NULL, "stop waiting for the partner this long before expiry", AT(split_days), 1, 60, RA_SETTING_NUMBER},
     {"probation-hours", "24", NULL, "how long the old pair stays ready to come back", AT(probation_hours), 1, 720, RA_SETTING_NUMBER},
     {"retention-days", "0", NULL, "keep the old decryption key; 0: till its certificate ends", AT(retention_days), 0, 3650, RA_SETTING_NUMBER},
-    {"minimum-life-days", "90", NULL, "refuse a certificate that lasts less", AT(minimum_life_days), 1, 3650, RA_SETTING_NUMBER},
+    {"minimum-life-days", "90", NULL, "refuse what lasts less, not near the end", AT(minimum_life_days), 1, 3650, RA_SETTING_NUMBER},
     {"attempts-per-day", "8", NULL, "requests sent to the CA in one day at most, per role", AT(attempts_per_day), 1, 100, RA_SETTING_NUMBER},
     {"boot-budget-seconds", "10", NULL, "how long the boot may wait for us", AT(boot_budget_s), 0, 600, RA_SETTING_NUMBER},
     {"agent-key", "like-old", KEYS, "new key of the Enrollment Agent", AT(agent_key), 0, 0, RA_SETTING_CHOICE},

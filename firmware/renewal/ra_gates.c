@@ -79,6 +79,10 @@ static ra_err check_like_old(const struct ra_gates_input *in, const struct ra_ce
 static ra_err check_time(const struct ra_gates_input *in, const struct ra_cert *leaf)
 {
     int64_t least = (int64_t)in->config->minimum_life_days * RA_DAY;
+    int64_t last = (int64_t)in->config->split_days * RA_DAY;
+    if (in->old != NULL && in->old->not_after - in->now < last) {
+        least = 0; /* a short one is better than none */
+    }
     if (leaf->not_after <= in->now) {
         return RA_E_GATE_EXPIRED;
     }

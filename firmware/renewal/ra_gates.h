@@ -40,7 +40,8 @@ struct ra_gates_input {
 /* Pick the issued certificate by its public key and pass it through gates 1 to
  * 5, 7 and 8. Returns RA_OK with *leaf parsed, or the RA_E_GATE_* that refused.
  * A certificate whose time comes within a day is not refused: the caller waits
- * until leaf->not_before. Bounded: RA_CHAIN_CERTS_MAX parses. */
+ * until leaf->not_before. In the last split-days of the old one minimum-life-days
+ * refuses nothing: what lasts longer than the old one is better than none. Bounded: RA_CHAIN_CERTS_MAX parses. */
 ra_err ra_gates_check(const struct ra_gates_input *in, struct ra_cert *leaf);
 
 /* The gate of a role alone, for provisioning: no CA, usage, EKU, key kind and strength.

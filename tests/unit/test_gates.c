@@ -261,10 +261,14 @@ static void validity(void **state)
 {
     (void)state;
     const int64_t end = NOT_AFTER + 334 * DAY; /* 2049-12-01 */
-    /* minimum-life-days is 90. */
-    assert_int_equal(gates(end - 90 * DAY), RA_OK);
-    assert_int_equal(gates(end - 90 * DAY + 1), RA_E_GATE_LIFETIME);
-    assert_int_equal(gates(end - 1), RA_E_GATE_LIFETIME);
+    /* A short one is refused as long as there is time for another. */
+    config.minimum_life_days = 400;
+    assert_int_equal(gates(end - 400 * DAY), RA_OK);
+    assert_int_equal(gates(end - 400 * DAY + 1), RA_E_GATE_LIFETIME);
+    assert_int_equal(gates(NOT_AFTER - 7 * DAY), RA_E_GATE_LIFETIME);
+    assert_int_equal(gates(NOT_AFTER - 7 * DAY + 1), RA_OK);
+    assert_int_equal(gates(end - 1), RA_OK);
+    config.minimum_life_days = 90;
     assert_int_equal(gates(end), RA_E_GATE_EXPIRED);
     /* notBefore 2024-01-01: a day ahead is waited for, more is refused. */
     const int64_t begin = 1704067200;

@@ -1051,6 +1051,17 @@ static void a_first_enrolment_needs_rsa(void **state)
     ask_first();
     until(DEVICE, RA_STATE_BACKOFF, HOUR);
     assert_int_equal(world_status(&w, DEVICE).cause, RA_E_SCEP_SIGNER_KEY);
+    /* Nor by a key that was made for another protocol. */
+    start_first("device-key", "p256");
+    world_set(&w, "protocol", "adcs");
+    w.ca.net = FAKE_NET_REFUSED;
+    ask_first();
+    until(DEVICE, RA_STATE_BACKOFF, HOUR);
+    assert_int_not_equal(world_status(&w, DEVICE).cause, RA_E_SCEP_SIGNER_KEY);
+    world_set(&w, "protocol", "scep");
+    w.ca.net = FAKE_NET_UP;
+    assert_true(world_run(&w, DAY));
+    assert_int_equal(world_status(&w, DEVICE).cause, RA_E_SCEP_SIGNER_KEY);
     assert_int_equal(w.ca.scep_type[RA_SCEP_PKCS_REQ], 0);
 }
 

@@ -186,9 +186,10 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     const uint8_t wanted[RA_ROLES] = {ra->config.agent_key, ra->config.encryption_key,
                                       ra->config.device_key};
     const struct ra_wish *wish = &ra->renewal[role].wish;
+    const bool first = ra->renewal[role].txn.first;
     enum ra_key_alg alg = wish->alg != RA_KEY_NONE ? wish->alg : (enum ra_key_alg)wanted[role];
     ra_err e = RA_OK;
-    if (ra->renewal[role].txn.first) {
+    if (first) {
         alg = alg == RA_KEY_NONE ? RA_KEY_RSA_2048 : alg;
     } else {
         e = ra_load_active_cert(ra, role, &old);
@@ -203,7 +204,7 @@ static ra_err start_keygen(struct ra *ra, enum ra_role role)
     /* Not first when the next renewal would need it. A setting does not hold this one up. */
     if (e == RA_OK && !ra_key_is_rsa(alg) && !ra->renewal[role].txn.by_hand &&
         ra_signs_scep(ra, role)) {
-        bool asked = wish->alg != RA_KEY_NONE || ra->renewal[role].txn.first;
+        bool asked = wish->alg != RA_KEY_NONE || first;
         e = asked ? RA_E_SCEP_SIGNER_KEY : ra_key_from_spki(&ra->key, old.spki.p, old.spki.size);
         alg = ra->key.alg;
         if (e == RA_OK && !ra_key_is_rsa(alg)) {

@@ -33,9 +33,9 @@ def run(name, folder):
     environment = dict(os.environ, GCOV_PREFIX=folder)
     try:
         done = subprocess.run([*COMMAND, UNIT / f"test_{name}"], capture_output=True, text=True,
-                              errors="replace", env=environment, timeout=200)
+                              errors="replace", env=environment, timeout=400)
     except subprocess.TimeoutExpired:
-        return name, ["took more than 200 s"]
+        return name, ["took more than 400 s"]
     if done.returncode == 0 and "[  PASSED  ]" in done.stdout + done.stderr:
         return name, []
     return name, (done.stdout + done.stderr).splitlines()[-40:]

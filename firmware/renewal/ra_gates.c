@@ -1,5 +1,7 @@
 #include "ra_gates.h"
 
+#include "ra_schedule.h"
+
 static ra_err check_usage(enum ra_role role, const struct ra_cert *cert)
 {
     uint16_t wanted = role == RA_ROLE_AGENT ? RA_KU_DIGITAL_SIGNATURE : RA_KU_KEY_ENCIPHERMENT;
@@ -79,8 +81,7 @@ static ra_err check_like_old(const struct ra_gates_input *in, const struct ra_ce
 static ra_err check_time(const struct ra_gates_input *in, const struct ra_cert *leaf)
 {
     int64_t least = (int64_t)in->config->minimum_life_days * RA_DAY;
-    int64_t last = (int64_t)in->config->split_days * RA_DAY;
-    if (in->old != NULL && in->old->not_after - in->now < last) {
+    if (in->old != NULL && in->now > ra_schedule_split(in->config, in->old->not_after)) {
         least = 0; /* a short one is better than none */
     }
     if (leaf->not_after <= in->now) {

@@ -41,7 +41,8 @@ struct ra_gates_input {
  * 5, 7 and 8. Returns RA_OK with *leaf parsed, or the RA_E_GATE_* that refused.
  * A certificate whose time comes within a day is not refused: the caller waits
  * until leaf->not_before. In the last split-days of the old one minimum-life-days
- * refuses nothing: what lasts longer than the old one is better than none. Bounded: RA_CHAIN_CERTS_MAX parses. */
+ * refuses nothing: what lasts longer than the old one is better than none.
+ * Bounded: RA_CHAIN_CERTS_MAX parses. */
 ra_err ra_gates_check(const struct ra_gates_input *in, struct ra_cert *leaf);
 
 /* The gate of a role alone, for provisioning: no CA, usage, EKU, key kind and strength.

@@ -93,6 +93,9 @@ static struct merge_count counted(void)
 static bool as_before(struct world *w, enum merge_point point, bool done)
 {
     unsigned depth = (unsigned)(w - worlds);
+    if (!merges()) {
+        return false;
+    }
     struct {
         struct ra_commit now[DEPTH_MAX], next[DEPTH_MAX];
         uint32_t given_up[RA_ROLES], base_id, erases, again, goal, done;
@@ -115,7 +118,7 @@ static bool as_before(struct world *w, enum merge_point point, bool done)
     }
     unsigned long cuts = 0;
     struct merge_count now = counted();
-    if (!merges() || !merge_begin(depth, point, w, &expected, sizeof expected, &now, &cuts)) {
+    if (!merge_begin(depth, point, w, &expected, sizeof expected, &now, &cuts)) {
         return false;
     }
     tally.same += cuts;

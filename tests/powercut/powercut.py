@@ -52,7 +52,7 @@ def sample(seed, parts):
 
 
 def everything(seed):
-    """The longest first."""
+    """The two longest first."""
     jobs = [['markers', '--seed', seed, '--geometry', g, '--start', 0] for g in MOST_MARKERS]
     jobs += [['counters', '--seed', seed, '--geometry', g, '--only', c] for g in (0, 3) for c in range(COUNTERS)]
     # Each other start and each other protocol too; at rest one bit of ten in all.

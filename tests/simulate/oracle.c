@@ -7,8 +7,8 @@
 #include "world_vectors.h"
 
 #define CALM_LONG (10 * DAY) /* in a healthy world the longest wait between two attempts */
-#define LAST_DAYS (25 * DAY) /* split-days at most, and some in which it was fetched */
 #define CALM_SHORT (3 * DAY) /* and in the last week before expiry, a day's budget lost included */
+#define LAST_DAYS (25 * DAY) /* split-days at most, and some in which it was fetched */
 #define CLOCK_SLACK 120      /* seconds that count as the right time */
 #define BEGINS DAY           /* until a renewal that is due has begun */
 #define SAYS (2 * HOUR)      /* until a reminder has been given */

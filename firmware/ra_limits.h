@@ -23,8 +23,10 @@
 #define RA_CHAIN_MAX                                                                               \
     6144 /* bytes of a stored chain: issuers' DER certificates, one after the other */
 #endif
-#define RA_CHAIN_CERTS_MAX 6 /* certificates looked at in one chain or one CMS message */
-#define RA_ANCHORS_MAX 4     /* trust anchors */
+#define RA_CA_SET_CERTS 8 /* certificates kept of those a CA names as its own: see ra_ca_set.h */
+/* Certificates looked at in one chain or one CMS message: what was issued, and the CA's. */
+#define RA_CHAIN_CERTS_MAX (RA_CA_SET_CERTS + 2)
+#define RA_ANCHORS_MAX 4 /* trust anchors */
 
 /* Private key in DER (PKCS#1 or SEC1): RSA-2048 1193, 3072 1793, 4096 2349 bytes at most. */
 #define RA_KEY_DER_MAX (RA_RSA_BITS_MAX / 8 * 9 / 2 + 64)
@@ -70,6 +72,7 @@
 
 _Static_assert(RA_RSA_BITS_MAX == 2048 || RA_RSA_BITS_MAX == 3072 || RA_RSA_BITS_MAX == 4096,
                "RA_RSA_BITS_MAX is 2048, 3072 or 4096");
+_Static_assert(RA_CA_SET_CERTS <= 8, "struct ra_ca_set has a bit for each");
 _Static_assert(RA_KEY_DER_MAX <= RA_RECORD_MAX && RA_CERT_MAX <= RA_RECORD_MAX,
                "a record holds a key and a certificate");
 _Static_assert(RA_REQUEST_MAX >= 2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536,

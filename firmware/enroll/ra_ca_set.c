@@ -9,18 +9,24 @@ ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t bo
 {
     size_t count = 0;
     memset(s, 0, sizeof *s);
-    ra_err e = ra_cms_certs(body, size, body_cap, s->cert, RA_CHAIN_CERTS_MAX, &count);
-    for (size_t i = 0; e == RA_OK && i < count; i++) {
-        if (s->cert[i].size > cap) {
-            return RA_E_LIMIT;
-        }
-        memcpy(buf, s->cert[i].p, s->cert[i].size);
-        s->cert[i].p = buf;
-        buf += s->cert[i].size;
-        cap -= s->cert[i].size;
+    ra_err e = ra_cms_certs(body, size, body_cap, s->cert, RA_CA_SET_CERTS, &count);
+    if (e != RA_OK && e != RA_E_CMS_TOO_MANY) {
+        return e;
     }
-    s->count = e == RA_OK ? (uint8_t)count : 0;
-    return e;
+    s->why = e;
+    for (size_t i = 0; i < count; i++) {
+        struct ra_span cert = s->cert[i];
+        if (cert.size > cap) {
+            s->why = RA_E_LIMIT; /* a smaller one may still have room */
+            continue;
+        }
+        memcpy(buf, cert.p, cert.size);
+        s->cert[s->count].p = buf;
+        s->cert[s->count++].size = cert.size;
+        buf += cert.size;
+        cap -= cert.size;
+    }
+    return s->count == 0 ? s->why : RA_OK;
 }
 
 static bool parse(const struct ra_ca_set *s, unsigned index, struct ra_cert *cert)

@@ -11,7 +11,7 @@
 
 /* The CA's certificates, in the caller's buffer. */
 struct ra_ca_set {
-    struct ra_span cert[RA_CHAIN_CERTS_MAX];
+    struct ra_span cert[RA_CA_SET_CERTS];
     uint8_t count;
     uint8_t refused; /* bit for each one that leads to no anchor      */
     uint8_t trusted; /* bit for each one that does                    */
@@ -25,7 +25,9 @@ struct ra_ca_set {
 };
 
 /* Keep the certificates of a GetCACert reply (one certificate, or a SignedData) in
- * buf[0 .. cap-1]. `body` is rewritten. RA_E_LIMIT when they have no room. */
+ * buf[0 .. cap-1]. `body` is rewritten. Of more than RA_CA_SET_CERTS the first are kept, of these
+ * those that have room: what a rollover adds must not end renewals. (Two roots, each certified by
+ * the other, with a policy CA and an issuing CA under each, are eight.) RA_E_LIMIT: none has. */
 ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t body_cap,
                       uint8_t *buf, size_t cap);
 
@@ -34,7 +36,8 @@ ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t bo
 ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra_enroll_tools *t);
 
 /* Why certificates were refused: what reading an anchor failed with, RA_E_ANCHORS_FULL where the
- * caller found no place for one, RA_E_SCEP_UNTRUSTED otherwise. */
+ * caller found no place for one, RA_E_CMS_TOO_MANY or RA_E_LIMIT where not all were kept,
+ * RA_E_SCEP_UNTRUSTED otherwise. */
 ra_err ra_ca_set_refusal(const struct ra_ca_set *s);
 
 /* Whether a certificate is signed by its own key, with SHA-256 or better. RA_OK or why not. One

@@ -476,6 +476,7 @@ static ra_err choose_next(struct ra_enroll *e, struct ra_span *next)
     if (err == RA_OK) {
         err = ra_cms_certs(inner, s->reply.content.size, ra_enroll_room(t, inner), certs,
                            RA_CHAIN_CERTS_MAX, &n);
+        err = err == RA_E_CMS_TOO_MANY ? RA_OK : err; /* the first are looked at */
     }
     for (size_t i = 0; err == RA_OK && i < n; i++) {
         if (ra_cert_parse(&c, certs[i].p, certs[i].size) == RA_OK && c.is_ca &&

@@ -29,7 +29,7 @@ CASES = {
     'attrs:broken': RENEWED, 'attrs:rfc unwrapped nul': RENEWED, 'garbage-body@attrs': RENEWED,
     'attrs:binding want-binding': RENEWED,
     'bad': 'CA_REQUEST', 'deny': 'CA_DENIED', 'label:other': 'HTTP_STATUS',
-    'foreign-ca untrusted': 'CHAIN_SIGNATURE CHAIN_ISSUER', 'many': 'CMS_TOO_MANY',
+    'foreign-ca untrusted': 'CHAIN_SIGNATURE CHAIN_ISSUER', 'many': RENEWED,
     'huge-reply@enroll': 'HTTP_TOO_LARGE', 'huge-reply@cacert': 'HTTP_TOO_LARGE',
     'cut-reply@enroll': 'DER_TRUNCATED BASE64 PEM', 'cut-reply@cacert': 'DER_TRUNCATED BASE64 PEM',
     'garbage-body@enroll': 'BASE64 PEM DER_TAG DER_LENGTH', 'empty@enroll': 'BASE64 PEM',

@@ -294,6 +294,7 @@ static void be_born(struct life *l)
     w->ca.authority = FAKE_AUTHORITY_ENDS;
     w->ca.life_days = life_chance(l, 3, 4) ? 730 : 365;
     w->ca.scep.challenge = LIFE_CHALLENGE;
+    w->ca.strangers = l->id % 8;
     w->on_send = oracle_send;
     if (life_chance(l, 1, 4)) {
         w->flash.shadow = shadow;

@@ -879,6 +879,19 @@ size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_
     return all.size;
 }
 
+size_t fake_ca_set(const struct fake_ca *ca, const struct ra_span certs[], size_t n, uint8_t *out,
+                   size_t cap)
+{
+    const struct world_blob *stranger = world_blob("stranger.cert");
+    struct ra_span all[16];
+    fake_ca_must(n + ca->strangers <= sizeof all / sizeof all[0], "too many strangers");
+    memcpy(all, certs, n * sizeof *certs);
+    for (unsigned i = 0; i < ca->strangers; i++) {
+        all[n++] = (struct ra_span){stranger->p, stranger->size};
+    }
+    return fake_ca_certs(all, n, out, cap);
+}
+
 size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, uint8_t *out,
                      size_t cap)
 {

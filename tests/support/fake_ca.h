@@ -186,6 +186,7 @@ struct fake_ca {
         bool retry_date; /* Retry-After as a date                        */
         bool next_root;  /* cacerts holds root2.cert, that root.cert vouches for */
     } est;
+    unsigned strangers; /* what it names as its certificates holds so many of others' behind them */
     uint16_t life_days;
     uint32_t round_to; /* notBefore is a multiple of so many seconds */
 

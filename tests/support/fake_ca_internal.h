@@ -27,6 +27,9 @@ void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_m
 void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki);
 /* certs-only SignedData of these certificates in this order. */
 size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_t cap);
+/* The certificates that it names as its own: certs[0 .. n-1], and `strangers` behind them. */
+size_t fake_ca_set(const struct fake_ca *ca, const struct ra_span certs[], size_t n, uint8_t *out,
+                   size_t cap);
 
 /* A whole HTTP reply; `more` are further header lines. */
 size_t fake_ca_reply(const struct fake_ca *ca, int64_t now, unsigned status, const char *more,

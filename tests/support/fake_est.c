@@ -9,7 +9,7 @@
 #include "ra_pem.h"
 #include "world_vectors.h"
 
-#define BODY_MAX 4096u
+#define BODY_MAX 5632u
 #define WELL_KNOWN "/.well-known/est/"
 
 /* Base64 as the fault of the day has it. */
@@ -54,7 +54,9 @@ static size_t cacerts(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_
                                     blob(fake_ca_root(ca->authority)), blob("root_by_root2.cert"),
                                     blob(forged ? "root2_by_false.cert" : "root2_by_root.cert"),
                                     blob("root2.cert")};
-    return give_certs(ca, now, certs, ca->est.next_root ? 5 : 2, reply);
+    static uint8_t buf[BODY_MAX];
+    struct ra_span all = {buf, fake_ca_set(ca, certs, ca->est.next_root ? 5 : 2, buf, sizeof buf)};
+    return give(ca, now, 200, "application/pkcs7-mime", all, reply);
 }
 
 static size_t csrattrs(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])

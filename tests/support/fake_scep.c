@@ -502,7 +502,7 @@ static size_t certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_C
     }
     unsigned first = fault == FAKE_SCEP_LOOSE_SET ? 2 : 0;
     unsigned last = fault == FAKE_SCEP_EMPTY_SET ? 2 : 3;
-    size_t size = fake_ca_certs(certs + first, last - first, body, sizeof body);
+    size_t size = fake_ca_set(ca, certs + first, last - first, body, sizeof body);
     return fake_ca_reply(ca, now, 200, "", "application/x-x509-ca-ra-cert", body, size, reply);
 }
 

@@ -137,7 +137,8 @@ static void no_way_to_an_anchor(void **state)
     assert_int_equal(verify("root", "", "root"), RA_E_CHAIN_ISSUER);
     assert_int_equal(verify("agent", "", "encryption"), RA_E_CHAIN_ISSUER);
     /* too much */
-    assert_int_equal(verify("agent", "sub root sub root sub root sub", "root"), RA_E_CMS_TOO_MANY);
+    assert_int_equal(verify("agent", "sub root sub root sub root sub root sub root sub", "root"),
+                     RA_E_CMS_TOO_MANY);
     assert_int_equal(verify("agent", "sub", "root root root root root"), RA_E_LIMIT);
     /* rubbish in the pool is passed over */
     static const uint8_t rubbish[] = {0x30, 0x03, 0x02, 0x01};

@@ -345,6 +345,21 @@ static void the_next_root(void **state)
     assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
 }
 
+/* With more certificates in the CA's list than are looked at, it is found, and what was issued
+ * without its issuers has them. */
+static void the_next_root_in_a_crowd(void **state)
+{
+    (void)state;
+    for (unsigned strangers = 2; strangers < 8; strangers += 5) {
+        start("host-name", "ra");
+        w.ca.est.next_root = true;
+        w.ca.strangers = strangers;
+        renewed(ENCRYPTION, 1);
+        assert_true(world_settle(&w));
+        assert_true(holds_anchor(1, "root2.cert"));
+    }
+}
+
 /* Decades have filled the places. An anchor that ended gives its own up, once more than a clock says
  * that it has: the first renewal's certificate bears witness, the second finds the place. */
 static void the_next_root_when_no_place_is_free(void **state)
@@ -469,6 +484,7 @@ int main(void)
         cmocka_unit_test(another_digest),
         cmocka_unit_test(lists_that_say_nothing),
         cmocka_unit_test(the_next_root),
+        cmocka_unit_test(the_next_root_in_a_crowd),
         cmocka_unit_test(the_next_root_when_no_place_is_free),
         cmocka_unit_test(a_forged_root),
         cmocka_unit_test(issued_and_lost_costs_an_attempt),

@@ -633,6 +633,25 @@ static void others_named_as_the_signer(void **state)
     assert_int_equal(w.ca.bad, 0);
 }
 
+/* A CA's list grows with its roots and with whatever else lands in it. */
+static void a_crowded_list(void **state)
+{
+    (void)state;
+    static const unsigned strangers[] = {5, 6, 10};
+    for (unsigned i = 0; i < 3; i++) {
+        start("host-name", "ra");
+        w.ca.strangers = strangers[i];
+        renewed(ENCRYPTION, 1);
+        assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    }
+    /* Where the right ones are not found in it, that may be why. */
+    start("host-name", "ra");
+    w.ca.scep.fault = FAKE_SCEP_LOOSE_SET;
+    w.ca.strangers = 8;
+    until(ENCRYPTION, RA_STATE_BACKOFF, HOUR);
+    assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_CMS_TOO_MANY);
+}
+
 /* NDES of old hangs up at GetCACaps: then there is GET, and what every server can do. */
 static void a_server_without_capabilities(void **state)
 {
@@ -1197,6 +1216,7 @@ int main(void)
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(the_time_from_its_server),
         cmocka_unit_test(others_named_as_the_signer),
+        cmocka_unit_test(a_crowded_list),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(which_status_is_no_capabilities),
         cmocka_unit_test(the_next_root),

@@ -32,6 +32,10 @@ enum start_phase {
 #define PROBE_FIRST_MS 60000u
 #define PROBE_EVERY_MS 3600000u
 
+/* Then the log says that it is missing, and every week. */
+#define TIME_PATIENCE_MS 60000u
+#define TIME_AGAIN_MS ((uint64_t)7 * RA_DAY * 1000u)
+
 ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *transport,
                uint8_t *reply)
 {
@@ -46,6 +50,7 @@ ra_err ra_init(struct ra *ra, const struct hal *hal, const struct ra_transport *
     ra_clock_init(&ra->clock, &hal->clock);
     ra->started_ms = ra_clock_ms(&ra->clock);
     ra->probe_ms = ra->started_ms + PROBE_FIRST_MS;
+    ra->time_missed_ms = ra->started_ms + TIME_PATIENCE_MS;
     e = ra_random_init(&ra->random, &hal->entropy);
     if (e == RA_OK) {
         e = ra_seal_init(&ra->seal, &hal->device_key);
@@ -555,12 +560,12 @@ static void remind(struct ra *ra)
     }
 }
 
-/* Said once, when the sources have had their time to answer. */
+/* Said when the sources have had their time to answer, and weekly: no certificate's end can be. */
 static void watch_time(struct ra *ra)
 {
-    bool unknown = ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN;
-    if (unknown && !ra->time_missed && ra_clock_ms(&ra->clock) - ra->started_ms > 60000u) {
-        ra->time_missed = true;
+    uint64_t ms = ra_clock_ms(&ra->clock);
+    if (ra_clock_now(&ra->clock) == RA_TIME_UNKNOWN && ms >= ra->time_missed_ms) {
+        ra->time_missed_ms = ms + TIME_AGAIN_MS;
         ra_log(ra, RA_LOG_NO_TIME, RA_EVENT_NO_ROLE, RA_E_TIME_UNKNOWN, 0, NULL);
     }
 }

@@ -122,9 +122,10 @@ struct ra {
     struct ra_subscriber *subscribers;
 
     uint64_t started_ms;
-    uint64_t seed_ms;  /* since when the source has had no bytes, 0: it has */
-    uint8_t phase;     /* of the start: mount, load, run */
-    bool commit_dirty; /* the commit in RAM is newer than in flash */
+    uint64_t time_missed_ms; /* from then on a missing time is put into the log */
+    uint64_t seed_ms;        /* since when the source has had no bytes, 0: it has */
+    uint8_t phase;           /* of the start: mount, load, run */
+    bool commit_dirty;       /* the commit in RAM is newer than in flash */
     bool config_dirty;
     bool password_dirty;
     struct ra_password password;
@@ -140,8 +141,7 @@ struct ra {
     uint8_t import_sub;
     uint8_t erase; /* how far the erasing of all credentials is, 0: none */
     bool scrubbing;
-    uint8_t recall;   /* events looked through for reminders already given */
-    bool time_missed; /* the missing time was put into the log */
+    uint8_t recall; /* events looked through for reminders already given */
     uint8_t provision_sub;
     uint8_t provision_role;
     uint32_t provision_generation;

@@ -785,6 +785,8 @@ static void unknown_time_begins_nothing(void **state)
     assert_in_range(w.link.requests, 72, 74);
     assert_int_equal(w.ca.submits[AGENT] + w.ca.submits[ENCRYPTION], 0);
     assert_int_equal(world_logged(&w, RA_LOG_NO_TIME, AGENT), 1);
+    assert_true(world_run(&w, 5 * DAY)); /* and weekly */
+    assert_int_equal(world_logged(&w, RA_LOG_NO_TIME, AGENT), 2);
     assert_int_equal(ra_renew(&w.ra, AGENT, true), RA_E_TIME_UNKNOWN);
     assert_false(world_status(&w, AGENT).time_known);
     check_pair();

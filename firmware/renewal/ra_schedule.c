@@ -22,8 +22,8 @@ int64_t ra_schedule_due(const struct ra_config *c, int64_t not_before, int64_t n
     if (c->renew_percent != 0) {
         due = not_before + life / 100 * c->renew_percent;
     }
-    /* A life shorter than the window (a test CA, a wrong template): start at two thirds. */
-    if (due <= not_before) {
+    /* A short life (47 days, a test CA, a wrong template) is not renewed again as soon as it begins. */
+    if (c->renew_percent == 0 && due < not_before + life / 2) {
         due = not_before + life / 3 * 2;
     }
     if (c->jitter_hours != 0) {

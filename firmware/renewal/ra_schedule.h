@@ -17,12 +17,13 @@
 #define RA_HOUR 3600
 #define RA_DAY 86400
 
-/* When the renewal of a certificate begins: renew_days before its end, or at
- * renew_percent of its life, plus this device's share of jitter_hours. The
- * jitter comes from `seed` (any four bytes that differ between devices and
- * stay the same: the thumbprint's first), so a fleet provisioned in one hour
- * does not meet again at the CA in one hour two years later. Never before
- * notBefore; never later than one day before the end. */
+/* When the renewal of a certificate begins: renew_days before its end (at two
+ * thirds of a life of which they are more than half), or at renew_percent of its
+ * life, plus this device's share of jitter_hours. The jitter comes from `seed`
+ * (any four bytes that differ between devices and stay the same: the
+ * thumbprint's first), so a fleet provisioned in one hour does not meet again at
+ * the CA in one hour two years later. Never before notBefore; never later than
+ * one day before the end. */
 int64_t ra_schedule_due(const struct ra_config *c, int64_t not_before, int64_t not_after,
                         uint32_t seed);
 

@@ -39,6 +39,11 @@ static void short_life_starts_at_two_thirds(void **state)
     (void)state;
     struct ra_config c = config();
     assert_int_equal(ra_schedule_due(&c, NOW, NOW + DAYS(30), 7), NOW + DAYS(20));
+    assert_int_equal(ra_schedule_due(&c, NOW, NOW + DAYS(48), 7), NOW + DAYS(32));
+    assert_int_equal(ra_schedule_due(&c, NOW, NOW + DAYS(81), 7), NOW + DAYS(54));
+    assert_int_equal(ra_schedule_due(&c, NOW, NOW + DAYS(84), 7), NOW + DAYS(42));
+    c.renew_percent = 5; /* as somebody wants it */
+    assert_int_equal(ra_schedule_due(&c, NOW, NOW + DAYS(100), 7), NOW + DAYS(5));
 }
 
 static void jitter_is_stable_bounded_and_spread(void **state)

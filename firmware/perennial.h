@@ -110,6 +110,7 @@ struct ra_check {
     struct ra_chain chain;
     struct ra_span anchor_span;
     uint16_t anchor;
+    uint8_t heir; /* of certs, looked at so far for the anchor renewed */
     ra_err cause; /* why the chain to the last anchor failed */
 };
 

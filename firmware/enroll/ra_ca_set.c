@@ -103,20 +103,6 @@ ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra
 /* What is being done about `heir`. */
 enum rollover { ROLL_KNOWN, ROLL_SELF, ROLL_ANCHOR, ROLL_CHAIN };
 
-ra_err ra_ca_self_signature(const struct ra_cert *c, struct ra_key *work)
-{
-    uint8_t digest[RA_HASH_SIZE_MAX];
-    ra_err e = ra_key_from_spki(work, c->spki.p, c->spki.size);
-    if (e == RA_OK &&
-        (c->sig_hash < RA_HASH_SHA256 || (ra_key_is_rsa(work->alg) != 0) != c->sig_rsa)) {
-        e = RA_E_GATE_WEAK;
-    }
-    if (e == RA_OK) {
-        e = ra_hash(c->sig_hash, c->tbs.p, c->tbs.size, digest);
-    }
-    return e == RA_OK ? ra_key_verify(work, c->sig_hash, digest, c->sig.p, c->sig.size) : e;
-}
-
 /* Another CA certificate for the heir's name and key, by an issuer of that very name: its index,
  * -1: none. By the root under another name every CA below it has one: that makes no root. */
 static int new_with_old(const struct ra_ca_set *s, const struct ra_cert *heir)
@@ -166,7 +152,7 @@ static ra_err try_heir(struct ra_ca_set *s, const struct ra_enroll_tools *t)
             old = new_with_old(s, &heir);
         }
         if (old < 0 || !parse(s, (unsigned)old, &s->leaf) || t->now < s->leaf.not_before ||
-            t->now >= s->leaf.not_after || ra_ca_self_signature(&heir, t->key) != RA_OK) {
+            t->now >= s->leaf.not_after || ra_chain_self_signature(&heir, t->key) != RA_OK) {
             return RA_E_NOT_FOUND;
         }
         s->place = 0;

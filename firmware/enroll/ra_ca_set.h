@@ -40,10 +40,6 @@ ra_err ra_ca_set_trust_step(struct ra_ca_set *s, unsigned index, const struct ra
  * RA_E_SCEP_UNTRUSTED otherwise. */
 ra_err ra_ca_set_refusal(const struct ra_ca_set *s);
 
-/* Whether a certificate is signed by its own key, with SHA-256 or better. RA_OK or why not. One
- * public-key operation; `work` is room for the key. */
-ra_err ra_ca_self_signature(const struct ra_cert *c, struct ra_key *work);
-
 /* Look for the next root [RFC 7030 4.1.3, RFC 4210 4.4]: a self-signed CA certificate of the set
  * ("NewWithNew") with the name of an anchor, whose key that very anchor has certified under the
  * same name ("NewWithOld", in the set too). RA_AGAIN; RA_OK: *next waits to become an anchor, and

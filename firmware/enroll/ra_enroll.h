@@ -102,7 +102,7 @@ struct ra_enroll_result {
     uint8_t auth;                /* set of enum ra_http_auth, with UNAUTHENTICATED   */
     enum ra_enroll_data kind;    /* with ISSUED                                      */
     struct ra_span data;         /* in the reply buffer: gone with the next exchange */
-    const struct ra_span *chain; /* EST, with ISSUED: the CA's certificates, which may
+    const struct ra_span *chain; /* SCEP and EST, with ISSUED: the CA's certificates, which may
                                         lead from `data` to an anchor; in tools->ca       */
     size_t chain_count;
     int64_t retry_after_s;                 /* what the server asks for; -1: nothing            */

@@ -482,7 +482,7 @@ static ra_err choose_next(struct ra_enroll *e, struct ra_span *next)
         if (ra_cert_parse(&c, certs[i].p, certs[i].size) == RA_OK && c.is_ca &&
             ra_name_equal(c.subject, anchor.subject) && c.not_after > ca.not_after) {
             *next = certs[i];
-            return ra_cert_self_issued(&c) ? ra_ca_self_signature(&c, t->key) : RA_OK;
+            return ra_cert_self_issued(&c) ? ra_chain_self_signature(&c, t->key) : RA_OK;
         }
     }
     return err != RA_OK ? err : RA_E_SCEP_CA_SET;
@@ -711,6 +711,8 @@ static ra_err read_reply_message(struct ra_enroll *e, const struct ra_http_reply
         r->legacy = s->legacy;
         if (err == RA_OK) {
             r->kind = RA_ENROLL_DATA_CMS;
+            r->chain = s->set.cert;
+            r->chain_count = s->set.count;
             return ra_enroll_end(r, RA_ENROLL_ISSUED, RA_OK);
         }
         break;

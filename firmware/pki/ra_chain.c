@@ -205,3 +205,15 @@ ra_err ra_chain_step(struct ra_chain *c, struct ra_key *work)
     }
     return err;
 }
+
+ra_err ra_chain_self_signature(const struct ra_cert *c, struct ra_key *work)
+{
+    return c->sig_hash < RA_HASH_SHA256 ? RA_E_GATE_WEAK : check_signature(c, c, work);
+}
+
+bool ra_chain_renews(const struct ra_cert *root, const struct ra_cert *c, int64_t now)
+{
+    return c->is_ca && ra_cert_self_issued(c) && ra_name_equal(c->subject, root->subject) &&
+           ra_span_equal(c->spki, root->spki) && c->not_after > root->not_after &&
+           now >= c->not_before && now < c->not_after;
+}

@@ -61,4 +61,12 @@ void ra_chain_at_least(struct ra_chain *c);
  * is scratch for one public key, needed during the call only. */
 ra_err ra_chain_step(struct ra_chain *c, struct ra_key *work);
 
+/* Whether a certificate is signed by its own key, with SHA-256 or better. RA_OK, RA_E_GATE_WEAK or
+ * RA_E_CHAIN_SIGNATURE. One public-key operation; `work` is room for the key. */
+ra_err ra_chain_self_signature(const struct ra_cert *c, struct ra_key *work);
+
+/* Whether a certificate is that root's again, for longer: the same name and key, valid now. Its own
+ * signature is not looked at. */
+bool ra_chain_renews(const struct ra_cert *root, const struct ra_cert *c, int64_t now);
+
 #endif

@@ -100,6 +100,25 @@ static ra_err next_anchor(struct ra *ra)
     return ra->check.cause != RA_OK ? ra->check.cause : RA_E_NO_ANCHOR;
 }
 
+/* The root that the chain ended at, renewed with its key: an AD CS sends it as the end of its chain for
+ * years before the pinned one ends. Whoever has that key could vouch for it. */
+static ra_err renewed_anchor(struct ra *ra)
+{
+    struct ra_check *check = &ra->check;
+    struct ra_cert root, c;
+    ra_err e = ra_cert_parse(&root, check->anchor_span.p, check->anchor_span.size);
+    while (e == RA_OK && check->heir < check->cert_count) {
+        struct ra_span der = check->certs[check->heir++];
+        if (der.size <= RA_CERT_MAX && ra_cert_parse(&c, der.p, der.size) == RA_OK &&
+            ra_chain_renews(&root, &c, ra_clock_now(&ra->clock))) {
+            return ra_chain_self_signature(&c, &ra->key) == RA_OK ? RA_OK : RA_AGAIN;
+        }
+    }
+    return RA_E_NOT_FOUND;
+}
+
+#define CHECKED 7 /* the last of the steps */
+
 static ra_err check_step(struct ra *ra, enum ra_role role)
 {
     struct ra_renewal *r = &ra->renewal[role];
@@ -121,7 +140,7 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         return add_known_issuers(ra, role);
     case 4:
         return next_anchor(ra);
-    default:
+    case 5:
         e = ra_chain_step(&ra->check.chain, &ra->key);
         if (e < 0) {
             ra->check.cause =
@@ -129,7 +148,18 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
             r->sub = 4;
             return RA_AGAIN;
         }
+        ra->check.heir = 0;
         return e;
+    case 6:
+        e = renewed_anchor(ra);
+        if (e < 0) {
+            r->sub = CHECKED; /* there is none */
+            return RA_OK;
+        }
+        return e;
+    default: /* whatever goes wrong here is passed over: the certificate is good */
+        e = ra_stage_anchor(ra, role, ra->check.certs[ra->check.heir - 1u]);
+        return e == RA_AGAIN ? e : RA_OK;
     }
 }
 
@@ -137,8 +167,8 @@ int ra_work_check(struct ra *ra, enum ra_role role, uint32_t *wait_ms)
 {
     struct ra_renewal *r = &ra->renewal[role];
     ra_err e = check_step(ra, role);
-    (void)wait_ms;
-    if (e == RA_OK && r->sub < 5) {
+    *wait_ms = r->sub == CHECKED ? RA_WAIT_FLASH_MS : 0;
+    if (e == RA_OK && r->sub < CHECKED) {
         r->sub++;
         return RA_WORK_GOES_ON;
     }

@@ -65,6 +65,10 @@ bool ra_signs_scep(const struct ra *ra, enum ra_role role);
 /* Whether the request is wrapped by ra_cms_renewal_build, not by the protocol itself. */
 bool ra_protocol_wants_cms(uint8_t protocol);
 
+/* Store a trust anchor that another one vouches for, and log it as the role's; RA_OK too when it is there
+ * already. RA_AGAIN, RA_E_ANCHORS_FULL. `cert` lies outside of ra->old_cert. */
+ra_err ra_stage_anchor(struct ra *ra, unsigned role, struct ra_span cert);
+
 /* Write the present ra->txn of the role. */
 ra_err ra_write_txn(struct ra *ra, enum ra_role role);
 

@@ -147,9 +147,8 @@ static ra_err tool_anchor(void *ctx, unsigned place, struct ra_span *cert)
     return e;
 }
 
-static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
+ra_err ra_stage_anchor(struct ra *ra, unsigned role, struct ra_span cert)
 {
-    struct ra *ra = ctx;
     char name[RA_EVENT_DETAIL_MAX + 1];
     struct ra_cert parsed;
     uint16_t place = 0;
@@ -157,8 +156,10 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
     if (ra->writer != RA_WRITER_WORK) {
         bool known = false;
         e = ra_anchor_place(ra, cert, ra->old_cert, &place, &known);
-        if (e == RA_E_ANCHORS_FULL && ra->renewal[ra->talker].txn.phase != RA_PHASE_PENDING) {
-            ra_log(ra, RA_LOG_NOT_SAVED, ra->talker, e, 0, NULL);
+        const struct ra_renewal *r = &ra->renewal[role];
+        bool again = r->txn.phase == RA_PHASE_PENDING && r->state != RA_STATE_CHECK; /* a poll */
+        if (e == RA_E_ANCHORS_FULL && !again) {
+            ra_log(ra, RA_LOG_NOT_SAVED, role, e, 0, NULL);
         }
         if (e != RA_OK || known) {
             return e;
@@ -167,9 +168,15 @@ static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
     e = ra_write(ra, RA_WRITER_WORK, RA_RECORD_ANCHOR, place, cert.p, cert.size);
     if (e == RA_OK && ra_cert_parse(&parsed, cert.p, cert.size) == RA_OK) {
         ra_name_text(parsed.subject, name, sizeof name);
-        ra_log(ra, RA_LOG_ANCHOR, ra->talker, RA_OK, 0, name);
+        ra_log(ra, RA_LOG_ANCHOR, role, RA_OK, 0, name);
     }
     return e;
+}
+
+static ra_err tool_stage_anchor(void *ctx, struct ra_span cert)
+{
+    struct ra *ra = ctx;
+    return ra_stage_anchor(ra, ra->talker, cert);
 }
 
 static ra_err tool_request_key(void *ctx, struct ra_key *key)

@@ -33,6 +33,7 @@ static void provision(void)
 {
     world_provision(golden, enrolled);
     golden->ca.est.next_root = true; /* a trust anchor more is written on the way */
+    golden->ca.root_again = enrolled == &pair_scep; /* as it is checked what was issued */
 }
 
 /* Headers of a store like ours, its banks in another order, and copies of them all over. Its keys are

@@ -295,6 +295,8 @@ static void be_born(struct life *l)
     w->ca.life_days = life_chance(l, 3, 4) ? 730 : 365;
     w->ca.scep.challenge = LIFE_CHALLENGE;
     w->ca.strangers = l->id % 8;
+    w->ca.root_again = l->id / 8 % 3 == 0;
+    w->ca.scep.alone = l->id / 24 % 2 == 0;
     w->on_send = oracle_send;
     if (life_chance(l, 1, 4)) {
         w->flash.shadow = shadow;

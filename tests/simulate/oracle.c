@@ -370,9 +370,10 @@ static int64_t due_of(const struct life *l, const struct ra_slot *slot)
 {
     const struct ra_config *c = &l->w.ra.config;
     int64_t life = slot->active_not_after - slot->active_not_before;
-    int64_t due = c->renew_percent != 0 ? slot->active_not_before + life / 100 * c->renew_percent
-                                        : slot->active_not_after - (int64_t)c->renew_days * DAY;
-    if (due <= slot->active_not_before) {
+    int64_t due = slot->active_not_after - (int64_t)c->renew_days * DAY;
+    if (c->renew_percent != 0) {
+        due = slot->active_not_before + life / 100 * c->renew_percent;
+    } else if (due < slot->active_not_before + life / 2) {
         due = slot->active_not_before + life / 3 * 2;
     }
     due += (int64_t)c->jitter_hours * HOUR;

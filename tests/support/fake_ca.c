@@ -112,6 +112,12 @@ const char *fake_ca_root(enum fake_authority by)
     return fake_ca_files(by)->root;
 }
 
+const struct world_blob *fake_ca_top(const struct fake_ca *ca, enum fake_authority by)
+{
+    bool first = by != FAKE_AUTHORITY_NEW_ROOT;
+    return world_blob(ca->root_again && first ? "root_again.cert" : fake_ca_root(by));
+}
+
 const char *fake_ca_issuing(enum fake_authority by)
 {
     return fake_ca_files(by)->issuing;
@@ -896,7 +902,7 @@ size_t fake_ca_chain(const struct fake_ca *ca, const struct fake_ca_request *r, 
                      size_t cap)
 {
     bool stranger = ca->mode[r->role] == FAKE_CA_UNTRUSTED;
-    const struct world_blob *top = world_blob(fake_ca_root(r->by));
+    const struct world_blob *top = fake_ca_top(ca, r->by);
     const struct world_blob *issuing =
         world_blob(stranger ? "stranger.cert" : fake_ca_issuing(r->by));
     const struct ra_span certs[] = {

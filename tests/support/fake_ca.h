@@ -168,6 +168,7 @@ struct fake_ca {
         bool refuse_renewal;     /* offered, and then answered with badRequest     */
         bool next_root;          /* GetNextCACert: FAKE_AUTHORITY_NEW_ROOT is next */
         bool next_sha1;          /* which is said with SHA-1                       */
+        bool alone;              /* what is issued comes without its issuers       */
         bool bind_signer;        /* who did not sign the request cannot ask about it */
         unsigned caps_status;    /* HTTP's, in answer to each GetCACaps; 0: its own    */
         unsigned message_status; /* the same to each PKIOperation                      */
@@ -187,6 +188,7 @@ struct fake_ca {
         bool next_root;  /* cacerts holds root2.cert, that root.cert vouches for */
     } est;
     unsigned strangers; /* what it names as its certificates holds so many of others' behind them */
+    bool root_again;    /* for root.cert it sends root_again.cert: the same key, for longer */
     uint16_t life_days;
     uint32_t round_to; /* notBefore is a multiple of so many seconds */
 

@@ -25,6 +25,8 @@ bool fake_ca_old(const struct fake_ca_request *r, struct ra_cert *out);
 void fake_ca_issue(struct fake_ca *ca, struct fake_ca_request *r, enum fake_ca_mode mode,
                    int64_t now, const struct ra_cert *old);
 void fake_ca_count(struct fake_ca *ca, enum ra_role role, int64_t now, struct ra_span spki);
+/* The root's certificate as it sends it. */
+const struct world_blob *fake_ca_top(const struct fake_ca *ca, enum fake_authority by);
 /* certs-only SignedData of these certificates in this order. */
 size_t fake_ca_certs(const struct ra_span certs[], size_t n, uint8_t *out, size_t cap);
 /* The certificates that it names as its own: certs[0 .. n-1], and `strangers` behind them. */

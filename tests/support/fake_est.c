@@ -50,8 +50,10 @@ static struct ra_span blob(const char *name)
 static size_t cacerts(const struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_CA_REPLY_MAX])
 {
     bool forged = ca->est.fault == FAKE_EST_FORGED;
+    const struct world_blob *top = fake_ca_top(ca, ca->authority);
     const struct ra_span certs[] = {blob(fake_ca_issuing(ca->authority)),
-                                    blob(fake_ca_root(ca->authority)), blob("root_by_root2.cert"),
+                                    {top->p, top->size},
+                                    blob("root_by_root2.cert"),
                                     blob(forged ? "root2_by_false.cert" : "root2_by_root.cert"),
                                     blob("root2.cert")};
     static uint8_t buf[BODY_MAX];

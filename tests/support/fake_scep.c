@@ -277,7 +277,9 @@ static struct ra_span seal(struct fake_ca *ca, const struct question *q, const s
         return (struct ra_span){buf, 0};
     }
     parse(fake_ca_files(ca->authority)->scep, &own);
-    struct ra_span content = {chain, fake_ca_chain(ca, a->issued, chain, sizeof chain)};
+    struct ra_span leaf = {a->issued->cert, a->issued->cert_size}, content = {chain, 0};
+    content.size = ca->scep.alone ? fake_ca_certs(&leaf, 1, chain, sizeof chain)
+                                  : fake_ca_chain(ca, a->issued, chain, sizeof chain);
     to = fault == FAKE_SCEP_RECIPIENT ? own : to;
     fake_ca_must(ra_envelope_build(buf, cap, content, &to, &work,
                                    fault == FAKE_SCEP_DES3 ? RA_CIPHER_DES3 : RA_CIPHER_AES_128,
@@ -489,8 +491,9 @@ static size_t certificates(struct fake_ca *ca, int64_t now, uint8_t reply[FAKE_C
     static uint8_t body[6144], twins[2 * TWIN_MAX];
     enum fake_scep_fault fault = ca->scep.fault;
     const struct fake_authority_files *files = fake_ca_files(ca->authority);
-    struct ra_span certs[5] = {blob_span(files->root), blob_span(files->issuing),
-                               blob_span(files->scep)};
+    const struct world_blob *top = fake_ca_top(ca, ca->authority);
+    struct ra_span certs[5] = {
+        {top->p, top->size}, blob_span(files->issuing), blob_span(files->scep)};
     if (fault == FAKE_SCEP_TWINS) {
         certs[4] = certs[2];
         make_twins(ca, certs[4], certs + 2, twins);

@@ -144,8 +144,6 @@ static ra_err accept(enum ra_role role)
     return e;
 }
 
-/* The anchor alone is no chain: the issuing CA has to come along, or be known already. */
-
 static uint32_t carry(enum ra_role role)
 {
     show(role, false);
@@ -424,6 +422,38 @@ static void wrong_answers(void **state)
     assert_int_equal(accept(AGENT), RA_OK);
     until(AGENT, RA_STATE_PROBATION, HOUR);
     assert_int_equal(world_serves(&w, AGENT), id);
+}
+
+/* A root that has the pinned one's name and key, and not its signature, is only passed over; the right
+ * one behind it is stored. */
+static void a_forged_root_among_the_issuers(void **state)
+{
+    (void)state;
+    const struct world_blob *issuing = world_blob("issuing.cert");
+    const struct world_blob *again = world_blob("root_again.cert");
+    uint8_t forged[RA_CERT_MAX], stored[RA_CERT_MAX];
+    memcpy(forged, again->p, again->size);
+    forged[again->size - 3] ^= 4;
+    for (unsigned right = 0; right < 2; right++) {
+        size_t size = 0;
+        start(400);
+        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+        until(AGENT, RA_STATE_OFFLINE, HOUR);
+        uint32_t id = carry(AGENT);
+        answer_with(id, CERT_PEM);
+        add_pem(issuing->p, issuing->size, "CERTIFICATE");
+        add_pem(forged, again->size, "CERTIFICATE");
+        if (right != 0) {
+            add_pem(again->p, again->size, "CERTIFICATE");
+        }
+        assert_int_equal(accept(AGENT), RA_OK);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(world_serves(&w, AGENT), id);
+        assert_true(world_settle(&w));
+        bool found = world_flash_holds(&w, RA_RECORD_ANCHOR, 1, stored, sizeof stored, &size);
+        assert_int_equal(found, right != 0);
+        assert_true(!found || (size == again->size && memcmp(stored, again->p, size) == 0));
+    }
 }
 
 static void certificates_in_text(void **state)
@@ -1140,6 +1170,7 @@ int main(void)
         cmocka_unit_test(the_automatic_renewal_is_held),
         cmocka_unit_test(neither_network_nor_hold_matter),
         cmocka_unit_test(wrong_answers),
+        cmocka_unit_test(a_forged_root_among_the_issuers),
         cmocka_unit_test(certificates_in_text),
         cmocka_unit_test(neither_answer_nor_question),
         cmocka_unit_test(handed_to_the_network),

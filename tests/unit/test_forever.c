@@ -526,6 +526,86 @@ static void a_bad_certificate_each_time(void **state)
     until(AGENT, RA_STATE_PROBATION, 9 * DAY);
 }
 
+/* --- a root is renewed with its key ---------------------------------------------------------- */
+
+static const char *const protocols[][2] = {
+    {"adcs", FAKE_CA_URL}, {"scep", FAKE_SCEP_URL}, {"est", FAKE_EST_URL}};
+
+static void provision_by(unsigned protocol)
+{
+    const struct world_enrolment e = {.key = {NULL, "encryption.key"},
+                                      .days_left = {0, 30},
+                                      .settings = {{"ca-url", protocols[protocol][1]},
+                                                   {"protocol", protocols[protocol][0]},
+                                                   {"key-policy", "same"}}};
+    world_init(&w, NULL);
+    world_provision(&w, &e);
+    w.ca.root_again = true;
+    w.ca.scep.alone = protocol == 1; /* then only the server's list has it */
+}
+
+static bool holds_anchor(unsigned place, const char *name)
+{
+    const struct world_blob *b = world_blob(name);
+    uint8_t cert[RA_CERT_MAX];
+    size_t size = 0;
+    return world_flash_holds(&w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
+           size == b->size && memcmp(cert, b->p, size) == 0;
+}
+
+static void renew_again(void)
+{
+    assert_true(world_run(&w, 25 * HOUR));
+    w.ca.life_days += 10;
+    assert_int_equal(ra_renew(&w.ra, ENCRYPTION, true), RA_OK);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_true(world_settle(&w));
+}
+
+/* What ends in 2060 is followed, decades before, by what ends in 2080: by itself, once. */
+static void a_root_renewed_with_its_key(void **state)
+{
+    (void)state;
+    for (unsigned protocol = 0; protocol < 3; protocol++) {
+        provision_by(protocol);
+        world_boot(&w);
+        until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+        assert_true(world_settle(&w));
+        assert_true(holds_anchor(0, "root.cert"));
+        assert_true(holds_anchor(1, "root_again.cert"));
+        assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
+        renew_again();
+        assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
+        assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
+        /* Without the old one it is enough. */
+        while (ra_remove_anchor(&w.ra, 0) == RA_AGAIN) {
+            (void)ra_step(&w.ra);
+        }
+        assert_true(world_settle(&w));
+        assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 0, NULL, 0, NULL));
+        renew_again();
+        assert_null(world_check(&w, ENCRYPTION));
+        assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 0, NULL, 0, NULL));
+    }
+}
+
+/* No place is left: that is said, and holds nothing up. */
+static void a_renewed_root_without_a_place(void **state)
+{
+    (void)state;
+    provision_by(0);
+    world_boot_offline(&w);
+    for (unsigned place = 1; place < RA_ANCHORS_MAX; place++) {
+        world_anchor(&w, place, "false_root.cert");
+    }
+    world_boot(&w);
+    until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
+    assert_true(world_settle(&w));
+    assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 0);
+    assert_int_equal(world_logged(&w, RA_LOG_NOT_SAVED, ENCRYPTION), 1);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,6 +628,8 @@ int main(void)
         cmocka_unit_test(generations_wrap),
         cmocka_unit_test(a_probation_longer_than_the_certificate),
         cmocka_unit_test(a_bad_certificate_each_time),
+        cmocka_unit_test(a_root_renewed_with_its_key),
+        cmocka_unit_test(a_renewed_root_without_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

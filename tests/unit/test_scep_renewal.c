@@ -633,6 +633,26 @@ static void others_named_as_the_signer(void **state)
     assert_int_equal(w.ca.bad, 0);
 }
 
+/* The CA has another key by now, and sends what it issues without its own certificate: GetCACert has
+ * that. */
+static void issued_without_its_issuers(void **state)
+{
+    (void)state;
+    start("host-name", "ra");
+    w.ca.authority = FAKE_AUTHORITY_NEW_KEY;
+    w.ca.scep.alone = true;
+    renewed(ENCRYPTION, 1);
+    /* With a wait between, there is a conversation of its own. */
+    start("host-name", "ra");
+    w.ca.authority = FAKE_AUTHORITY_NEW_KEY;
+    w.ca.scep.alone = true;
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    until(ENCRYPTION, RA_STATE_PROBATION, DAY);
+    assert_null(world_check(&w, ENCRYPTION));
+}
+
 /* A CA's list grows with its roots and with whatever else lands in it. */
 static void a_crowded_list(void **state)
 {
@@ -1216,6 +1236,7 @@ int main(void)
         cmocka_unit_test(odd_replies_are_understood),
         cmocka_unit_test(the_time_from_its_server),
         cmocka_unit_test(others_named_as_the_signer),
+        cmocka_unit_test(issued_without_its_issuers),
         cmocka_unit_test(a_crowded_list),
         cmocka_unit_test(a_server_without_capabilities),
         cmocka_unit_test(which_status_is_no_capabilities),

@@ -7,11 +7,13 @@ Needs the openssl command. A root and an issuing CA (P-256, valid 2020 to 2060),
 same name that nobody trusts, a SCEP server's certificate, and keys for the two roles: the old ones,
 and new ones for tests that would wait too long for a search. Beside them the authorities that come
 later, under the same names as an AD CS keeps them: an issuing CA with a new key, one under a new
-root, and the first one with a life that ends in 2034; both roots certify each other. The keys protect nothing; running it again
-gives new ones and the same tests.
+root, and the first one with a life that ends in 2034; both roots certify each other, and the first is
+renewed with its key, to 2080. The keys protect nothing. What OUTPUT holds already is kept; without it
+everything is new, and the tests are the same.
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -46,10 +48,12 @@ CERTS = {  # subject, issuer (None: itself), extensions
     'root_by_root2': ('/DC=test/DC=example/CN=World Root CA', 'root2', CA.format('')),
     'false_root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
     'root2_by_false': ('/DC=test/DC=example/CN=World Root CA', 'false_root', CA.format('')),
+    'root_again': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
 }
 KEY_OF = {'scep3': 'scep2', 'issuing_ends': 'issuing', 'root2_by_root': 'root2',
-          'root_by_root2': 'root', 'false_root': 'stranger', 'root2_by_false': 'root2'}  # others have one of their own name
-ENDS = {'issuing_ends': '20340101000000Z'}
+          'root_by_root2': 'root', 'false_root': 'stranger', 'root2_by_false': 'root2',
+          'root_again': 'root'}  # others have one of their own name
+ENDS = {'issuing_ends': '20340101000000Z', 'root_again': '20800101000000Z'}
 
 
 def openssl(*arguments):
@@ -66,7 +70,27 @@ def c_array(name, data):
     return lines + ['};']
 
 
-def certificate(name):
+def held(output):
+    """The arrays of an earlier run, by name."""
+    text = output.read_text() if output.exists() else ''
+    return {name: bytes(int(b, 16) for b in re.findall('0x([0-9a-f]{2}),', body)) for name, body in
+            re.findall(r'^static const uint8_t (\w+)\[\] = \{\n(.*?)^\};', text, re.M | re.S)}
+
+
+def make_key(name, arguments, der):
+    if der:
+        open('key.der', 'wb').write(der)
+        openssl('pkey', '-in', 'key.der', '-inform', 'DER', '-out', f'{name}.key')
+    else:
+        open(f'{name}.key', 'wb').write(openssl('genpkey', *arguments))
+    return openssl('pkey', '-in', f'{name}.key', '-outform', 'DER', '-traditional')
+
+
+def certificate(name, der):
+    if der:
+        open('cert.der', 'wb').write(der)
+        openssl('x509', '-in', 'cert.der', '-inform', 'DER', '-out', f'{name}.pem')
+        return der
     subject, issuer, extensions = CERTS[name]
     key = f'{KEY_OF.get(name, name)}.key'
     open('req.cfg', 'w').write('[req]\ndistinguished_name=dn\n[dn]\n')
@@ -87,16 +111,14 @@ def main():
     output = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else OUTPUT).resolve()
     lines = ['/* Made by tests/vectors/make_world.py; keys for tests only. */', '/* clang-format off */',
              '#include "world_vectors.h"', '']
-    blobs = []
+    blobs, have = [], held(output)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for name, arguments in KEYS.items():
-            open(f'{name}.key', 'wb').write(openssl('genpkey', *arguments))
-            lines += c_array(f'key_{name}', openssl('pkey', '-in', f'{name}.key', '-outform', 'DER',
-                                                    '-traditional'))
+            lines += c_array(f'key_{name}', make_key(name, arguments, have.get(f'key_{name}')))
             blobs.append((f'{name}.key', f'key_{name}'))
         for name in CERTS:
-            lines += c_array(f'cert_{name}', certificate(name))
+            lines += c_array(f'cert_{name}', certificate(name, have.get(f'cert_{name}')))
             blobs.append((f'{name}.cert', f'cert_{name}'))
     lines += ['', 'const struct world_blob world_blobs[] = {']
     lines += [f'    {{"{name}", {array}, sizeof {array}}},' for name, array in blobs]

@@ -9,8 +9,6 @@
 #include "ra_scep_message.h"
 #include "ra_selfsigned.h"
 
-#define DAY 86400
-
 /* The exchanges of a conversation. */
 enum part { PART_CAPS, PART_CERTS, PART_NEXT, PART_MESSAGE };
 
@@ -366,13 +364,12 @@ static ra_err read_caps(struct ra_enroll *e, const struct ra_http_reply *http,
 
 enum certs { CERTS_READ, CERTS_FINGERPRINT, CERTS_RECIPIENT, CERTS_TRUST };
 
-static bool rollover_is_near(const struct ra_enroll *e)
+/* Whenever a server has it: until the next renewal, years from now, the next CA may have become the
+ * present one, which nobody vouches for any more. */
+static bool may_have_next(const struct ra_enroll *e)
 {
     const struct ra_scep *s = &e->scep;
-    struct ra_cert ca;
-    return e->op == RA_ENROLL_SUBMIT && (s->caps & RA_SCEP_CAP_NEXT_CA) != 0 && s->issuer >= 0 &&
-           ra_cert_parse(&ca, s->set.cert[s->issuer].p, s->set.cert[s->issuer].size) == RA_OK &&
-           ca.not_after - e->in->tools->now < (int64_t)RA_SCEP_ROLLOVER_DAYS * DAY;
+    return e->op == RA_ENROLL_SUBMIT && (s->caps & RA_SCEP_CAP_NEXT_CA) != 0 && s->issuer >= 0;
 }
 
 static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
@@ -417,7 +414,7 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
     default:
         err = ra_ca_set_trust_step(&s->set, (unsigned)s->recipient, t);
         if (err == RA_OK) {
-            return go_on(e, r, rollover_is_near(e) ? PART_NEXT : PART_MESSAGE);
+            return go_on(e, r, may_have_next(e) ? PART_NEXT : PART_MESSAGE);
         }
         s->step = err == RA_AGAIN ? CERTS_TRUST : CERTS_RECIPIENT; /* refused: the next best */
         return RA_AGAIN;

@@ -88,6 +88,7 @@ struct life {
     struct world w; /* first: the world's hooks find the life by it */
     struct ra_console console;
     uint32_t id;
+    uint32_t pace_ms;
     uint64_t random;
     const struct life_protocol *protocol;
     bool fast; /* the stand-in for crypto/: new keys at each renewal */
@@ -96,7 +97,6 @@ struct life {
     const char *failure; /* NULL: none */
     struct life_count n;
     int64_t end_ms;
-    uint32_t pace_ms;
 
     /* What goes wrong (troubles.c). */
     struct {
@@ -115,9 +115,9 @@ struct life {
         rollover_ms, root_ms;
     const char *minimum_life;
     unsigned use; /* of a new credential: 0 nobody says, 1 it works, 2 it fails at once */
+    unsigned held_next;
     uint8_t held_reply[LIFE_HELD_REPLIES][FAKE_CA_REPLY_MAX];
     size_t held_size[LIFE_HELD_REPLIES];
-    unsigned held_next;
     int64_t replayed_ms; /* when the line last gave an older reply, 0: never */
     uint32_t wear[WORLD_FLASH_MAX / 512u];
     uint32_t endurance[WORLD_FLASH_MAX / 512u];

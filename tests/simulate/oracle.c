@@ -422,7 +422,7 @@ static void watch_progress(struct life *l)
             if (now - l->calm_ms / 1000 > CALM_SHORT) {
                 life_fail_role(l, (enum ra_role)i, "expired in a healthy world");
             }
-            if (l->provision_ms[i] == INT64_MAX && i < RA_PAIR) {
+            if (i < RA_PAIR && l->provision_ms[i] == INT64_MAX) {
                 l->provision_ms[i] = l->w.true_ms + life_span(l, DAY, 60 * DAY) * 1000;
             }
         }

@@ -39,13 +39,37 @@ static int plain_erase(void *dev, uint32_t sector)
     return t->flash.erase(t->flash.dev, sector);
 }
 
-/* The power goes at the `point`-th operation of each of `lives` lives, or at cut_counter; false: a
- * life has fewer. */
+/* Leave the log unclean, so that the next life begins with a copy to another bank. */
+static void tear(struct world *w)
+{
+    (void)world_settle(w);
+    w->flash.cut = NOR_CUT_RANDOM_BITS;
+    world_set(w, "host-name", "torn");
+    w->flash.cut_at = w->flash.operations + 2u;
+    (void)world_settle(w);
+}
+
+/* A renewal has ended without the cut: the appliance is switched on again when the next one is due. */
+static void until_the_next(struct world *w)
+{
+    w->flash.cut_at = 0;
+    world_set(w, "renew-percent", "1");
+    tear(w);
+    base_id = w->ca.last_id;
+    for (unsigned i = 0; i < RA_ROLES; i++) {
+        given_up[i] = base_id;
+    }
+    world_advance(w, 10 * (int64_t)RA_DAY);
+}
+
+/* The power goes at the `point`-th operation of each of `lives` lives, or at cut_counter; false: the
+ * first life has fewer. Renewals that come to their end all the same are followed by others. */
 static bool same_point(unsigned point, uint32_t lives)
 {
     struct world *w = &worlds[1];
     static uint32_t wear[WORLD_FLASH_MAX / 512u];
-    bool reached = true;
+    bool reached = true, ended = false;
+    uint32_t whole_lives = 0, first_id = base_id;
     memset(wear, 0, sizeof wear);
     here.d[1] = (struct damage){0};
     here.point = cut_counter != NULL ? (unsigned)(cut_counter - counters) : point;
@@ -74,12 +98,21 @@ static bool same_point(unsigned point, uint32_t lives)
         w->flash.seed = seed;
         world_boot(w);
         if (!w->flash.cut_fired) {
+            look(w, "after a cut");
             (void)world_until(w, finished, LONG_DAYS * (int64_t)RA_DAY);
         }
         if (!w->flash.cut_fired) {
-            reached = here.repeat > 1; /* the renewal has ended: no further cut is planned */
-            break;
+            reached = here.repeat > 1;
+            if (!reached || ended || cut_counter != NULL) {
+                break; /* a whole renewal has no such operation any more */
+            }
+            ended = true;
+            whole_lives++;
+            here.repeat--;
+            until_the_next(w);
+            continue;
         }
+        ended = false;
         tally.planned++;
         tally.fired++;
     }
@@ -88,7 +121,7 @@ static bool same_point(unsigned point, uint32_t lives)
         w->hal.flash = taps[1].flash;
     }
     if (w->flash.cut_fired) {
-        uint32_t copies = here.repeat + 8u;
+        uint32_t copies = here.repeat + 2u * whole_lives + 8u;
         for (uint32_t s = 0; s < w->flash.geometry.sector_count; s++) {
             if (wear[s] > copies) {
                 fail("a sector is erased more than once in a life");
@@ -100,36 +133,37 @@ static bool same_point(unsigned point, uint32_t lives)
     world_boot(w);
     look(w, "after the last cut");
     finish_life(w, erases, false);
+    base_id = first_id;
     return reached;
 }
 
-/* An unclean log, so that each life begins with a copy to another bank. */
 static void prepare_torn(void)
 {
     static const struct world_enrolment *const pairs[] = {&pair, &pair_scep, &pair_est};
     enrolled = pairs[here.story];
     prepare(0);
     enrolled = &pair;
-    (void)world_settle(golden);
-    golden->flash.cut = NOR_CUT_RANDOM_BITS;
-    world_set(golden, "host-name", "torn");
-    golden->flash.cut_at = golden->flash.operations + 2u;
-    (void)world_settle(golden);
+    tear(golden);
 }
 
 void repeats(void)
 {
-    unsigned points = 0;
+    unsigned points = 0, often = 0;
     prepare_torn();
-    for (unsigned point = wish.point != ANY ? wish.point : 1u;
-         same_point(point, wish.count_only ? 2 : wish.times) && wish.point == ANY; point++) {
+    for (unsigned point = wish.point != ANY ? wish.point : 1u;; point++) {
+        unsigned long before = tally.fired;
+        if (!same_point(point, wish.count_only ? 2 : wish.times) || wish.point != ANY) {
+            break;
+        }
         points++;
+        often += tally.fired - before == wish.times;
     }
     if (wish.count_only) { /* at most: a life that comes to its end is the last of its point */
         tally.fired = 0;
         tally.planned = tally.same = (unsigned long)points * wish.times;
     }
-    printf("geometry %2u: %u operations of a life\n", here.geometry, points);
+    printf("geometry %2u: %u operations of a life, %u of them cut %u times\n", here.geometry,
+           points, often, (unsigned)wish.times);
 }
 
 void count_up(void)

@@ -43,9 +43,9 @@
 #ifndef RA_REPLY_MAX
 #define RA_REPLY_MAX 16384
 #endif
-/* The certificates of a SCEP CA, kept through one conversation. */
+/* The certificates of a CA, kept through one conversation: as many as RA_REPLY_MAX holds in base64. */
 #ifndef RA_CA_SET_MAX
-#define RA_CA_SET_MAX 10240
+#define RA_CA_SET_MAX 12288
 #endif
 /* The buffer the caller gives for both. */
 #define RA_REPLY_BUFFER (RA_REPLY_MAX + RA_CA_SET_MAX)

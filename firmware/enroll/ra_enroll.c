@@ -36,9 +36,9 @@ ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
     return e->ops->request(e, op, in, out);
 }
 
-bool ra_enroll_unanswered(const struct ra_enroll *e, bool heard)
+bool ra_enroll_unanswered(const struct ra_enroll *e, ra_err cause, bool heard)
 {
-    return e->ops->dispensable != NULL && e->ops->dispensable(e, heard);
+    return e->ops->dispensable != NULL && e->ops->dispensable(e, cause, heard);
 }
 
 ra_err ra_enroll_reply(struct ra_enroll *e, const struct ra_http_reply *reply,

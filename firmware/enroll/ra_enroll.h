@@ -124,9 +124,8 @@ struct ra_enroll_ops {
                       struct ra_http_request *out);
     ra_err (*reply)(struct ra_enroll *e, const struct ra_http_reply *reply,
                     struct ra_enroll_result *result);
-    /* Whether the conversation goes on without a reply to the request that is out, of which some
-     * byte was heard or none; NULL: never. */
-    bool (*dispensable)(const struct ra_enroll *e, bool heard);
+    /* As ra_enroll_unanswered; NULL: never. */
+    bool (*dispensable)(const struct ra_enroll *e, ra_err cause, bool heard);
     /* The ids are ours: the caller makes one of 32 hex digits and stores it before SUBMIT. */
     bool own_id;
 };
@@ -198,10 +197,9 @@ void ra_enroll_init(struct ra_enroll *e, const struct ra_enroll_ops *ops);
 ra_err ra_enroll_request(struct ra_enroll *e, enum ra_enroll_op op,
                          const struct ra_enroll_input *in, struct ra_http_request *out);
 
-/* The server has hung up on the last request instead of answering; `heard`: in the middle of an
- * answer, or with what is none. True: the conversation can go on; read an empty reply (all zero)
- * next. */
-bool ra_enroll_unanswered(const struct ra_enroll *e, bool heard);
+/* The exchange of the last request failed with `cause`; `heard`: in the middle of an answer, or with
+ * what is none. True: the conversation can go on; read an empty reply (all zero) next. */
+bool ra_enroll_unanswered(const struct ra_enroll *e, ra_err cause, bool heard);
 
 /* Read the reply to the last request. The body is decoded in place.
  * RA_OK: `*result` is filled; RA_AGAIN: call again; no other value.

@@ -181,7 +181,8 @@ static ra_err begin_message(struct ra_enroll *e)
     return err;
 }
 
-/* The free part of the room for the CA's certificates: the self-signed one goes to its end. */
+/* The free part of the room for the CA's certificates, RA_CERT_MAX at least: the self-signed one goes to
+ * its end. */
 static uint8_t *free_room(const struct ra_enroll *e, size_t *cap)
 {
     const struct ra_enroll_tools *t = e->in->tools;
@@ -369,7 +370,8 @@ enum certs { CERTS_READ, CERTS_FINGERPRINT, CERTS_RECIPIENT, CERTS_TRUST };
 static bool may_have_next(const struct ra_enroll *e)
 {
     const struct ra_scep *s = &e->scep;
-    return e->op == RA_ENROLL_SUBMIT && (s->caps & RA_SCEP_CAP_NEXT_CA) != 0 && s->issuer >= 0;
+    return e->op == RA_ENROLL_SUBMIT && !e->in->again && (s->caps & RA_SCEP_CAP_NEXT_CA) != 0 &&
+           s->issuer >= 0;
 }
 
 static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
@@ -388,7 +390,7 @@ static ra_err read_certs(struct ra_enroll *e, const struct ra_http_reply *http,
         err = binary(http, &size);
         if (err == RA_OK) {
             err = ra_ca_set_read(&s->set, http->body, size, ra_enroll_room(t, http->body), t->ca,
-                                 t->ca_cap);
+                                 in->first ? t->ca_cap - RA_CERT_MAX : t->ca_cap);
         }
         break;
     case CERTS_FINGERPRINT: {
@@ -740,10 +742,14 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
     }
 }
 
-/* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2], without a word. */
-static bool dispensable(const struct ra_enroll *e, bool heard)
+/* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2], without a word. Without the
+ * next CA certificate there is still a request to be sent, whatever the server makes of that question. */
+static bool dispensable(const struct ra_enroll *e, ra_err cause, bool heard)
 {
-    return e->op != RA_ENROLL_CACERT && ((e->part == PART_CAPS && !heard) || e->part == PART_NEXT);
+    bool hung_up =
+        cause == RA_E_NET_CLOSED || cause == RA_E_NET_RESET || cause == RA_E_HTTP_SYNTAX;
+    return e->op != RA_ENROLL_CACERT &&
+           (e->part == PART_NEXT || (e->part == PART_CAPS && hung_up && !heard));
 }
 
 const struct ra_enroll_ops ra_scep_ops = {

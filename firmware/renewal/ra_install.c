@@ -5,6 +5,27 @@
 
 /* --- CHECK ------------------------------------------------------------------------ */
 
+/* Doubles would take the places of others; what finds none is passed over. */
+static void add_certificate(struct ra_check *c, struct ra_span cert)
+{
+    bool add = c->cert_count < RA_CHAIN_CERTS_MAX;
+    for (size_t i = 0; i < c->cert_count; i++) {
+        add = add && !ra_span_equal(c->certs[i], cert);
+    }
+    if (add) {
+        c->certs[c->cert_count++] = cert;
+    }
+}
+
+static void drop_doubles(struct ra_check *c)
+{
+    size_t count = c->cert_count;
+    c->cert_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        add_certificate(c, c->certs[i]);
+    }
+}
+
 static ra_err read_certificates(struct ra *ra)
 {
     const struct ra_enroll_result *result = &ra->enroll_result;
@@ -18,9 +39,7 @@ static ra_err read_certificates(struct ra *ra)
     ra_err e = ra_cms_certs(ra->reply + at, result->data.size, RA_REPLY_MAX - at, ra->check.certs,
                             RA_CHAIN_CERTS_MAX, &ra->check.cert_count);
     for (size_t i = 0; e == RA_OK && i < result->chain_count; i++) {
-        if (ra->check.cert_count < RA_CHAIN_CERTS_MAX) {
-            ra->check.certs[ra->check.cert_count++] = result->chain[i];
-        }
+        add_certificate(&ra->check, result->chain[i]);
     }
     return e;
 }
@@ -69,8 +88,8 @@ static ra_err add_known_issuers(struct ra *ra, enum ra_role role)
         return e;
     }
     ra_der_init(&d, known);
-    while (e == RA_OK && ra_der_more(&d) && c->cert_count < RA_CHAIN_CERTS_MAX) {
-        c->certs[c->cert_count++] = ra_der_any(&d);
+    while (e == RA_OK && ra_der_more(&d)) {
+        add_certificate(c, ra_der_any(&d));
     }
     return RA_OK;
 }
@@ -101,20 +120,26 @@ static ra_err next_anchor(struct ra *ra)
 }
 
 /* The root that the chain ended at, renewed with its key: an AD CS sends it as the end of its chain for
- * years before the pinned one ends. Whoever has that key could vouch for it. */
+ * years before the pinned one ends. Whoever has that key could vouch for it. Of several the one that
+ * lasts longest. */
 static ra_err renewed_anchor(struct ra *ra)
 {
     struct ra_check *check = &ra->check;
     struct ra_cert root, c;
     ra_err e = ra_cert_parse(&root, check->anchor_span.p, check->anchor_span.size);
-    while (e == RA_OK && check->heir < check->cert_count) {
-        struct ra_span der = check->certs[check->heir++];
+    root.not_after = check->heir.size != 0 ? check->heir_end : root.not_after;
+    while (e == RA_OK && check->looked < check->cert_count) {
+        struct ra_span der = check->certs[check->looked++];
         if (der.size <= RA_CERT_MAX && ra_cert_parse(&c, der.p, der.size) == RA_OK &&
             ra_chain_renews(&root, &c, ra_clock_now(&ra->clock))) {
-            return ra_chain_self_signature(&c, &ra->key) == RA_OK ? RA_OK : RA_AGAIN;
+            if (ra_chain_self_signature(&c, &ra->key) == RA_OK) {
+                check->heir = der;
+                check->heir_end = c.not_after;
+            }
+            return RA_AGAIN;
         }
     }
-    return RA_E_NOT_FOUND;
+    return check->heir.size != 0 ? RA_OK : RA_E_NOT_FOUND;
 }
 
 #define CHECKED 7 /* the last of the steps */
@@ -127,7 +152,9 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
     case 0:
         ra->check.anchor = 0;
         ra->check.cause = RA_OK;
-        return r->given ? RA_OK : read_certificates(ra); /* what is given was read already */
+        e = r->given ? RA_OK : read_certificates(ra); /* what is given was read already */
+        drop_doubles(&ra->check);
+        return e;
     case 1:
         return ra_load_key(ra, role, r->txn.generation, &ra->key);
     case 2:
@@ -148,7 +175,8 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
             r->sub = 4;
             return RA_AGAIN;
         }
-        ra->check.heir = 0;
+        ra->check.looked = 0;
+        ra->check.heir.size = 0;
         return e;
     case 6:
         e = renewed_anchor(ra);
@@ -158,7 +186,7 @@ static ra_err check_step(struct ra *ra, enum ra_role role)
         }
         return e;
     default: /* whatever goes wrong here is passed over: the certificate is good */
-        e = ra_stage_anchor(ra, role, ra->check.certs[ra->check.heir - 1u]);
+        e = ra_stage_anchor(ra, role, ra->check.heir);
         return e == RA_AGAIN ? e : RA_OK;
     }
 }

@@ -341,9 +341,8 @@ static ra_err converse(struct ra *ra, enum ra_role role, uint8_t protocol, uint8
         if (e == RA_AGAIN) {
             *wait_ms = ra_exchange_wait_ms(&ra->exchange, ra_clock_ms(&ra->clock));
         }
-        bool hung_up = e == RA_E_NET_CLOSED || e == RA_E_NET_RESET || e == RA_E_HTTP_SYNTAX;
         bool heard = ra_exchange_heard(&ra->exchange);
-        if (e != RA_OK && (!hung_up || !ra_enroll_unanswered(&ra->enroll, heard))) {
+        if (e == RA_AGAIN || (e != RA_OK && !ra_enroll_unanswered(&ra->enroll, e, heard))) {
             return e;
         }
         if (e == RA_OK) {

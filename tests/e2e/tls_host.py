@@ -385,7 +385,7 @@ class Tests:
         self.refused(server, 'TLS_CHAIN_SIZE')
 
     def too_many(self):
-        server = self.server('toomany', chain=[self.pki.issuer] * 8)
+        server = self.server('toomany', chain=[self.pki.issuer] * 11)
         self.refused(server, 'TLS_CHAIN_SIZE')
 
     def one_record(self):

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
     size_t cap = size + RA_BER_SLACK;
     uint8_t *body = fuzz_copy(p, size, cap);
     if (ra_ca_set_read(&set, body, size, cap, ca, sizeof ca) == RA_OK) {
-        fuzz_must(set.count >= 1 && set.count <= RA_CHAIN_CERTS_MAX, "the number of certificates");
+        fuzz_must(set.count >= 1 && set.count <= RA_CA_SET_CERTS, "the number of certificates");
         int best = ra_scep_recipient(&set, tools.now);
         fuzz_must(best < (int)set.count, "the recipient");
         for (unsigned i = 0; i < set.count; i++) {

@@ -456,6 +456,39 @@ static void a_forged_root_among_the_issuers(void **state)
     }
 }
 
+/* Renewed twice: the root that lasts longest is stored, wherever it stands, and no other. Doubles take
+ * nobody's place. */
+static void the_root_that_lasts_longest(void **state)
+{
+    static const char *const names[] = {"root_between.cert", "root_again.cert",
+                                        "root_between.cert"};
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        uint8_t stored[RA_CERT_MAX];
+        size_t size = 0;
+        start(400);
+        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+        until(AGENT, RA_STATE_OFFLINE, HOUR);
+        uint32_t id = carry(AGENT);
+        answer_with(id, CERT_PEM);
+        for (unsigned i = 0; i < 7; i++) {
+            add_pem(world_blob("root.cert")->p, world_blob("root.cert")->size, "CERTIFICATE");
+        }
+        for (unsigned i = first; i < first + 2; i++) {
+            add_pem(world_blob(names[i])->p, world_blob(names[i])->size, "CERTIFICATE");
+        }
+        assert_int_equal(accept(AGENT), RA_OK);
+        until(AGENT, RA_STATE_PROBATION, HOUR);
+        assert_int_equal(world_serves(&w, AGENT), id);
+        assert_true(world_settle(&w));
+        assert_true(world_flash_holds(&w, RA_RECORD_ANCHOR, 1, stored, sizeof stored, &size));
+        assert_int_equal(size, world_blob("root_again.cert")->size);
+        assert_memory_equal(stored, world_blob("root_again.cert")->p, size);
+        assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
+        assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, AGENT), 1);
+    }
+}
+
 static void certificates_in_text(void **state)
 {
     (void)state;
@@ -1171,6 +1204,7 @@ int main(void)
         cmocka_unit_test(neither_network_nor_hold_matter),
         cmocka_unit_test(wrong_answers),
         cmocka_unit_test(a_forged_root_among_the_issuers),
+        cmocka_unit_test(the_root_that_lasts_longest),
         cmocka_unit_test(certificates_in_text),
         cmocka_unit_test(neither_answer_nor_question),
         cmocka_unit_test(handed_to_the_network),

@@ -589,6 +589,37 @@ static void a_root_renewed_with_its_key(void **state)
     }
 }
 
+/* An anchor of the same name and key that ends no earlier says all that another certificate would,
+ * whoever signed that one. */
+static void what_an_anchor_stands_for(void **state)
+{
+    static const struct {
+        const char *cert;
+        bool known;
+    } cases[] = {{"root.cert", true},
+                 {"root_by_root2.cert", true},
+                 {"root_again.cert", false},
+                 {"root2_by_root.cert", false},
+                 {"stranger.cert", false}};
+    (void)state;
+    provision_agent(400);
+    world_boot_offline(&w);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct world_blob *b = world_blob(cases[i].cert);
+        uint8_t buf[RA_CERT_MAX];
+        uint16_t place = 9;
+        bool known = false;
+        ra_err e;
+        while ((e = ra_anchor_place(&w.ra, (struct ra_span){b->p, b->size}, buf, &place, &known)) ==
+               RA_AGAIN) {
+            (void)ra_step(&w.ra);
+        }
+        assert_int_equal(e, RA_OK);
+        assert_int_equal(known, cases[i].known);
+        assert_int_equal(place, cases[i].known ? 0 : 1);
+    }
+}
+
 /* No place is left: that is said, and holds nothing up. */
 static void a_renewed_root_without_a_place(void **state)
 {
@@ -629,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_probation_longer_than_the_certificate),
         cmocka_unit_test(a_bad_certificate_each_time),
         cmocka_unit_test(a_root_renewed_with_its_key),
+        cmocka_unit_test(what_an_anchor_stands_for),
         cmocka_unit_test(a_renewed_root_without_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

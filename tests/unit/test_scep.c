@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "fake_ca_internal.h"
 #include "ra_scep.h"
 #include "ra_scep_ca.h"
 #include "ra_scep_message.h"
@@ -420,6 +421,38 @@ static void certificates(void **state)
     assert_int_equal(set.count, 0);
 }
 
+/* Of more than there is room for the first are kept, without those that are too large for what is left;
+ * where no trust comes of it, that is the reason given. */
+static void not_all_certificates(void **state)
+{
+    static const char *const names[] = {"stranger.cert", "scep.cert", "root.cert"};
+    struct ra_span certs[RA_CA_SET_CERTS + 1];
+    (void)state;
+    for (size_t i = 0; i < RA_CA_SET_CERTS + 1; i++) {
+        const struct world_blob *b = world_blob(names[i < 3 ? i : 0]);
+        certs[i] = (struct ra_span){b->p, b->size};
+    }
+    size_t size = fake_ca_certs(certs, RA_CA_SET_CERTS, buf, sizeof buf);
+    assert_int_equal(ra_ca_set_read(&set, buf, size, sizeof buf, room, sizeof room), RA_OK);
+    assert_int_equal(set.count, RA_CA_SET_CERTS);
+    assert_int_equal(ra_ca_set_refusal(&set), RA_E_SCEP_UNTRUSTED);
+    size = fake_ca_certs(certs, RA_CA_SET_CERTS + 1, buf, sizeof buf);
+    assert_int_equal(ra_ca_set_read(&set, buf, size, sizeof buf, room, sizeof room), RA_OK);
+    assert_int_equal(set.count, RA_CA_SET_CERTS);
+    assert_int_equal(ra_ca_set_refusal(&set), RA_E_CMS_TOO_MANY);
+    for (size_t i = 0; i < RA_CA_SET_CERTS; i++) {
+        assert_true(ra_span_equal(set.cert[i], certs[i]));
+    }
+    size = fake_ca_certs(certs, 3, buf, sizeof buf);
+    size_t cap = certs[0].size + certs[2].size;
+    assert_true(certs[1].size > certs[2].size);
+    assert_int_equal(ra_ca_set_read(&set, buf, size, sizeof buf, room, cap), RA_OK);
+    assert_int_equal(set.count, 2);
+    assert_true(ra_span_equal(set.cert[0], certs[0]));
+    assert_true(ra_span_equal(set.cert[1], certs[2]));
+    assert_int_equal(ra_ca_set_refusal(&set), RA_E_LIMIT);
+}
+
 /* The key usage orders who is encrypted to: none that may only sign, and of equals the first. */
 static void recipients(void **state)
 {
@@ -637,6 +670,7 @@ int main(void)
         cmocka_unit_test(certificates),
         cmocka_unit_test(recipients),
         cmocka_unit_test(signers_by_usage),
+        cmocka_unit_test(not_all_certificates),
         cmocka_unit_test(own_signatures),
         cmocka_unit_test(issuers_of_one_name),
         cmocka_unit_test(trusted),

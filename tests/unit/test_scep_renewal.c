@@ -848,6 +848,42 @@ static void no_next_root(void **state)
     }
 }
 
+static bool swallow_next(struct world *world)
+{
+    if (strstr(world->link.request, "GetNextCACert") != NULL) {
+        world->link.reply_size = 0;
+    }
+    return count_named(world);
+}
+
+/* A server that offers what it then does not answer: the request goes out all the same. */
+static void silence_about_the_next_root(void **state)
+{
+    (void)state;
+    start_before_the_end(100);
+    w.on_reply = swallow_next;
+    renewed(ENCRYPTION, 1);
+    assert_int_equal(named, 0x010101);
+    assert_int_equal(w.ca.submits[ENCRYPTION], 1);
+    assert_int_equal(world_logged(&w, RA_LOG_FAILED, ENCRYPTION), 0);
+}
+
+/* What waits at the CA is asked about by sending it again: its next root was asked for already. */
+static void the_next_root_is_asked_for_once(void **state)
+{
+    (void)state;
+    start_before_the_end(100);
+    world_set(&w, "scep-poll", "resend");
+    w.ca.mode[ENCRYPTION] = FAKE_CA_PEND;
+    until(ENCRYPTION, RA_STATE_PENDING, HOUR);
+    assert_true(world_run(&w, DAY));
+    assert_true(w.ca.polls > 5);
+    assert_int_equal(w.ca.scep_next, 1);
+    assert_true(fake_ca_approve(&w.ca, ENCRYPTION, world_now(&w)));
+    until(ENCRYPTION, RA_STATE_PROBATION, DAY);
+    assert_int_equal(w.ca.scep_next, 1);
+}
+
 /* All places are taken: what is stored is never replaced. */
 static void no_place_for_a_root(void **state)
 {
@@ -1240,6 +1276,8 @@ int main(void)
         cmocka_unit_test(the_next_root),
         cmocka_unit_test(a_busy_flash),
         cmocka_unit_test(no_next_root),
+        cmocka_unit_test(silence_about_the_next_root),
+        cmocka_unit_test(the_next_root_is_asked_for_once),
         cmocka_unit_test(no_place_for_a_root),
         cmocka_unit_test(an_older_list_of_certificates),
         cmocka_unit_test(a_root_by_fingerprint),

@@ -8,7 +8,7 @@ same name that nobody trusts, a SCEP server's certificate, and keys for the two 
 and new ones for tests that would wait too long for a search. Beside them the authorities that come
 later, under the same names as an AD CS keeps them: an issuing CA with a new key, one under a new
 root, and the first one with a life that ends in 2034; both roots certify each other, and the first is
-renewed with its key, to 2080. The keys protect nothing. What OUTPUT holds already is kept; without it
+renewed with its key, to 2070 and to 2080. The keys protect nothing. What OUTPUT holds already is kept; without it
 everything is new, and the tests are the same.
 """
 import os
@@ -49,11 +49,13 @@ CERTS = {  # subject, issuer (None: itself), extensions
     'false_root': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
     'root2_by_false': ('/DC=test/DC=example/CN=World Root CA', 'false_root', CA.format('')),
     'root_again': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
+    'root_between': ('/DC=test/DC=example/CN=World Root CA', None, CA.format('')),
 }
 KEY_OF = {'scep3': 'scep2', 'issuing_ends': 'issuing', 'root2_by_root': 'root2',
           'root_by_root2': 'root', 'false_root': 'stranger', 'root2_by_false': 'root2',
-          'root_again': 'root'}  # others have one of their own name
-ENDS = {'issuing_ends': '20340101000000Z', 'root_again': '20800101000000Z'}
+          'root_again': 'root', 'root_between': 'root'}  # others have one of their own name
+ENDS = {'issuing_ends': '20340101000000Z', 'root_again': '20800101000000Z',
+        'root_between': '20700101000000Z'}
 
 
 def openssl(*arguments):

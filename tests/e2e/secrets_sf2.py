@@ -5,7 +5,7 @@ By AD CS with name and password, then by SCEP with a challenge, the pair is rene
 keys on the very image that would be shipped (but for semihosting). Then QEMU writes all of the
 eSRAM and of the DDR to a file, and it is searched, byte by byte, for eight bytes in a row of each
 secret number of both keys: as they are written, back to front (which is how limbs of 32 bits lie
-there). The flash image is searched too. Password and challenge may be there once, among the settings.
+there). The flash image is searched too, and what the console shows of state, log and settings. Password and challenge may be there once, among the settings.
 """
 # timeout: 300
 import base64
@@ -103,7 +103,9 @@ def run(protocol):
                     raise ConsoleError('not on probation: %s' % words.show(board)[1])
                 time.sleep(0.5)
             time.sleep(1)
+            said = ''.join(words.command(board, line) for line in ('show', 'show log', 'config list'))
             memory = dump(board, l)
+            memory['console'] = said.encode()
         bad = ['%s + %#x: %s' % (where, at, what) for where, bytes_ in memory.items()
                for at, what in search(bytes_, wanted)]
         sent = base64.b64encode(('%s:%s' % (USER, PASSWORD)).encode()).decode()[:30]
@@ -115,12 +117,13 @@ def run(protocol):
                 if bytes_.count(secret.encode()) > most:
                     bad.append('%s holds %s %d times' % (where, secret, bytes_.count(secret.encode())))
         print('count: %s: %d patterns in %d bytes of RAM and %d of flash: %d found'
-              % (protocol, len(wanted), sum(map(len, memory.values())) - len(memory['flash']),
-                 len(memory['flash']), len(bad)))
+              % (protocol, len(wanted), len(memory['eSRAM']) + len(memory['DDR']), len(memory['flash']), len(bad)))
         if not search(b'x' + next(iter(wanted)), wanted):
             bad.append('the search finds nothing')
         if memory['eSRAM'].count(b'RA01') == 0 and memory['eSRAM'].count(b'certsrv') == 0:
             bad.append('this is not the memory of an appliance')
+        if b'serves now' not in memory['console'] or b'ca-url' not in memory['console']:
+            bad.append('the console shows neither log nor settings')
         for line in bad[:20]:
             print('  ' + line)
         return not bad

@@ -4,7 +4,7 @@
  * Looked for, at every byte: eight bytes in a row of each number of the key (p, q, d, dP, dQ, qInv;
  * the scalar of an EC key), as it is written, back to front, and as limbs of every size that a
  * big-number library may use; the texts, and the base64 that HTTP makes of them. Looked at: struct
- * ra, the reply buffer, the stack that was used, and the flash, which is sealed here. */
+ * ra, the reply buffer, the stack that was used, the log, and the flash, which is sealed here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -237,6 +237,26 @@ static unsigned scan_ra(const struct ra *ra)
                                                 "struct ra behind config");
 }
 
+/* The log as it is read: in flash it lies sealed. */
+static unsigned scan_log(void)
+{
+    struct ra_event_entry entry;
+    unsigned hits = 0;
+    ra_err e;
+    for (uint32_t back = 0;
+         (e = ra_events_get(&w.ra.events, &w.ra.store, back, &entry)) != RA_E_NOT_FOUND; back++) {
+        char line[400];
+        struct ra_text text;
+        assert_int_equal(e, RA_OK); /* all is settled */
+        ra_text_init(&text, line, sizeof line);
+        ra_event_print(&entry, &text);
+        hits += scan((uintptr_t)&entry, sizeof entry, "the log");
+        hits += scan((uintptr_t)line, sizeof line, "a line of the log");
+        assert_true(back > 0 || entry.kind != 0);
+    }
+    return hits;
+}
+
 static void nothing_is_left(void)
 {
     unsigned hits = scan((uintptr_t)stack_seen, STACK_BYTES, "the stack");
@@ -244,6 +264,7 @@ static void nothing_is_left(void)
     hits += scan((uintptr_t)w.reply, sizeof w.reply, "the reply buffer");
     hits += scan((uintptr_t)w.memory, w.flash.size, "the flash");
     hits += scan((uintptr_t)w.shown, sizeof w.shown, "the console's text");
+    hits += scan_log();
     assert_int_equal(hits, 0);
 }
 
@@ -367,6 +388,23 @@ static void by_scep(void **state)
     nothing_is_left();
 }
 
+static void by_est(void **state)
+{
+    (void)state;
+    const struct world_enrolment e = {.key = {NULL, "encryption.key"},
+                                      .days_left = {0, 30},
+                                      .settings = {{"ca-url", FAKE_EST_URL},
+                                                   {"protocol", "est"},
+                                                   {"key-policy", "same"},
+                                                   {"ca-user", "ra7"},
+                                                   {"ca-password", PASSWORD}}};
+    provision(&e);
+    run(ENCRYPTION, 1);
+    assert_true(w.ca.est.authorized);
+    look_for_stored_keys();
+    nothing_is_left();
+}
+
 /* A pair from a file under a passphrase: its key belongs into flash, sealed, and nowhere else. */
 static void by_import(void **state)
 {
@@ -423,6 +461,7 @@ int main(void)
         cmocka_unit_test(by_adcs),
         cmocka_unit_test(by_adcs_with_a_new_key),
         cmocka_unit_test(by_scep),
+        cmocka_unit_test(by_est),
         cmocka_unit_test(by_import),
 #ifdef __linux__
         cmocka_unit_test(a_new_rsa_key),

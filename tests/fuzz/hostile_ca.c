@@ -460,5 +460,6 @@ int main(int argc, char **argv)
         (unsigned long long)total.exchanges, (unsigned long long)total.changed,
         (unsigned long long)total.resets, (unsigned long long)total.defects, total.most_exchanges,
         total.most_attempts, (unsigned long long)total.renewed);
+    must(only >= 0 || total.exchanges >= 20 * lives, "20 exchanges in a life, on the average");
     return 0;
 }

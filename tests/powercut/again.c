@@ -113,7 +113,7 @@ static bool same_point(unsigned point, uint32_t lives)
             continue;
         }
         ended = false;
-        tally.planned++;
+        tally.planned += here.repeat == 1 ? lives : 0;
         tally.fired++;
     }
     w->cut_after = 0;
@@ -148,22 +148,17 @@ static void prepare_torn(void)
 
 void repeats(void)
 {
-    unsigned points = 0, often = 0;
+    unsigned points = 0;
     prepare_torn();
-    for (unsigned point = wish.point != ANY ? wish.point : 1u;; point++) {
-        unsigned long before = tally.fired;
-        if (!same_point(point, wish.count_only ? 2 : wish.times) || wish.point != ANY) {
-            break;
-        }
+    for (unsigned point = wish.point != ANY ? wish.point : 1u;
+         same_point(point, wish.count_only ? 2 : wish.times) && wish.point == ANY; point++) {
         points++;
-        often += tally.fired - before == wish.times;
     }
-    if (wish.count_only) { /* at most: a life that comes to its end is the last of its point */
+    if (wish.count_only) {
         tally.fired = 0;
         tally.planned = tally.same = (unsigned long)points * wish.times;
     }
-    printf("geometry %2u: %u operations of a life, %u of them cut %u times\n", here.geometry,
-           points, often, (unsigned)wish.times);
+    printf("geometry %2u: %u operations of a life\n", here.geometry, points);
 }
 
 void count_up(void)

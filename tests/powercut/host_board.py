@@ -124,7 +124,7 @@ def main(protocol='adcs'):
                 if wrong:
                     failed.append((kind, n))
                     print('FAIL  %s:%d  %s' % (kind, n, wrong), flush=True)
-    print('%d flash operations, %d cuts planned, %d went right' % (
+    print('count: %d flash operations, %d cuts planned, %d went right' % (
         total, len(plan), len(plan) - len(failed)))
     print('%d passed, %d failed' % (len(plan) - len(failed), len(failed)))
     return 1 if failed or not plan else 0

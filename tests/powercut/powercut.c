@@ -40,7 +40,8 @@
  *   singles   every damage of every operation
  *   pairs     every two flash calls: of the story, and of the recovery from that cut
  *   markers   every two units that write a bank's header, READY, SETTLED, STEADY or the commit
- *   repeats   the same operation of each life, 300 lives, for every operation that a life has
+ *   repeats   the same operation of each life, 300 lives and as many renewals as they take, for every
+ *             operation that a life has
  *   counters  the same 70 000 times at each number that counts up in flash
  *   flips     every bit of the flash at rest; a unit of what is committed disturbed
  *

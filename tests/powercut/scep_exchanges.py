@@ -113,7 +113,7 @@ def main():
                 except ConsoleError as why:
                     failed += 1
                     print('FAIL  %s exchange %d: %s' % (stage, n, why), flush=True)
-    print('%d exchanges, %d resets planned' % (total, 2 * total))
+    print('count: %d exchanges, %d resets planned' % (total, 2 * total))
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed or passed != 2 * total else 0
 

@@ -76,8 +76,8 @@ def main():
     for i, counts in enumerate(scenes):
         wrong = max(counts) > MOST[i] or sum(counts) < 2 * APPLIANCES
         bad += wrong
-        print('%s %s: %d requests, %d in one hour at most (bound %d)' % (
-            'FAIL' if wrong else 'ok  ', SCENES[i], sum(counts), max(counts), MOST[i]))
+        print('count: %s: %d requests, %d in one hour at most (bound %d)%s' % (
+            SCENES[i], sum(counts), max(counts), MOST[i], ': FAIL' if wrong else ''))
     if args.write:
         PICTURE.write_text(picture(scenes), encoding='utf-8')
     differs = PICTURE.read_text(encoding='utf-8') != picture(scenes)

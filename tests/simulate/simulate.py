@@ -64,8 +64,8 @@ def main():
                   flush=True)
             print(out if not right else ''.join('    ' + line for line in out.splitlines(True)[:-1]))
     print('%d lives, %d years, %.0f s, seed %d' % (lives, years, time.monotonic() - began, args.seed))
-    print('count: %d years, %d lives; %d actions of the operator done, %d refused' % (
-        years, lives, acts.total(), refused.total()))
+    print('count: %d years, %d lives, seed %d; %d actions of the operator done, %d refused' % (
+        years, lives, args.seed, acts.total(), refused.total()))
     print('count: ' + ', '.join('%d %s (%d refused)' % (n, act, refused[act]) for act, n in acts.items()))
     if years < args.years + SAME[1]:
         print('FAIL: fewer than %d years' % args.years)

@@ -187,7 +187,7 @@ def main():
     sums = [(folder, *counts) for folder, counts in folders.items()]
     sums.append(sums.pop([f for f, *_ in sums].index("all")))
     for name, lines, lines_all, branches, branches_all in (rows if args.table else []) + sums:
-        print(f"{name:<36} lines {percent(lines, lines_all):6.2f} % of {lines_all:5}   "
+        print(f"{'count: ' if name == 'all' else ''}{name:<36} lines {percent(lines, lines_all):6.2f} % of {lines_all:5}   "
               f"branches {percent(branches, branches_all):6.2f} % of {branches_all:5}")
     for path, text, reason in table:
         print(f"left out: {path}: {text} ({reason})")

@@ -53,6 +53,7 @@ def main():
             failed += bool(complaint)
             for line in complaint:
                 print(f"{name}: {line}")
+    print(f"count: {len(names)} suites under valgrind, left out {', '.join(LEFT_OUT)}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

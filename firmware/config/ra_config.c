@@ -5,7 +5,7 @@
 #include "ra_hash.h"
 #include "ra_key.h"
 
-#define KEYS "like-old|rsa2048|rsa3072|rsa4096|p256|p384"
+static const char keys[] = "like-old|rsa2048|rsa3072|rsa4096|p256|p384";
 #define SIGNERS "own|agent|encryption|device"
 #define AT(field) (uint16_t) offsetof(struct ra_config, field)
 
@@ -46,9 +46,9 @@ static const struct ra_setting settings[] = {
     {"minimum-life-days", "90", NULL, "refuse what lasts less, not near the end", AT(minimum_life_days), 1, 3650, RA_SETTING_NUMBER},
     {"attempts-per-day", "8", NULL, "requests sent to the CA in one day at most, per role", AT(attempts_per_day), 1, 100, RA_SETTING_NUMBER},
     {"boot-budget-seconds", "10", NULL, "how long the boot may wait for us", AT(boot_budget_s), 0, 600, RA_SETTING_NUMBER},
-    {"agent-key", "like-old", KEYS, "new key of the Enrollment Agent", AT(agent_key), 0, 0, RA_SETTING_CHOICE},
-    {"encryption-key", "like-old", KEYS, "new key of CEP Encryption, RSA only", AT(encryption_key), 0, 0, RA_SETTING_CHOICE},
-    {"device-key", "like-old", KEYS, "new key of the device role", AT(device_key), 0, 0, RA_SETTING_CHOICE},
+    {"agent-key", "like-old", keys, "new key of the Enrollment Agent", AT(agent_key), 0, 0, RA_SETTING_CHOICE},
+    {"encryption-key", "like-old", keys, "new key of CEP Encryption, RSA only", AT(encryption_key), 0, 0, RA_SETTING_CHOICE},
+    {"device-key", "like-old", keys, "new key of the device role", AT(device_key), 0, 0, RA_SETTING_CHOICE},
     {"key-policy", "new", "new|same", "make a new key at each renewal, or keep it", AT(key_policy), 0, 0, RA_SETTING_CHOICE},
     {"hold", "off", NULL, "on: renew nothing until switched off", AT(hold), 0, 0, RA_SETTING_SWITCH},
     {"ip-address", "dhcp", NULL, "own address, or dhcp", AT(ip_address), 0, 0, RA_SETTING_IPV4},
@@ -70,7 +70,7 @@ static const struct ra_setting settings[] = {
 
 _Static_assert(RA_KEY_NONE == 0 && RA_KEY_RSA_2048 == 1 && RA_KEY_RSA_4096 == 3 &&
                    RA_KEY_EC_P256 == 4 && RA_KEY_EC_P384 == 5,
-               "KEYS lists the algorithms in the order of enum ra_key_alg");
+               "`keys` lists the algorithms in the order of enum ra_key_alg");
 
 static int hex_digit(char c)
 {
@@ -135,6 +135,12 @@ static bool parse_ipv4(const char *s, uint32_t *out)
     }
     *out = address;
     return true;
+}
+
+/* A larger key than this build has room for would fail at each renewal. */
+static bool can_be_made(enum ra_key_alg alg)
+{
+    return !ra_key_is_rsa(alg) || ra_key_bits(alg) <= RA_RSA_BITS_MAX;
 }
 
 /* The index of `value` among words parted by '|', or -1. */
@@ -203,7 +209,7 @@ static ra_err set(struct ra_config *c, const struct ra_setting *s, const char *v
         return RA_OK;
     case RA_SETTING_CHOICE:
         index = choice_index(s->choices, value);
-        if (index < 0) {
+        if (index < 0 || (s->choices == keys && !can_be_made((enum ra_key_alg)index))) {
             return RA_E_CONFIG_VALUE;
         }
         if (s->offset == offsetof(struct ra_config, encryption_key) && index >= RA_KEY_EC_P256) {

@@ -64,6 +64,13 @@ class Run(modes.Run):
         self.serve(tls.context(tls.certificate(pki, 'web-long', chain=[pki.issuer] + fill, pad=1450)))
         self.right()
 
+    def keys(self):
+        """This image makes RSA keys of 2048 bits, and no larger ones."""
+        for key, made in (('rsa3072', False), ('rsa4096', False), ('rsa2048', True), ('like-old', True)):
+            text = words.command(self.board, 'config set agent-key ' + key).strip()
+            if text if made else words.sentence('CONFIG_VALUE') not in text:
+                raise ConsoleError('agent-key %s: %s' % (key, text))
+
 
 def cases(this):
     pki = this.lab.pki
@@ -99,6 +106,7 @@ def cases(this):
     for name, (names, options) in ways.items():
         this.case(name, lambda: this.on_the_way(names, **options))
     this.case('a good one', this.right)
+    this.case('keys too large for this image', this.keys)
 
 
 def main():

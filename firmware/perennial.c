@@ -1220,15 +1220,12 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
     return e;
 }
 
-/* Whether the stored anchor says all that another certificate would: it is the same, or has its name and
- * key and ends no earlier. */
-static bool stands_for(const struct ra_cert *stored, struct ra_span cert)
+/* Whether both say the same. Signatures may differ: of an ECDSA one anybody can make a twin. */
+static bool same_anchor(const struct ra_cert *stored, struct ra_span cert)
 {
     struct ra_cert other;
-    return ra_span_equal(stored->der, cert) ||
-           (ra_cert_parse(&other, cert.p, cert.size) == RA_OK &&
-            ra_name_equal(stored->subject, other.subject) &&
-            ra_span_equal(stored->spki, other.spki) && stored->not_after >= other.not_after);
+    return ra_cert_parse(&other, cert.p, cert.size) == RA_OK &&
+           ra_span_equal(stored->tbs, other.tbs);
 }
 
 ra_err ra_anchor_place(struct ra *ra, struct ra_span cert, uint8_t *buf, uint16_t *place,
@@ -1250,7 +1247,7 @@ ra_err ra_anchor_place(struct ra *ra, struct ra_span cert, uint8_t *buf, uint16_
         if (e == RA_E_NOT_FOUND) {
             empty = i;
         } else if (e == RA_OK && ra_cert_parse(&stored, buf, size) == RA_OK) {
-            if (stands_for(&stored, cert)) {
+            if (same_anchor(&stored, cert)) {
                 *known = true;
                 *place = (uint16_t)i;
                 return RA_OK;

@@ -393,8 +393,8 @@ ra_err ra_provision(struct ra *ra, enum ra_role role, const uint8_t *key_der, si
  * RA_E_BUSY: one works now. What ra_pkcs12_step and ra_provision say. */
 ra_err ra_import(struct ra *ra, enum ra_role role, uint8_t *buf, size_t size, size_t cap,
                  const char *password);
-/* Where a trust anchor goes: *known is whether *place holds this certificate already, or one of the same
- * name and key that ends no earlier (an ECDSA signature has a twin, which anybody can make); else *place is the
+/* Where a trust anchor goes: *known is whether *place holds this certificate already, whatever its
+ * signature (of an ECDSA one anybody can make a twin); else *place is the
  * first free one, else that of an anchor that ended before the time floor: decades fill the places, and
  * no time of the network raises the floor. One that has not ended is never replaced. Each place is read
  * into buf[0 .. RA_CERT_MAX-1]; `cert` lies elsewhere. RA_AGAIN: flash is busy. RA_E_ANCHORS_FULL. */

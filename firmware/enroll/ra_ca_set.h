@@ -27,7 +27,8 @@ struct ra_ca_set {
 /* Keep the certificates of a GetCACert reply (one certificate, or a SignedData) in
  * buf[0 .. cap-1]. `body` is rewritten. Of more than RA_CA_SET_CERTS the first are kept, of these
  * those that have room: what a rollover adds must not end renewals. (Two roots, each certified by
- * the other, with a policy CA and an issuing CA under each, are eight.) RA_E_LIMIT: none has. */
+ * the other, with a policy CA and an issuing CA under each, are eight; RA_CA_SET_MAX holds them at
+ * 1.5 KB each.) RA_E_LIMIT: none has room. */
 ra_err ra_ca_set_read(struct ra_ca_set *s, uint8_t *body, size_t size, size_t body_cap,
                       uint8_t *buf, size_t cap);
 

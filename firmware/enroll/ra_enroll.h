@@ -74,6 +74,7 @@ struct ra_enroll_input {
     const struct ra_est_policy *est;
     bool first; /* a first enrolment: no certificate is renewed            */
     bool again; /* SUBMIT: the CA has taken this very request before; sent as a question */
+    bool tried; /* the last attempt failed */
 };
 
 enum ra_enroll_outcome {

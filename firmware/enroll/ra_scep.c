@@ -743,13 +743,13 @@ static ra_err reply(struct ra_enroll *e, const struct ra_http_reply *http,
 }
 
 /* Some releases of NDES close the connection at GetCACaps [RFC 8894 3.5.2], without a word. Without the
- * next CA certificate there is still a request to be sent, whatever the server makes of that question. */
+ * next CA certificate there is still a request to be sent; where the network may be to blame the question is
+ * put once more before that. */
 static bool dispensable(const struct ra_enroll *e, ra_err cause, bool heard)
 {
-    bool hung_up =
-        cause == RA_E_NET_CLOSED || cause == RA_E_NET_RESET || cause == RA_E_HTTP_SYNTAX;
-    return e->op != RA_ENROLL_CACERT &&
-           (e->part == PART_NEXT || (e->part == PART_CAPS && hung_up && !heard));
+    bool hung_up = cause == RA_E_NET_CLOSED || cause == RA_E_NET_RESET || cause == RA_E_HTTP_SYNTAX;
+    bool next = e->part == PART_NEXT && (hung_up || e->in->tried);
+    return e->op != RA_ENROLL_CACERT && (next || (e->part == PART_CAPS && hung_up && !heard));
 }
 
 const struct ra_enroll_ops ra_scep_ops = {

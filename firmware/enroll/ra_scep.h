@@ -5,9 +5,10 @@
  *                  does not know it (4xx, 500, 501), can nothing; any other error is an error
  *   GetCACert      its certificates: the recipient and the signers must lead to an anchor, or
  *                  the operator's fingerprint names the CA, which then becomes an anchor
- *   GetNextCACert  before each request, when offered: the next CA certificate, of the same name
- *                  and signed by an anchor, becomes an anchor too, and nothing that a CA below an
- *                  anchor has signed; a failure is passed over
+ *   GetNextCACert  before a request is sent (not when it is sent again as a question), when offered:
+ *                  the next CA certificate, of the same name and signed by an anchor, becomes an
+ *                  anchor too, and nothing that a CA below an anchor has signed. A refusal is passed
+ *                  over; silence is from the second attempt on
  *   PKIOperation   SUBMIT: RenewalReq (17), or PKCSReq (19) for a first enrolment, for a server
  *                  that does not offer Renewal, by setting, or after a refusal; POLL: CertPoll
  *                  (20); FETCH: GetCert (21) for a serial number. POST when offered, else GET.

@@ -281,6 +281,7 @@ static ra_err start_exchange(struct ra *ra, enum ra_enroll_op op, const char *id
     in->scep = &ra->scep_policy;
     in->est = &ra->est_policy;
     in->first = first_request(ra);
+    in->tried = ra->renewal[ra->talker].txn.failures != 0;
     in->again = ra->renewal[ra->talker].txn.phase == RA_PHASE_PENDING;
     e = ra_enroll_request(&ra->enroll, op, in, &request);
     if (e != RA_OK) {

@@ -241,7 +241,7 @@ static unsigned scan_ra(const struct ra *ra)
 static unsigned scan_log(void)
 {
     struct ra_event_entry entry;
-    unsigned hits = 0;
+    unsigned hits = 0, lines = 0;
     ra_err e;
     for (uint32_t back = 0;
          (e = ra_events_get(&w.ra.events, &w.ra.store, back, &entry)) != RA_E_NOT_FOUND; back++) {
@@ -252,8 +252,9 @@ static unsigned scan_log(void)
         ra_event_print(&entry, &text);
         hits += scan((uintptr_t)&entry, sizeof entry, "the log");
         hits += scan((uintptr_t)line, sizeof line, "a line of the log");
-        assert_true(back > 0 || entry.kind != 0);
+        lines++;
     }
+    assert_true(lines > 0);
     return hits;
 }
 

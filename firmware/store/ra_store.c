@@ -1305,6 +1305,7 @@ static void copy_end(struct ra_store *s)
     s->copy_pos += entry_cost(s, e);
     if (!lost && s->copy_crc != e->crc) {
         /* The source read differently this time. */
+        s->info.begun_anew++;
         if (++s->flaky >= TRIES || (e->flags & FLAG_TAIL) != 0) {
             s->flaky = 0;
             entry_damaged(s, s->copy_index);

@@ -66,7 +66,9 @@
  * WEAR. Only a move erases, each sector of the next bank once, and a move comes when the
  * log is full, was cut short, or holds damage. So a loss of power costs one bank's erases;
  * from one to the end of the renewal after it no more than two banks are erased, and n
- * losses one after the other erase no sector more than n + 8 times (tests/powercut).
+ * losses one after the other erase no sector more than n + 8 times (tests/powercut). A
+ * record that reads right when it is checked and wrong when it is copied is not given up
+ * at once: the copy begins anew up to three times, each for a bank's erases more.
  * A bank that cannot be erased or programmed is tried three times, then
  * passed over. When none is left the store goes on serving, and appending where
  * there is room, and says RA_E_FLASH_WORN (ra_store_info, and ra_store_result
@@ -140,6 +142,7 @@ struct ra_store_info {
     uint32_t programmed; /* bytes programmed since init                        */
     uint32_t programs;   /* program calls since init                           */
     uint32_t erases;     /* sectors erased since init                          */
+    uint32_t begun_anew; /* copies, since init: a record read now so, now so   */
     uint32_t repaired;   /* headers put right since init                       */
     uint32_t damaged;    /* see ra_store_damaged                               */
     uint32_t worn;       /* banks passed over since init                       */

@@ -703,8 +703,11 @@ static void a_payload_that_reads_differently(void **state)
         mount(); /* after a cut */
         assert_true(info.unclean);
         reads_wrong(copy_of(1, 2, 60, 0), 1, when[i].wrong);
+        uint32_t erases = info.erases;
         settle();
         assert_int_equal(odd_wrong, 0);
+        assert_int_equal(info.begun_anew, when[i].wrong);
+        assert_int_equal(info.erases - erases, (when[i].wrong + 1u) * s.bank_sectors);
         for (unsigned again = 0; again < 2u; again++) {
             assert_true(holds(2, 1, 60));
             assert_true(holds(1, when[i].version, 60));

@@ -628,3 +628,12 @@ bool world_flash_holds(struct world *w, enum ra_record type, uint16_t id, void *
     }
     return ra_store_get(store, (uint8_t)type, id, out, cap, size) == RA_OK;
 }
+
+bool world_holds_anchor(struct world *w, unsigned place, const char *name)
+{
+    const struct world_blob *b = world_blob(name);
+    uint8_t cert[RA_CERT_MAX];
+    size_t size = 0;
+    return world_flash_holds(w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
+           size == b->size && memcmp(cert, b->p, size) == 0;
+}

@@ -115,6 +115,8 @@ void world_provision(struct world *w, const struct world_enrolment *e);
 /* One step of it each, on an appliance that has started: a trust anchor by its name in
  * world_vectors.h, a pair that lasts as the CA's do (life_days). */
 void world_anchor(struct world *w, unsigned place, const char *name);
+/* Whether flash holds that very certificate in that place. */
+bool world_holds_anchor(struct world *w, unsigned place, const char *name);
 void world_store_pair(struct world *w, enum ra_role role, const char *name, int days_left);
 /* The two halves of it: the CA issues, the id; the appliance stores. */
 uint32_t world_enrol(struct world *w, enum ra_role role, const char *name, int days_left);

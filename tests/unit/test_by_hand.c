@@ -424,6 +424,17 @@ static void wrong_answers(void **state)
     assert_int_equal(world_serves(&w, AGENT), id);
 }
 
+/* A request carried to the CA, and its certificate alone as the answer's beginning; the id. */
+static uint32_t answered(void)
+{
+    start(400);
+    assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
+    until(AGENT, RA_STATE_OFFLINE, HOUR);
+    uint32_t id = carry(AGENT);
+    answer_with(id, CERT_PEM);
+    return id;
+}
+
 /* A root that has the pinned one's name and key, and not its signature, is only passed over; the right
  * one behind it is stored. */
 static void a_forged_root_among_the_issuers(void **state)
@@ -436,11 +447,7 @@ static void a_forged_root_among_the_issuers(void **state)
     forged[again->size - 3] ^= 4;
     for (unsigned right = 0; right < 2; right++) {
         size_t size = 0;
-        start(400);
-        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
-        until(AGENT, RA_STATE_OFFLINE, HOUR);
-        uint32_t id = carry(AGENT);
-        answer_with(id, CERT_PEM);
+        uint32_t id = answered();
         add_pem(issuing->p, issuing->size, "CERTIFICATE");
         add_pem(forged, again->size, "CERTIFICATE");
         if (right != 0) {
@@ -466,11 +473,7 @@ static void the_root_that_lasts_longest(void **state)
     for (unsigned first = 0; first < 2; first++) {
         uint8_t stored[RA_CERT_MAX];
         size_t size = 0;
-        start(400);
-        assert_int_equal(ra_renew_as(&w.ra, AGENT, true, &by_hand), RA_OK);
-        until(AGENT, RA_STATE_OFFLINE, HOUR);
-        uint32_t id = carry(AGENT);
-        answer_with(id, CERT_PEM);
+        uint32_t id = answered();
         for (unsigned i = 0; i < 7; i++) {
             add_pem(world_blob("root.cert")->p, world_blob("root.cert")->size, "CERTIFICATE");
         }

@@ -317,15 +317,6 @@ static void lists_that_say_nothing(void **state)
 
 /* --- the change of roots --------------------------------------------------------------------- */
 
-static bool holds_anchor(unsigned place, const char *name)
-{
-    const struct world_blob *b = world_blob(name);
-    uint8_t cert[RA_CERT_MAX];
-    size_t size = 0;
-    return world_flash_holds(&w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
-           size == b->size && memcmp(cert, b->p, size) == 0;
-}
-
 static void the_next_root(void **state)
 {
     (void)state;
@@ -333,8 +324,8 @@ static void the_next_root(void **state)
     w.ca.est.next_root = true;
     renewed(ENCRYPTION, 1);
     assert_true(world_settle(&w));
-    assert_true(holds_anchor(0, "root.cert"));
-    assert_true(holds_anchor(1, "root2.cert"));
+    assert_true(world_holds_anchor(&w, 0, "root.cert"));
+    assert_true(world_holds_anchor(&w, 1, "root2.cert"));
     assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
     /* Known the next time. */
     assert_true(world_run(&w, 25 * HOUR));
@@ -356,7 +347,7 @@ static void the_next_root_in_a_crowd(void **state)
         w.ca.strangers = strangers;
         renewed(ENCRYPTION, 1);
         assert_true(world_settle(&w));
-        assert_true(holds_anchor(1, "root2.cert"));
+        assert_true(world_holds_anchor(&w, 1, "root2.cert"));
     }
 }
 
@@ -386,8 +377,8 @@ static void the_next_root_when_no_place_is_free(void **state)
     until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
     assert_true(world_settle(&w));
     assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
-    assert_true(holds_anchor(0, "root.cert"));
-    assert_true(holds_anchor(1, "root2.cert"));
+    assert_true(world_holds_anchor(&w, 0, "root.cert"));
+    assert_true(world_holds_anchor(&w, 1, "root2.cert"));
     assert_true(world_flash_holds(&w, RA_RECORD_ANCHOR, 2, NULL, 0, NULL));
 }
 

@@ -544,15 +544,6 @@ static void provision_by(unsigned protocol)
     w.ca.scep.alone = protocol == 1; /* then only the server's list has it */
 }
 
-static bool holds_anchor(unsigned place, const char *name)
-{
-    const struct world_blob *b = world_blob(name);
-    uint8_t cert[RA_CERT_MAX];
-    size_t size = 0;
-    return world_flash_holds(&w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
-           size == b->size && memcmp(cert, b->p, size) == 0;
-}
-
 static void renew_again(void)
 {
     assert_true(world_run(&w, 25 * HOUR));
@@ -571,8 +562,8 @@ static void a_root_renewed_with_its_key(void **state)
         world_boot(&w);
         until(ENCRYPTION, RA_STATE_PROBATION, HOUR);
         assert_true(world_settle(&w));
-        assert_true(holds_anchor(0, "root.cert"));
-        assert_true(holds_anchor(1, "root_again.cert"));
+        assert_true(world_holds_anchor(&w, 0, "root.cert"));
+        assert_true(world_holds_anchor(&w, 1, "root_again.cert"));
         assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
         renew_again();
         assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);

@@ -762,15 +762,6 @@ static void start_before_the_end(int64_t days)
     world_boot(&w);
 }
 
-static bool anchor_is(unsigned place, const char *name)
-{
-    const struct world_blob *b = world_blob(name);
-    uint8_t cert[RA_CERT_MAX];
-    size_t size = 0;
-    return world_flash_holds(&w, RA_RECORD_ANCHOR, (uint16_t)place, cert, sizeof cert, &size) &&
-           size == b->size && memcmp(cert, b->p, size) == 0;
-}
-
 /* Announced under the pinned root's signature, long before the CA ends: stored before the request, and
  * logged once. */
 static void the_next_root(void **state)
@@ -781,8 +772,8 @@ static void the_next_root(void **state)
     assert_int_equal(w.ca.scep_next, 1);
     assert_int_equal(named, 0x010101);
     assert_true(world_settle(&w));
-    assert_true(anchor_is(0, "root.cert"));
-    assert_true(anchor_is(1, "root2.cert"));
+    assert_true(world_holds_anchor(&w, 0, "root.cert"));
+    assert_true(world_holds_anchor(&w, 1, "root2.cert"));
     assert_int_equal(world_logged(&w, RA_LOG_ANCHOR, ENCRYPTION), 1);
     /* Known the next time. */
     assert_true(world_run(&w, 25 * HOUR));
@@ -823,7 +814,7 @@ static void a_busy_flash(void **state)
     }
     w.flash.polls = 0;
     assert_null(world_check(&w, ENCRYPTION));
-    assert_true(anchor_is(1, "root2.cert"));
+    assert_true(world_holds_anchor(&w, 1, "root2.cert"));
 }
 
 /* What the pinned root has not signed, a CA below it included, is no next root, nor is one of another
@@ -875,7 +866,7 @@ static void silence_about_the_next_root(void **state)
     w.on_reply = NULL;
     renewed(ENCRYPTION, 1);
     assert_true(world_settle(&w));
-    assert_true(anchor_is(1, "root2.cert"));
+    assert_true(world_holds_anchor(&w, 1, "root2.cert"));
 }
 
 /* What waits at the CA is asked about by sending it again: its next root was asked for already. */
@@ -907,7 +898,7 @@ static void no_place_for_a_root(void **state)
     assert_int_equal(w.ca.scep_next, 1);
     assert_true(world_settle(&w));
     for (unsigned i = 0; i < RA_ANCHORS_MAX; i++) {
-        assert_true(anchor_is(i, i == 0 ? "root.cert" : "false_root.cert"));
+        assert_true(world_holds_anchor(&w, i, i == 0 ? "root.cert" : "false_root.cert"));
     }
 }
 
@@ -980,7 +971,7 @@ static void a_root_by_fingerprint(void **state)
         if (known) {
             assert_null(world_check(&w, ENCRYPTION));
             assert_true(world_settle(&w));
-            assert_true(anchor_is(1, "root2.cert"));
+            assert_true(world_holds_anchor(&w, 1, "root2.cert"));
         } else {
             assert_int_equal(world_status(&w, ENCRYPTION).cause, RA_E_SCEP_UNTRUSTED);
             assert_false(world_flash_holds(&w, RA_RECORD_ANCHOR, 1, NULL, 0, NULL));

@@ -73,8 +73,9 @@
 _Static_assert(RA_RSA_BITS_MAX == 2048 || RA_RSA_BITS_MAX == 3072 || RA_RSA_BITS_MAX == 4096,
                "RA_RSA_BITS_MAX is 2048, 3072 or 4096");
 _Static_assert(RA_CA_SET_CERTS <= 8, "struct ra_ca_set has a bit for each");
-_Static_assert(RA_CA_SET_MAX >= 2 * RA_CERT_MAX,
-               "beside a CA's certificate there is room for one that a first request is signed with");
+_Static_assert(
+    RA_CA_SET_MAX >= 2 * RA_CERT_MAX,
+    "beside a CA's certificate there is room for one that a first request is signed with");
 _Static_assert(RA_KEY_DER_MAX <= RA_RECORD_MAX && RA_CERT_MAX <= RA_RECORD_MAX,
                "a record holds a key and a certificate");
 _Static_assert(RA_REQUEST_MAX >= 2 * RA_CERT_MAX + RA_RSA_BITS_MAX / 8 * 3 + 1536,

@@ -32,7 +32,7 @@ const struct world_enrolment *enrolled = &pair;
 static void provision(void)
 {
     world_provision(golden, enrolled);
-    golden->ca.est.next_root = true; /* a trust anchor more is written on the way */
+    golden->ca.est.next_root = true;                /* a trust anchor more is written on the way */
     golden->ca.root_again = enrolled == &pair_scep; /* as it is checked what was issued */
 }
 

@@ -81,7 +81,7 @@ static const char *take_apart(struct fake_ca *ca, uint8_t *der, size_t size, str
     struct ra_span type = attribute(&cms, RA_OID_SCEP_MESSAGE_TYPE);
     struct ra_span transaction = attribute(&cms, RA_OID_SCEP_TRANSACTION_ID);
     struct ra_span nonce = attribute(&cms, RA_OID_SCEP_SENDER_NONCE);
-    if (type.size != 2 || transaction.size >= sizeof q->transaction ||
+    if (type.size != 2 || transaction.size == 0 || transaction.size >= sizeof q->transaction ||
         nonce.size != sizeof q->nonce) {
         return "the attributes of the message";
     }

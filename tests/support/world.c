@@ -172,9 +172,8 @@ static size_t link_send(void *ctx, const uint8_t *from, size_t size)
         l->request_size = 0;
         if (w->ca.net == FAKE_NET_LOSE_REPLY) {
             link_fail(w, RA_E_NET_RESET);
-        } else if (w->on_reply != NULL && w->on_reply(w)) {
-            l->state = RA_TRANSPORT_PEER_CLOSED;
-        } else if (w->ca.net == FAKE_NET_GARBAGE || w->ca.scep.fault == FAKE_SCEP_HALF_CAPS ||
+        } else if ((w->on_reply != NULL && w->on_reply(w)) || w->ca.net == FAKE_NET_GARBAGE ||
+                   w->ca.scep.fault == FAKE_SCEP_HALF_CAPS ||
                    (l->reply_size == 0 && w->ca.scep.fault == FAKE_SCEP_NO_CAPS)) {
             l->state = RA_TRANSPORT_PEER_CLOSED;
         }

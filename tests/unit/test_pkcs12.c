@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -81,13 +82,13 @@ static void holds(const char *who, size_t certs)
     struct ra_key k;
     assert_int_equal(ra_key_from_der(&k, key, p12.key_size), RA_OK);
     assert_int_equal(ra_key_spki(&k, spki, sizeof spki, &size), RA_OK);
-    (void)strcpy(name, who);
-    const struct pkcs12_file *f = file(strcat(name, ".spki"));
+    (void)snprintf(name, sizeof name, "%s.spki", who);
+    const struct pkcs12_file *f = file(name);
     assert_int_equal(size, f->size);
     assert_memory_equal(spki, f->p, size);
     assert_int_equal(p12.cert_count, certs);
-    (void)strcpy(name, who);
-    f = file(strcat(name, ".cert"));
+    (void)snprintf(name, sizeof name, "%s.cert", who);
+    f = file(name);
     assert_int_equal(p12.certs[0].size, f->size);
     assert_memory_equal(p12.certs[0].p, f->p, f->size);
     f = file("ca.cert");

@@ -330,6 +330,7 @@ static void a_subject_too_long(void **state)
     struct ra_cert parsed;
     size_t size = 0;
     ra_err err = RA_AGAIN;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(name,
            "\x30\x82\x02\x54\x31\x82\x02\x50\x30\x82\x02\x4c\x06\x03\x55\x04\x03"
            "\x0c\x82\x02\x43",
